@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+.PHONY: help try test lint lock format
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+
+help:  ## Show these lines
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	touch $@
+
+try: .venv/installed  ## Render the default service into try/, and serve it on 127.0.0.1:8000
+	test -d try/my-service || cookiecutter . --no-input --output-dir try
+	$(MAKE) --directory try/my-service run
+
+test: lint  ## Run the whole test suite: render, install and check every variant
+	pytest
+
+lint: .venv/installed
+	ruff format --check hooks tests
+	ruff check hooks tests
+	mypy
+
+format: .venv/installed  ## Format the hooks and the tests
+	ruff check --fix hooks tests
+	ruff format hooks tests
+
+lock: .venv/installed  ## Lock the newest versions of the tools that pyproject.toml allows
+	uv pip compile --quiet --upgrade --group dev --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --output-file requirements.txt

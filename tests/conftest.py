@@ -1,0 +1,127 @@
+"""The vocabulary of these tests: `bake(database="postgres").run("make", "test")`."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_cookies.plugin import Cookies
+
+ROOT = Path(__file__).parent.parent
+TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
+QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+
+# A service is tested with the settings of its own, not with those of whoever runs these tests.
+NOT_INHERITED = {
+    "APP_ENV", "DATABASE_POOL_SIZE", "DATABASE_TIMEOUT", "DATABASE_URL", "HOST", "LOG_FORMAT",
+    "LOG_LEVEL", "MAKEFLAGS", "MAKELEVEL", "PORT", "TEST_DATABASE_URL", "VIRTUAL_ENV", "WORKERS",
+}  # fmt: skip
+
+
+def matrix(*left_out: str) -> list[dict[str, str]]:
+    """Every combination of the choices in cookiecutter.json, `left_out` at their defaults."""
+    choices = {
+        question: answers[:1] if question in left_out else answers
+        for question, answers in QUESTIONS.items()
+        if isinstance(answers, list)
+    }
+    return [
+        dict(zip(choices, answers, strict=True)) for answers in itertools.product(*choices.values())
+    ]
+
+
+def variant_id(answers: dict[str, str]) -> str:
+    return "-".join(answers.values())
+
+
+# `setup` decides what is done with the files, not which files there are.
+RENDERS = [answers | {"setup": "files"} for answers in matrix("setup")]
+VARIANTS = [answers | {"setup": "files"} for answers in matrix("setup", "ci")]
+
+each_render = pytest.mark.parametrize("answers", RENDERS, ids=variant_id)
+each_variant = pytest.mark.parametrize("answers", VARIANTS, ids=variant_id)
+
+
+def environment(**changes: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    return kept | {"PYTHONUTF8": "1"} | changes
+
+
+@dataclass
+class Service:
+    """A rendered service."""
+
+    path: Path
+    answers: dict[str, str]
+
+    def files(self, pattern: str = "*") -> Iterator[Path]:
+        return (path for path in sorted(self.path.rglob(pattern)) if path.is_file())
+
+    def read(self, name: str) -> str:
+        return (self.path / name).read_text(encoding="utf-8")
+
+    def run(self, *command: str, **variables: str) -> str:
+        """What `command` printed; fails the test, and shows it, if the command fails."""
+        done = subprocess.run(
+            command,
+            cwd=self.path,
+            env=environment(**variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(command)} in {self.path}\n{done.stdout}"
+        return done.stdout
+
+
+Bake = Callable[..., Service]
+
+
+@pytest.fixture
+def bake(cookies: Cookies) -> Bake:
+    """Renders a service of the test's own, its files only unless told otherwise."""
+    return baker(cookies)
+
+
+@pytest.fixture(scope="session")
+def rendered(cookies_session: Cookies) -> Bake:
+    """Renders each service once, for tests that only look at it."""
+    return functools.cache(baker(cookies_session))
+
+
+def baker(cookies: Cookies) -> Bake:
+    def render(**answers: str) -> Service:
+        unknown = answers.keys() - QUESTIONS.keys()
+        assert not unknown, f"cookiecutter.json asks no such question: {unknown}"
+        result = cookies.bake({"setup": "files"} | answers, template=str(ROOT))
+        assert result.exception is None, result.exception
+        assert result.project_path is not None
+        return Service(result.project_path, answers)
+
+    return render
+
+
+def cookiecutter(
+    *arguments: str, python: str = sys.executable, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """The command line, in the words of its user."""
+    return subprocess.run(
+        [python, "-m", "cookiecutter", str(ROOT), "--no-input", *arguments],
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )

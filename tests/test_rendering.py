@@ -1,0 +1,152 @@
+"""What a render holds, and what it must not hold."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import QUESTIONS, RENDERS, TEMPLATE, Bake, Service, each_render, variant_id
+
+# Words that belong to one answer alone.
+WORDS = {
+    ("database", "sqlite"): r"sqlite(?!mRepository)|pragma|\bwal\b",
+    ("database", "postgres"): r"postgres|psycopg|\bpg_|\bpg\b",
+    ("concurrency", "async"): r"async|await|greenlet|\baio",
+    ("concurrency", "sync"): r"\bthreads\b",
+    ("ci", "github"): r"github(?!\.com)",
+    ("ci", "gitlab"): r"gitlab",
+}
+# In a sync service Starlette still awaits what these hand it.
+STARLETTE_AWAITS = {
+    "app/api/dependencies.py",
+    "app/api/errors.py",
+    "app/api/middleware.py",
+    "app/api/routes/health.py",
+    "app/main.py",
+}
+
+
+def lines(service: Service) -> list[tuple[str, int, str]]:
+    return [
+        (path.relative_to(service.path).as_posix(), number, line)
+        for path in service.files()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    ]
+
+
+@each_render
+def test_nothing_of_the_template_remains(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    # GitHub's own expressions are the one thing in double braces that belongs here.
+    jinja = re.compile(r"(?<!\$)\{\{|\{%|%\}|\{#|cookiecutter")
+    assert [line for line in lines(service) if jinja.search(line[2])] == []
+    assert [path for path in service.files() if "{" in path.name] == []
+
+
+@each_render
+def test_nothing_of_another_answer_remains(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    for (question, answer), word in WORDS.items():
+        if answers[question] == answer:
+            continue
+        found = [
+            line
+            for line in lines(service)
+            if re.search(word, f"{line[0]} {line[2]}", re.IGNORECASE)
+            and not (answer == "async" and line[0] in STARLETTE_AWAITS)
+        ]
+        assert found == [], f"{answer} is left in a {variant_id(answers)} service"
+
+
+@each_render
+def test_nothing_looks_generated(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    for path in service.files():
+        text = path.read_text(encoding="utf-8")
+        where = path.relative_to(service.path).as_posix()
+        assert text == "" or text.endswith("\n"), f"{where} does not end in a newline"
+        assert not text.endswith("\n\n"), f"{where} ends in an empty line"
+        assert not text.startswith("\n"), f"{where} starts with an empty line"
+        assert not re.search(r"[ \t]\n", text), f"{where} has a line that ends in a blank"
+        allowed = 2 if path.suffix in {".py", ".mako"} else 1
+        assert "\n" * (allowed + 2) not in text, f"{where} has too many empty lines in a row"
+        if text == "":
+            assert path.name == "__init__.py", f"{where} is empty"
+    folders = [path for path in service.path.rglob("*") if path.is_dir()]
+    assert [folder for folder in folders if not any(folder.iterdir())] == []
+
+
+@each_render
+def test_every_configuration_file_can_be_read(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    readers: dict[str, Any] = {".toml": tomllib.loads, ".json": json.loads}
+    readers |= {".yml": yaml.safe_load, ".yaml": yaml.safe_load}
+    read = [path for path in service.files() if path.suffix in readers]
+    assert {"pyproject.toml", ".pre-commit-config.yaml"} <= {path.name for path in read}
+    for path in read:
+        assert readers[path.suffix](path.read_text(encoding="utf-8")), path
+
+
+@each_render
+def test_two_renders_of_the_same_answers_are_the_same(bake: Bake, answers: dict[str, str]) -> None:
+    def content(service: Service) -> dict[Path, bytes]:
+        return {path.relative_to(service.path): path.read_bytes() for path in service.files()}
+
+    assert content(bake(**answers)) == content(bake(**answers))
+
+
+@pytest.mark.parametrize(
+    ("answer", "file"),
+    [("github", ".github/workflows/ci.yml"), ("gitlab", ".gitlab-ci.yml")],
+)
+def test_only_the_chosen_ci_is_there(rendered: Bake, answer: str, file: str) -> None:
+    assert {ci for ci in QUESTIONS["ci"] if (rendered(ci=ci).path / file).exists()} == {answer}
+
+
+def test_no_two_choices_render_the_same_service(rendered: Bake) -> None:
+    def content(answers: dict[str, str]) -> frozenset[tuple[str, int, str]]:
+        return frozenset(lines(rendered(**answers)))
+
+    assert len({content(answers) for answers in RENDERS}) == len(RENDERS)
+
+
+def test_a_service_is_called_what_its_maker_says(rendered: Bake) -> None:
+    service = rendered(
+        project_name="Straße 'n' \"Co\" \\ 😀",
+        project_slug="road",
+        description='It says "C:\\new" & <more> #1',
+        author_name="Conan O'Brien",
+        author_email='"c o"@example.com',
+    )
+    project = tomllib.loads(service.read("pyproject.toml"))["project"]
+    assert service.path.name == project["name"] == "road"
+    assert project["description"] == 'It says "C:\\new" & <more> #1'
+    assert project["authors"] == [{"name": "Conan O'Brien", "email": '"c o"@example.com'}]
+    title = re.search(r"title=(.*),", service.read("app/main.py"))
+    assert title
+    assert eval(title[1], {}) == "Straße 'n' \"Co\" \\ 😀"  # noqa: S307 - it is our own render
+
+
+def test_the_source_is_python_and_hardly_any_jinja() -> None:
+    source = [
+        line
+        for path in TEMPLATE.rglob("*.py*")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"\.py(\{|$)", path.name)
+    ]
+    jinja = [line for line in source if re.search(r"\{\{|\{%", line)]
+    assert len(jinja) / len(source) < 0.03
+
+
+@each_render
+def test_an_app_is_small_and_its_modules_are_short(rendered: Bake, answers: dict[str, str]) -> None:
+    lengths = {
+        path.name: len(path.read_text(encoding="utf-8").splitlines())
+        for path in (rendered(**answers).path / "app").rglob("*.py")
+    }
+    assert max(lengths.values()) <= 150
+    assert sum(lengths.values()) < 1500

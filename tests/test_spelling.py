@@ -1,0 +1,83 @@
+"""The table that makes a sync service of the async source: complete, and nothing in it too much."""
+
+import ast
+import re
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, TEMPLATE, Bake
+
+HOOK = ROOT / "hooks" / "post_gen_project.py"
+ASYNC = re.compile(r"async|await", re.IGNORECASE)
+
+
+def table(name: str) -> Any:
+    """A constant of the hook, which acts as soon as it is imported."""
+    for node in ast.parse(HOOK.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    raise AssertionError(f"{HOOK.name} has no {name}")
+
+
+SPELLING: list[tuple[str, str]] = table("SYNC_SPELLING")
+SPELLED: list[str] = table("SPELLED")
+STAYS_ASYNC: dict[str, list[tuple[str, str]]] = table("STAYS_ASYNC")
+
+
+def sources(rendered: Bake) -> dict[str, str]:
+    """All Python of the async services, by name; files that differ by database are joined."""
+    found: dict[str, str] = {}
+    for database in ("sqlite", "postgres"):
+        service = rendered(database=database)
+        for path in service.files("*.py"):
+            name = path.relative_to(service.path).as_posix()
+            found[name] = found.get(name, "") + path.read_text(encoding="utf-8")
+    return found
+
+
+def test_every_file_that_is_async_is_in_the_table_and_no_other(rendered: Bake) -> None:
+    is_async = {name for name, text in sources(rendered).items() if ASYNC.search(text)}
+    assert is_async == {*SPELLED, *STAYS_ASYNC}
+    assert set(SPELLED).isdisjoint(STAYS_ASYNC)
+
+
+@pytest.mark.parametrize("row", SPELLING, ids=lambda row: row[0])
+def test_every_row_is_needed(rendered: Bake, row: tuple[str, str]) -> None:
+    pattern, replacement = row
+    spelled = [text for name, text in sources(rendered).items() if name in SPELLED]
+    before = SPELLING[: SPELLING.index(row)]
+    for earlier, other in before:
+        spelled = [re.sub(earlier, other, text) for text in spelled]
+    assert any(re.sub(pattern, replacement, text) != text for text in spelled)
+
+
+def test_every_line_that_is_spelled_where_async_stays_is_there(rendered: Bake) -> None:
+    for name, rows in STAYS_ASYNC.items():
+        for pattern, _ in rows:
+            assert re.search(pattern, sources(rendered)[name]), name
+
+
+def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: Bake) -> None:
+    service = rendered(concurrency="sync")
+    functions = {
+        node.name
+        for path in service.files("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.AsyncFunctionDef)
+    }
+    assert functions == {
+        "__call__",
+        "counted",
+        "get_store",
+        "lifespan",
+        "livez",
+        "observed",
+        "on_http_exception",
+        "on_invalid_request",
+        "on_repository_error",
+    }
+
+
+def test_the_template_itself_is_async() -> None:
+    assert "async def" in (TEMPLATE / "app" / "db" / "session.py").read_text(encoding="utf-8")

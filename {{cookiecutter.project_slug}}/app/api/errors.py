@@ -1,0 +1,93 @@
+"""Every error that reaches a client, as `application/problem+json`."""
+
+import json
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from app.repositories import errors
+from app.schemas.problems import FieldProblem, Problem
+
+STATUS: dict[type[errors.RepositoryError], int] = {
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Stale: 412,
+    errors.Invalid: 422,
+    errors.Unavailable: 503,
+}
+RETRY_AFTER_SECONDS = 1
+
+log = logging.getLogger(__name__)
+
+
+class ProblemResponse(JSONResponse):
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        # In ASCII: a client may have sent a lone surrogate, which UTF-8 cannot carry back.
+        return json.dumps(content).encode()
+
+
+def problem(
+    status: int,
+    detail: str,
+    fields: Sequence[FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> ProblemResponse:
+    title = HTTPStatus(status).phrase
+    body = Problem(title=title, status=status, detail=detail, errors=list(fields))
+    return ProblemResponse(body.model_dump(), status, headers)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route, for its OpenAPI document."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {ProblemResponse.media_type: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+async def on_repository_error(_: Request, error: errors.RepositoryError) -> ProblemResponse:
+    fields, headers = [], {}
+    if isinstance(error, errors.Conflict):
+        fields = [FieldProblem(location="body", field=error.field, detail=str(error))]
+    if isinstance(error, errors.Unavailable):
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        log.warning("%s", error, exc_info=error.__cause__)
+    return problem(STATUS[type(error)], str(error), fields, headers)
+
+
+async def on_invalid_request(_: Request, error: RequestValidationError) -> ProblemResponse:
+    # What the client sent is never sent back: it may not even be valid JSON.
+    fields = [
+        FieldProblem(
+            location=str(wrong["loc"][0]),
+            field=".".join(str(part) for part in wrong["loc"][1:]),
+            detail=wrong["msg"].removeprefix("Value error, "),
+        )
+        for wrong in error.errors()
+    ]
+    return problem(422, "The request is not valid.", fields)
+
+
+async def on_http_exception(_: Request, error: HTTPException) -> ProblemResponse:
+    return problem(error.status_code, str(error.detail), headers=error.headers)
+
+
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
+HANDLERS: dict[int | type[Exception], Handler] = {
+    errors.RepositoryError: on_repository_error,
+    RequestValidationError: on_invalid_request,
+    HTTPException: on_http_exception,
+}

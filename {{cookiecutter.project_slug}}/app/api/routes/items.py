@@ -1,0 +1,56 @@
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from app.api.dependencies import StoreDep
+from app.api.errors import problems
+from app.api.etags import IfMatch, etag, versions
+from app.schemas.items import Item, ItemCreate, ItemFilter, ItemUpdate
+from app.schemas.pages import Page
+
+router = APIRouter(prefix="/v1/items", tags=["items"], responses=problems(422, 500, 503))
+
+
+@router.post("", status_code=201, responses=problems(409, 413))
+async def create_item(new: ItemCreate, store: StoreDep, response: Response) -> Item:
+    async with store.write() as repositories:
+        item = await repositories.items.add(new)
+    response.headers["Location"] = f"{router.prefix}/{item.id}"
+    response.headers["ETag"] = etag(item)
+    return item
+
+
+@router.get("")
+async def list_items(query: Annotated[ItemFilter, Query()], store: StoreDep) -> Page[Item]:
+    async with store.read() as repositories:
+        return await repositories.items.find(query)
+
+
+@router.get("/{item_id}", responses=problems(404))
+async def read_item(item_id: UUID, store: StoreDep, response: Response) -> Item:
+    async with store.read() as repositories:
+        item = await repositories.items.get(item_id)
+    response.headers["ETag"] = etag(item)
+    return item
+
+
+@router.patch("/{item_id}", responses=problems(404, 409, 412, 413))
+async def update_item(
+    item_id: UUID,
+    changes: ItemUpdate,
+    store: StoreDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> Item:
+    """Fields that are absent stay as they are; null clears those that may be empty."""
+    async with store.write() as repositories:
+        item = await repositories.items.update(item_id, changes, versions(if_match))
+    response.headers["ETag"] = etag(item)
+    return item
+
+
+@router.delete("/{item_id}", status_code=204, responses=problems(404, 412))
+async def delete_item(item_id: UUID, store: StoreDep, if_match: IfMatch = None) -> None:
+    async with store.write() as repositories:
+        await repositories.items.remove(item_id, versions(if_match))

@@ -1,0 +1,53 @@
+"""What every table shares."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import DateTime, Dialect, MetaData
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant, always aware and in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+{% if cookiecutter.database == "sqlite" %}
+        # SQLite stores text and forgets the offset: what comes back is naive, and in UTC.
+        return None if value is None else value.replace(tzinfo=UTC)
+{% else %}
+        # Postgres answers in the timezone of the session.
+        return None if value is None else value.astimezone(UTC)
+{% endif %}
+
+
+class Base(DeclarativeBase):
+    # Every constraint has a name that follows from its columns: migrations can drop it by that
+    # name, and `errors.py` can tell from it which field broke it.
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 - declared by SQLAlchemy
+
+
+class EntityTable(Base):
+    """The columns of `app.schemas.base.Entity`."""
+
+    __abstract__ = True
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-1)
+    version: Mapped[int] = mapped_column(sort_order=1)
+    created_at: Mapped[datetime] = mapped_column(sort_order=1)
+    updated_at: Mapped[datetime] = mapped_column(sort_order=1)

@@ -1,0 +1,64 @@
+"""How Alembic reaches the database: by a plain, blocking connection, whatever the service uses."""
+
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+{% if cookiecutter.database == "sqlite" %}
+from sqlalchemy import Connection, create_engine, event, make_url, pool
+{% else %}
+from sqlalchemy import create_engine, make_url, pool
+{% endif %}
+
+from app.db.base import UtcDateTime
+from app.db.tables import Base
+from app.settings import Settings
+
+
+def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:
+    """Revisions outlive the code, so they spell the type that a column has in the database."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+def run_migrations() -> None:
+    settings: Settings = context.config.attributes.get("settings") or Settings()
+    url = make_url(settings.database_url.get_secret_value())
+{% if cookiecutter.database == "sqlite" %}
+    engine = create_engine(url.set(drivername="sqlite"), poolclass=pool.NullPool)
+
+    # Left to itself the driver commits before each DDL statement; foreign keys are not enforced
+    # here, as they are in the service, because SQLite alters a table by making it anew.
+    @event.listens_for(engine, "connect")
+    def _leave_transactions_alone(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    with engine.connect() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            render_item=render_item,
+            autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
+            render_as_batch=True,
+            transactional_ddl=True,
+        )
+{% else %}
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            render_item=render_item,
+            autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
+        )
+{% endif %}
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run_migrations()

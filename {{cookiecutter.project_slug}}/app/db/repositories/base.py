@@ -1,0 +1,90 @@
+"""The SQL that is the same for every entity."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from app.db.base import EntityTable
+from app.repositories.base import C, E, Q, Repository, U
+from app.repositories.errors import NotFound, RepositoryError, Stale
+from app.schemas.pages import Page
+
+
+class SqlRepository(Repository[E, C, U, Q]):
+    """Statements on columns rather than on ORM entities: reading builds no object twice, and an
+    update is one statement, so two updates of different fields cannot undo each other.
+    """
+
+    entity: type[E]
+    table: type[EntityTable]
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    @abstractmethod
+    def _conditions(self, query: Q) -> Iterator[ColumnElement[bool]]:
+        """The filters that `query` sets."""
+
+    async def add(self, new: C) -> E:
+        now = datetime.now(UTC)
+        values = new.model_dump() | {
+            "id": uuid7(),
+            "version": 1,
+            "created_at": now,
+            "updated_at": now,
+        }
+        await self._session.execute(insert(self.table).values(values))
+        return self.entity(**values)
+
+    async def get(self, id_: UUID) -> E:
+        statement = select(*self.table.__table__.columns).where(self.table.id == id_)
+        row = (await self._session.execute(statement)).one_or_none()
+        if row is None:
+            raise NotFound(id_)
+        return self.entity(**row._mapping)
+
+    async def find(self, query: Q) -> Page[E]:
+        order = (getattr(self.table, query.column), self.table.id)
+        statement = select(*self.table.__table__.columns).where(*self._conditions(query))
+        if query.after is not None:
+            key, after = tuple_(*order), tuple_(*query.after)
+            statement = statement.where(key < after if query.descending else key > after)
+        if query.descending:
+            statement = statement.order_by(*(column.desc() for column in order))
+        else:
+            statement = statement.order_by(*order)
+        found = await self._session.execute(statement.limit(query.limit + 1))
+        return Page.of([self.entity(**row._mapping) for row in found], query)
+
+    async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
+        values = changes.model_dump(exclude_unset=True) | {
+            "version": self.table.version + 1,
+            "updated_at": datetime.now(UTC),
+        }
+        statement = update(self.table).where(*self._wanted(id_, versions)).values(values)
+        returned = statement.returning(*self.table.__table__.columns)
+        row = (await self._session.execute(returned)).one_or_none()
+        if row is None:
+            raise await self._reason(id_)
+        return self.entity(**row._mapping)
+
+    async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:
+        statement = delete(self.table).where(*self._wanted(id_, versions))
+        removed = await self._session.scalar(statement.returning(self.table.id))
+        if removed is None:
+            raise await self._reason(id_)
+
+    def _wanted(self, id_: UUID, versions: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
+        yield self.table.id == id_
+        if versions is not None:
+            yield self.table.version.in_(versions)
+
+    async def _reason(self, id_: UUID) -> RepositoryError:
+        """Why a statement found no row with this id and these versions."""
+        found = await self._session.scalar(select(self.table.id).where(self.table.id == id_))
+        return NotFound(id_) if found is None else Stale()

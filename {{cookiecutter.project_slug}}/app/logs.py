@@ -1,0 +1,30 @@
+"""Every record in one form, the libraries' own included: JSON for machines, colours for people."""
+
+import logging
+import sys
+
+import structlog
+
+from app.settings import Settings
+
+
+def configure_logging(settings: Settings) -> None:
+    """Does nothing where the root logger has a handler already, as it has in tests."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if settings.log_format == "json":
+        shared.append(structlog.processors.format_exc_info)
+        renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings.log_level.upper())

@@ -1,0 +1,40 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from app.api.errors import HANDLERS
+from app.api.middleware import BodyLimit, UnexpectedErrors
+from app.api.routes import health, items
+from app.db.session import SqlStore
+from app.logs import configure_logging
+from app.repositories.store import Store
+from app.settings import Settings
+
+MAX_BODY_BYTES = 1_000_000
+
+
+def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
+    """The application; tests hand in their own settings and store."""
+    settings = settings or Settings()
+    configure_logging(settings)
+    opened = store or SqlStore(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await opened.close()
+
+    app = FastAPI(
+        title={{ cookiecutter.__title }},
+        version="0.1.0",
+        lifespan=lifespan,
+        exception_handlers=HANDLERS,
+        middleware=[Middleware(UnexpectedErrors), Middleware(BodyLimit, limit=MAX_BODY_BYTES)],
+        redirect_slashes=False,  # a redirect would repeat the client's Host header
+    )
+    app.state.store = opened
+    app.include_router(health.router)
+    app.include_router(items.router)
+    return app

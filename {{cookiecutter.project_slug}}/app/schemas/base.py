@@ -1,0 +1,58 @@
+"""The types and base classes that every entity's schemas share."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+# A day inside what a datetime can hold, so that no timezone of a client or of a database
+# session can push a stored instant over the edge: such a row could never be read again.
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+
+
+def _in_utc(value: datetime) -> datetime:
+    if not EARLIEST <= value <= LATEST:
+        raise ValueError(f"must lie between {EARLIEST:%Y-%m-%d} and {LATEST:%Y-%m-%d}")
+    return value.astimezone(UTC)
+
+
+# No database stores a NUL character in a text that other programs can read.
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+class Schema(BaseModel):
+    """Refuses fields that it does not know, by their names, instead of dropping them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Changes(Schema):
+    """A partial update: an absent field stays as it is, null clears one that may be empty."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    @model_validator(mode="after")
+    def _must_change_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("must contain at least one field to change")
+        return self
+
+
+class Entity(Schema):
+    """What every stored thing has besides its own fields."""
+
+    id: UUID = Field(description="A UUID of version 7: later ones sort after earlier ones.")
+    version: int = Field(exclude=True)
+    created_at: UtcDatetime
+    updated_at: UtcDatetime

@@ -1,0 +1,44 @@
+from typing import Annotated, Literal
+
+from pydantic import MISSING, Field
+
+from app.schemas.base import Changes, Entity, Schema, Text, UtcDatetime
+from app.schemas.pages import Query
+
+Name = Annotated[Text, Field(min_length=1, max_length=128)]
+Description = Annotated[Text, Field(max_length=2000)]
+Quantity = Annotated[int, Field(ge=0, le=2_147_483_647)]
+
+
+class ItemCreate(Schema):
+    name: Name
+    description: Description | None = None
+    quantity: Quantity = 0
+    is_active: bool = True
+    available_from: UtcDatetime | None = None
+
+
+class ItemUpdate(Changes):
+    name: Name | MISSING = MISSING
+    description: Description | MISSING | None = MISSING
+    quantity: Quantity | MISSING = MISSING
+    is_active: bool | MISSING = MISSING
+    available_from: UtcDatetime | MISSING | None = MISSING
+
+
+class Item(Entity):
+    name: Name
+    description: Description | None
+    quantity: Quantity
+    is_active: bool
+    available_from: UtcDatetime | None
+
+
+class ItemFilter(Query):
+    """Which items to list, and in what order."""
+
+    entity = Item
+
+    name_contains: Annotated[Text, Field(max_length=128)] | None = None
+    is_active: bool | None = None
+    sort: Literal["created_at", "-created_at", "name", "-name"] = "created_at"

@@ -1,0 +1,89 @@
+"""Lists in pages: a cursor holds the sort key of a page's last row, not a count of rows.
+
+So a page costs the same anywhere in the list, and rows that come and go meanwhile neither shift
+nor repeat the others.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import cache
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, Field, ValidationInfo, create_model, field_validator
+from pydantic_core import to_json
+
+from app.schemas.base import Entity, Schema
+
+E = TypeVar("E", bound=Entity)
+
+Position = tuple[Any, UUID]
+
+
+class Query(Schema):
+    """What every list understands; an entity's own query adds filters and the sorts it offers."""
+
+    entity: ClassVar[type[Entity]]
+
+    sort: str
+    limit: int = Field(50, ge=1, le=100, description="The most items that the page may hold.")
+    cursor: str | None = Field(
+        None, max_length=2000, description="The `next_cursor` of the page before, same sort."
+    )
+
+    @property
+    def column(self) -> str:
+        return self.sort.removeprefix("-")
+
+    @property
+    def descending(self) -> bool:
+        return self.sort.startswith("-")
+
+    @property
+    def after(self) -> Position | None:
+        """Where the page before this one ended: its last row's value in `column`, and its id."""
+        return None if self.cursor is None else _decode(self.cursor, self.sort, self.entity)
+
+    @field_validator("cursor")
+    @classmethod
+    def _can_be_decoded(cls, cursor: str | None, info: ValidationInfo) -> str | None:
+        if cursor is not None and "sort" in info.data:
+            _decode(cursor, info.data["sort"], cls.entity)
+        return cursor
+
+
+class Page(BaseModel, Generic[E]):
+    items: list[E]
+    next_cursor: str | None = Field(description="Gets the next page; null on the last one.")
+
+    @classmethod
+    def of(cls, rows: list[E], query: Query) -> Self:
+        """A page of `rows`, which go on past the query's limit where there is a next page."""
+        items = rows[: query.limit]
+        next_cursor = _encode(items[-1], query) if len(rows) > len(items) else None
+        return cls(items=items, next_cursor=next_cursor)
+
+
+def _encode(last: Entity, query: Query) -> str:
+    position = {"sort": query.sort, "value": getattr(last, query.column), "id": last.id}
+    return urlsafe_b64encode(to_json(position)).decode()
+
+
+def _decode(cursor: str, sort: str, entity: type[Entity]) -> Position:
+    model = _position_model(entity, sort)
+    try:
+        position: Any = model.model_validate_json(urlsafe_b64decode(cursor))
+    except ValueError as error:
+        raise ValueError(f"is not a cursor of this list, sorted by {sort}") from error
+    return position.value, position.id
+
+
+@cache
+def _position_model(entity: type[Entity], sort: str) -> type[BaseModel]:
+    """Holds a cursor to its list: the same sort, and a value that the sorted column may have."""
+    value = entity.model_fields[sort.removeprefix("-")]
+    fields: dict[str, Any] = {
+        "sort": Literal[sort],
+        "value": (value.annotation, value),
+        "id": UUID,
+    }
+    return create_model("Position", **fields)

@@ -1,0 +1,17 @@
+from pydantic import BaseModel, Field
+
+
+class FieldProblem(BaseModel):
+    location: str = Field(description="Where it was sent: body, query, path or header.")
+    field: str = Field(description="The field's name; nested ones joined by dots.")
+    detail: str
+
+
+class Problem(BaseModel):
+    """https://www.rfc-editor.org/rfc/rfc9457"""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = Field([], description="One entry for each field that is wrong.")

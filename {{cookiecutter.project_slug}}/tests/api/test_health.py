@@ -1,0 +1,47 @@
+from alembic import command
+from fastapi.testclient import TestClient
+
+from app.db.migrate import config
+from app.main import create_app
+from app.settings import Settings
+from tests.api.test_items import problem
+from tests.conftest import settings_for
+from tests.database import UNREACHABLE_URL
+from tests.fakes.store import InMemoryStore
+
+
+def test_a_service_whose_database_answers_is_ready(client: TestClient) -> None:
+    for path in ("/livez", "/readyz"):
+        response = client.get(path)
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_a_service_without_its_database_lives_but_is_not_ready() -> None:
+    with TestClient(create_app(settings_for(UNREACHABLE_URL))) as client:
+        assert client.get("/livez").status_code == 200
+        response = client.get("/readyz")
+        problem(response, 503)
+        assert response.headers["retry-after"] == "1"
+        problem(client.get("/v1/items"), 503)
+
+
+def test_a_service_closes_its_store_when_it_stops() -> None:
+    store = InMemoryStore()
+    with TestClient(create_app(settings_for(UNREACHABLE_URL), store)) as client:
+        assert client.get("/readyz").status_code == 200
+    assert not store.available
+
+
+def test_a_service_whose_database_has_no_tables_is_not_ready(unmigrated: Settings) -> None:
+    with TestClient(create_app(unmigrated)) as client:
+        problem(client.get("/readyz"), 503)
+
+
+def test_a_service_whose_database_is_at_another_revision_is_not_ready(
+    settings: Settings,
+) -> None:
+    command.stamp(config(settings), "base")
+    with TestClient(create_app(settings)) as client:
+        problem(client.get("/readyz"), 503)
+        command.stamp(config(settings), "head")
+        assert client.get("/readyz").status_code == 200

@@ -1,0 +1,66 @@
+import os
+from collections.abc import Iterator
+
+import pytest
+from alembic import command
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+from sqlalchemy import Engine, create_engine, text
+
+from app.db.migrate import config, upgrade
+from app.db.tables import Base
+from app.main import create_app
+from app.settings import Settings
+from tests.database import UNREACHABLE_URL, throwaway_database
+from tests.fakes.store import InMemoryStore
+
+# Whatever a test does, it cannot reach the database that the service itself would use.
+os.environ["DATABASE_URL"] = UNREACHABLE_URL
+
+
+def settings_for(url: str) -> Settings:
+    return Settings(_env_file=None, database_url=SecretStr(url), database_timeout=1)
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Engine]:
+    """A real database for this run of the tests, at the newest revision."""
+    with throwaway_database() as url:
+        upgrade(settings_for(url))
+        engine = create_engine(url)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def settings(database: Engine) -> Iterator[Settings]:
+    """Settings whose database is empty, and is emptied again after the test.
+
+    Deleting the few rows of a test is faster than a transaction around it, and leaves the code
+    under test free to commit and to roll back.
+    """
+    yield settings_for(database.url.render_as_string(hide_password=False))
+    with database.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+
+
+@pytest.fixture
+def unmigrated(settings: Settings, database: Engine) -> Iterator[Settings]:
+    """Settings whose database has no tables until the test makes them."""
+    command.downgrade(config(settings), "base")
+    with database.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    yield settings
+    upgrade(settings)
+
+
+@pytest.fixture(params=["memory", "database"])
+def client(request: pytest.FixtureRequest) -> Iterator[TestClient]:
+    """Every test of the API runs on the repositories in memory and on those in the database."""
+    if request.param == "memory":
+        app = create_app(settings_for(UNREACHABLE_URL), InMemoryStore())
+    else:
+        app = create_app(request.getfixturevalue("settings"))
+    with TestClient(app) as client:
+        yield client

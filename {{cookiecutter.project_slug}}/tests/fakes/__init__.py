@@ -1,0 +1,1 @@
+"""Implementations in memory, for tests that are not about the database."""

@@ -1,0 +1,65 @@
+"""What `python -m app` does before and when it hands over to the server."""
+
+from typing import Any
+
+import pytest
+import uvicorn
+from sqlalchemy import Engine, inspect
+
+from app.__main__ import main
+from app.settings import Settings
+from tests.database import UNREACHABLE_URL
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, unmigrated: Settings) -> dict[str, Any]:
+    """The options that the server is started with; it is not, and its database is empty."""
+    monkeypatch.setenv("DATABASE_URL", unmigrated.database_url.get_secret_value())
+    options: dict[str, Any] = {}
+    monkeypatch.setattr(uvicorn, "run", lambda app, **given: options.update(given, app=app))
+    return options
+
+
+def test_the_server_listens_where_the_environment_says(
+    served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", "0.0.0.0")  # noqa: S104 - nothing is started
+    monkeypatch.setenv("PORT", "9000")
+    monkeypatch.setenv("WORKERS", "3")
+    main([])
+    assert served["app"] == "app.main:create_app"
+    assert (served["host"], served["port"], served["workers"]) == ("0.0.0.0", 9000, 3)  # noqa: S104
+    assert served["reload"] is False
+
+
+def test_development_migrates_first(served: dict[str, Any], database: Engine) -> None:
+    main(["--reload"])
+    assert served["reload"] is True
+    assert inspect(database).has_table("items")
+
+
+def test_production_leaves_migrating_to_the_deployment(
+    served: dict[str, Any], database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APP_ENV", "production")
+    main([])
+    assert served
+    assert not inspect(database).has_table("items")
+
+
+def test_a_wrong_setting_is_named_and_nothing_starts(
+    served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "http")
+    with pytest.raises(SystemExit, match="PORT: Input should be a valid integer"):
+        main([])
+    assert not served
+
+
+def test_a_database_that_does_not_answer_is_told_and_nothing_starts(
+    served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", UNREACHABLE_URL)
+    with pytest.raises(SystemExit, match="DATABASE_URL"):
+        main([])
+    assert not served
