@@ -155,7 +155,7 @@ def set_up() -> Iterator[str]:
     """Locks, installs, commits and checks; yields what was left out, and how to do it later."""
     uv = find_uv()
     if uv is None:
-        yield "uv is not installed, so there is no setup; later: pip install uv && make install check"
+        yield "uv is not installed, so nothing is set up; pip install uv, then: make install check"
         return
     print("Setting up:", end="", flush=True)
     try:

@@ -88,6 +88,17 @@ class Service:
 Bake = Callable[..., Service]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_traces_in_the_home_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps cookiecutter's memory of past answers out of what these tests render, and back."""
+    folder = tmp_path_factory.mktemp("cookiecutter")
+    config = folder / "config.yaml"
+    config.write_text(f"replay_dir: {folder / 'replay'}\ncookiecutters_dir: {folder / 'cloned'}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COOKIECUTTER_CONFIG", str(config))
+        yield
+
+
 @pytest.fixture
 def bake(cookies: Cookies) -> Bake:
     """Renders a service of the test's own, its files only unless told otherwise."""

@@ -5,6 +5,8 @@ from typing import Any, Literal
 from pydantic import Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+NAME = "{{ cookiecutter.project_slug }}"
+
 
 def _format_for(data: dict[str, Any]) -> Literal["json", "console"]:
     return "json" if data.get("app_env") == "production" else "console"
@@ -25,13 +27,11 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(default_factory=_format_for)
 
 {% if cookiecutter.database == "sqlite" %}
-    database_url: SecretStr = SecretStr("sqlite:///./{{ cookiecutter.project_slug }}.db")
+    database_url: SecretStr = SecretStr(f"sqlite:///./{NAME}.db")
     # How long to wait, in seconds: for a connection of the pool, and for another writer.
     database_timeout: PositiveInt = 5
 {% else %}
-    database_url: SecretStr = SecretStr(
-        "postgresql://postgres:postgres@localhost:5432/{{ cookiecutter.project_slug }}"
-    )
+    database_url: SecretStr = SecretStr(f"postgresql://postgres:postgres@localhost:5432/{NAME}")
     # How long to wait, in seconds: for a connection of the pool, and for a new connection.
     database_timeout: PositiveInt = 5
 {% endif %}

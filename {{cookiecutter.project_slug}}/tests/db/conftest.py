@@ -1,7 +1,4 @@
 from collections.abc import AsyncIterator
-{% if cookiecutter.concurrency == "async" %}
-from typing import Any
-{% endif %}
 
 import pytest
 
@@ -13,8 +10,8 @@ from tests.fakes.store import InMemoryStore
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    return "asyncio", {"use_uvloop": True}
+def anyio_backend() -> str:
+    return "asyncio"
 {% endif %}
 
 

@@ -14,11 +14,11 @@ from app.settings import Settings
 
 
 def schema(database: Engine) -> dict[str, object]:
-    """All that the database knows of its tables."""
+    """All that the database knows of its tables, but for the order of their columns."""
     inspector = inspect(database)
     return {
         name: (
-            [(column["name"], str(column["type"]), column["nullable"]) for column in columns],
+            {column["name"]: (str(column["type"]), column["nullable"]) for column in columns},
             inspector.get_indexes(name),
             inspector.get_unique_constraints(name),
             inspector.get_check_constraints(name),
@@ -39,7 +39,6 @@ def test_every_revision_goes_up_and_down_and_up_again(
     for revision in reversed(revisions):
         command.upgrade(alembic, revision.revision)
         after = schema(database)
-        assert after != before
         command.downgrade(alembic, "-1")
         assert schema(database) == before
         command.upgrade(alembic, revision.revision)
@@ -69,8 +68,9 @@ def test_a_revision_written_from_the_tables_needs_no_code_of_the_service(
     (written,) = tmp_path.glob("*.py")
     assert "app." not in written.read_text(encoding="utf-8")
     command.upgrade(alembic, "head")
-    assert schema(database) == expected
+    written_schema = schema(database)
     command.downgrade(alembic, "base")
+    assert written_schema == expected
 
 
 def test_a_renamed_constraint_is_noticed(

@@ -1,0 +1,85 @@
+"""What the tools of the trade say of a render, untouched."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Bake, Service, each_render
+
+NAMES = {
+    "short": {"project_name": "x", "project_slug": "x"},
+    "long": {"project_name": "Straße 道路 " * 20, "project_slug": "x" * 63},
+    "quoted": {"project_name": '"a" \'b\' \\ "c"', "project_slug": "a"},
+}
+
+
+def tool(name: str, *arguments: str, folder: Path) -> None:
+    command = [str(Path(sys.executable).with_name(name)), *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@each_render
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_ruff_has_nothing_to_say(
+    rendered: Bake, answers: dict[str, str], names: dict[str, str]
+) -> None:
+    service = rendered(**answers, **names)
+    tool("ruff", "format", "--no-cache", "--check", folder=service.path)
+    tool("ruff", "check", "--no-cache", folder=service.path)
+
+
+@pytest.mark.parametrize("folder", ["template", "service"])
+def test_workflows_are_safe_and_valid(rendered: Bake, folder: str) -> None:
+    path = ROOT if folder == "template" else rendered(ci="github").path
+    workflow = next((path / ".github" / "workflows").glob("*.yml"))
+    tool("zizmor", "--offline", "--persona=pedantic", str(workflow), folder=path)
+    schema = "vendor.github-workflows"
+    tool("check-jsonschema", "--builtin-schema", schema, str(workflow), folder=path)
+
+
+def test_the_pipeline_of_gitlab_is_valid(rendered: Bake) -> None:
+    service = rendered(ci="gitlab")
+    schema = "vendor.gitlab-ci"
+    tool("check-jsonschema", "--builtin-schema", schema, ".gitlab-ci.yml", folder=service.path)
+
+
+def targets(makefile: str) -> set[str]:
+    return set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+
+
+def test_every_command_of_the_makefile_is_in_the_readme_and_has_a_line_of_help(
+    rendered: Bake,
+) -> None:
+    service = rendered()
+    known = targets(service.read("Makefile"))
+    documented = re.findall(r"^\| `make ([a-z]+)", service.read("README.md"), re.MULTILINE)
+    assert {*documented, "help"} == known
+    assert {line.split()[1] for line in service.run("make").splitlines()} == known
+
+
+def settings_of(service: Service) -> set[str]:
+    settings = service.read("app/settings.py")
+    return {name.upper() for name in re.findall(r"^    ([a-z_]+): .* = ", settings, re.MULTILINE)}
+
+
+@each_render
+def test_every_setting_is_documented(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    known = settings_of(service)
+    assert {"DATABASE_URL", "APP_ENV", "HOST", "PORT", "WORKERS", "LOG_LEVEL"} < known
+    assert set(re.findall(r"^# ([A-Z_]+)=", service.read(".env.example"), re.MULTILINE)) == known
+    table = service.read("README.md").partition("## Settings")[2].partition("## The API")[0]
+    documented = set(re.findall(r"`([A-Z_]+)`(?=[^|]*\|[^|]*\|[^|]*\|$)", table, re.MULTILINE))
+    assert documented == known | {"TEST_DATABASE_URL"}
+
+
+@each_render
+def test_every_file_that_the_readme_names_is_there(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    linked = re.findall(r"\]\(([^)#:]+)\)", service.read("README.md"))
+    assert linked
+    assert [name for name in linked if not (service.path / name).exists()] == []
