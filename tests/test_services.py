@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import VARIANTS, Service, cookiecutter, environment, variant_id
+from tests.conftest import Service, cookiecutter, each_variant, environment
 from tests.test_hooks import IDENTITY
 
 pytestmark = pytest.mark.slow
@@ -45,22 +45,25 @@ with throwaway_database() as database:
 """
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(answers, id=variant_id(answers), marks=pytest.mark.xdist_group(str(number)))
-        for number, answers in enumerate(VARIANTS)
-    ],
-)
-def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Service:
-    """A variant whose full setup went through: locked, installed, committed and checked."""
-    folder = tmp_path_factory.mktemp("services")
-    answers: dict[str, str] = request.param | {"setup": "full"}
-    given = [f"{question}={answer}" for question, answer in answers.items()]
-    done = cookiecutter("--output-dir", str(folder), *given, **IDENTITY)
+@each_variant
+def test_a_variant_is_set_up_passes_its_own_checks_and_serves(
+    tmp_path: Path, answers: dict[str, str]
+) -> None:
+    """One test for all of it: the setup takes half a minute, and workers share no fixtures."""
+    given = [f"{question}={answer}" for question, answer in (answers | {"setup": "full"}).items()]
+    done = cookiecutter("--output-dir", str(tmp_path), *given, **IDENTITY)
     assert done.returncode == 0, done.stdout
     assert " done." in done.stdout, done.stdout
-    return Service(folder / "my-service", answers)
+
+    service = Service(tmp_path / "my-service", answers)
+    everything_is_committed(service)
+    its_own_checks_pass(service)
+    it_serves(service)
+    its_tests_leave_the_database_that_they_are_given(service)
+    its_commit_hooks_need_no_network(service)
+    its_next_revision_is_as_clean_as_the_first(service)
+    if answers["database"] == "postgres":
+        its_tests_can_use_the_server_of_the_wheel(service)
 
 
 @contextmanager
@@ -97,19 +100,18 @@ def request(url: str, method: str = "GET", body: object = None) -> tuple[int, An
     return answer.status, json.loads(text) if text.startswith(b"{") else text.decode()
 
 
-def test_a_variant_passes_its_own_checks(service: Service) -> None:
-    """Its setup has run them; this is how its developers will."""
+def its_own_checks_pass(service: Service) -> None:
     told = service.run("make", "check")
     assert "Total coverage: 100.00%" in told
     assert re.search(r"= \d+ passed in [\d.]+s", told), "some tests were skipped"
 
 
-def test_a_setup_leaves_nothing_uncommitted(service: Service) -> None:
+def everything_is_committed(service: Service) -> None:
     assert service.run("git", "status", "--porcelain") == ""
     assert "uv.lock" in service.run("git", "ls-files")
 
 
-def test_a_variant_serves(service: Service) -> None:
+def it_serves(service: Service) -> None:
     with serving(service) as (url, _):
         assert request(f"{url}/readyz") == (200, {"status": "ok"})
         assert request(f"{url}/docs")[0] == 200
@@ -124,26 +126,20 @@ def test_a_variant_serves(service: Service) -> None:
         assert request(f"{url}/v1/items/{item['id']}")[0] == 404
 
 
-def test_a_new_revision_is_as_clean_as_the_first(service: Service) -> None:
+def its_next_revision_is_as_clean_as_the_first(service: Service) -> None:
     table = service.path / "app" / "db" / "tables" / "items.py"
-    before = table.read_text(encoding="utf-8")
-    try:
-        table.write_text(before + "    colour: Mapped[str | None]\n", encoding="utf-8")
-        with serving(service) as (_, database):
-            told = service.run("make", "migration", "m=add a colour", DATABASE_URL=database)
-            assert "add_a_colour" in told
-            service.run("make", "migrate", DATABASE_URL=database)
-        service.run("uv", "run", "ruff", "format", "--check")
-        service.run("uv", "run", "ruff", "check")
-        service.run("uv", "run", "pytest", "tests/db/test_migrations.py")
-    finally:
-        service.run("git", "stash", "--include-untracked", **IDENTITY)
-        service.run("git", "stash", "drop")
+    with table.open("a", encoding="utf-8") as file:
+        file.write("    colour: Mapped[str | None]\n")
+    with serving(service) as (_, database):
+        told = service.run("make", "migration", "m=add a colour", DATABASE_URL=database)
+        assert "add_a_colour" in told
+        service.run("make", "migrate", DATABASE_URL=database)
+    service.run("uv", "run", "ruff", "format", "--check")
+    service.run("uv", "run", "ruff", "check")
+    service.run("uv", "run", "pytest", "tests/db/test_migrations.py")
 
 
-def test_the_database_that_the_tests_are_given_keeps_what_it_has(
-    service: Service, tmp_path: Path
-) -> None:
+def its_tests_leave_the_database_that_they_are_given(service: Service) -> None:
     with serving(service) as (url, database):
         request(f"{url}/v1/items", "POST", {"name": "bolt"})
         service.run("uv", "run", "pytest", "tests/db/test_contract.py", TEST_DATABASE_URL=database)
@@ -151,14 +147,11 @@ def test_the_database_that_the_tests_are_given_keeps_what_it_has(
         assert item["name"] == "bolt"
 
 
-def test_the_hooks_of_pre_commit_pass_without_a_network(service: Service) -> None:
+def its_commit_hooks_need_no_network(service: Service) -> None:
     service.run("prek", "run", "--all-files", UV_OFFLINE="1")
 
 
-def test_a_service_can_be_tested_on_the_server_from_the_wheel(service: Service) -> None:
-    if service.answers["database"] == "sqlite":
-        assert not (service.path / "tests" / "postgres.py").exists()
-        return
+def its_tests_can_use_the_server_of_the_wheel(service: Service) -> None:
     force = (
         "import os, psycopg, tests.postgres as p\n"
         "p.PLACES, os.environ['PATH'] = (), ''\n"
