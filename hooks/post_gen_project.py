@@ -166,7 +166,7 @@ def set_up() -> Iterator[str]:
             step(" ".join(command[:2]), uv, "run", "--no-sync", *command)
         print(" done.")
         if reason:
-            yield f"There is no first commit, for {reason}"
+            yield f"There is no first commit: {reason}"
     except SetupError as error:
         print(f"\n{error}")
         yield "The files are complete, the setup is not; when that is mended: make install check"
