@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from app.api.errors import HANDLERS
+from app.api.errors import HANDLERS, ProblemAPI
 from app.api.middleware import BodyLimit, UnexpectedErrors
 from app.api.routes import health, items
 from app.db.session import SqlStore
@@ -26,7 +26,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         yield
         await opened.close()
 
-    app = FastAPI(
+    app = ProblemAPI(
         title={{ cookiecutter.__title }},
         version="0.1.0",
         lifespan=lifespan,

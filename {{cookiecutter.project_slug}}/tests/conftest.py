@@ -14,12 +14,15 @@ from app.settings import Settings
 from tests.database import UNREACHABLE_URL, throwaway_database
 from tests.fakes.store import InMemoryStore
 
-# Whatever a test does, it cannot reach the database that the service itself would use.
+# No setting of whoever runs the tests reaches them, least of all the database of the service.
+Settings.model_config["env_file"] = None
+for variable in Settings.model_fields:
+    os.environ.pop(variable.upper(), None)
 os.environ["DATABASE_URL"] = UNREACHABLE_URL
 
 
 def settings_for(url: str) -> Settings:
-    return Settings(_env_file=None, database_url=SecretStr(url), database_timeout=1)
+    return Settings(database_url=SecretStr(url), database_timeout=1)
 
 
 @pytest.fixture(scope="session")

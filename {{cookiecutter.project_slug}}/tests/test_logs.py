@@ -22,7 +22,7 @@ def log_something(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_machines_get_one_json_object_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log_something(Settings(_env_file=None, log_format="json"), monkeypatch)
+    log_something(Settings(log_format="json"), monkeypatch)
     record = json.loads(capsys.readouterr().err)
     assert (record["level"], record["logger"]) == ("error", "uvicorn.error")
     assert record["event"] == "no such number"
@@ -32,7 +32,7 @@ def test_machines_get_one_json_object_a_line(
 def test_people_get_lines_that_they_can_read(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log_something(Settings(_env_file=None, log_format="console"), monkeypatch)
+    log_something(Settings(log_format="console"), monkeypatch)
     told = capsys.readouterr().err
     assert "no such number" in told
     assert "ValueError: invalid literal" in told

@@ -7,25 +7,25 @@ from app.settings import Settings
 def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "9000")
     monkeypatch.setenv("LOG_LEVEL", "WARNING")
-    settings = Settings(_env_file=None)
+    settings = Settings()
     assert (settings.port, settings.log_level) == (9000, "warning")
 
 
 def test_production_logs_json_unless_told() -> None:
-    assert Settings(_env_file=None).log_format == "console"
-    assert Settings(_env_file=None, app_env="production").log_format == "json"
-    chosen = Settings(_env_file=None, app_env="production", log_format="console")
+    assert Settings().log_format == "console"
+    assert Settings(app_env="production").log_format == "json"
+    chosen = Settings(app_env="production", log_format="console")
     assert chosen.log_format == "console"
 
 
 def test_a_wrong_database_is_refused_without_telling_its_password() -> None:
     with pytest.raises(ValidationError) as caught:
-        Settings(_env_file=None, database_url=SecretStr("mysql://me:secret@here/db"))
+        Settings(database_url=SecretStr("mysql://me:secret@here/db"))
     assert "must start with" in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
 def test_the_password_does_not_show() -> None:
     url = "{{ 'sqlite:///secret.db' if cookiecutter.database == 'sqlite' else 'postgresql://me:secret@here/db' }}"
-    settings = Settings(_env_file=None, database_url=SecretStr(url))
+    settings = Settings(database_url=SecretStr(url))
     assert "secret" not in repr(settings)

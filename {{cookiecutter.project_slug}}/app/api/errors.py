@@ -6,9 +6,10 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 
 from app.repositories import errors
@@ -22,6 +23,7 @@ STATUS: dict[type[errors.RepositoryError], int] = {
     errors.Unavailable: 503,
 }
 RETRY_AFTER_SECONDS = 1
+REF = "#/components/schemas/{model}"
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +48,8 @@ def problem(
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route, for its OpenAPI document."""
-    schema = {"$ref": "#/components/schemas/Problem"}
+    """The error answers of a route, for the OpenAPI document."""
+    schema = {"$ref": REF.format(model="Problem")}
     return {
         status: {
             "description": HTTPStatus(status).phrase,
@@ -55,6 +57,16 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in statuses
     }
+
+
+class ProblemAPI(FastAPI):
+    """Documents `Problem`, which FastAPI would do for media types of its own only."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        _, schemas = models_json_schema([(Problem, "serialization")], ref_template=REF)
+        document["components"]["schemas"] |= schemas["$defs"]
+        return document
 
 
 async def on_repository_error(_: Request, error: errors.RepositoryError) -> ProblemResponse:

@@ -1,0 +1,46 @@
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+METHODS = {"get", "post", "patch", "delete"}
+
+
+def references(node: object) -> set[str]:
+    if isinstance(node, dict):
+        here = {node["$ref"]} if "$ref" in node else set()
+        return here.union(*(references(child) for child in node.values()))
+    if isinstance(node, list):
+        return set().union(*(references(child) for child in node))
+    return set()
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    client.get("/openapi.json")
+    again: dict[str, Any] = client.get("/openapi.json").json()
+    return again
+
+
+def test_every_schema_is_there(document: dict[str, Any]) -> None:
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert references(document) <= known
+    assert "#/components/schemas/Problem" in references(document)
+
+
+def test_errors_are_documented_as_problems(document: dict[str, Any]) -> None:
+    for path in document["paths"].values():
+        for operation in (path[method] for method in METHODS & path.keys()):
+            errors = {s: r for s, r in operation["responses"].items() if s >= "400"}
+            assert all(list(r["content"]) == ["application/problem+json"] for r in errors.values())
+
+
+def test_an_item_is_documented_as_it_is_answered(
+    document: dict[str, Any], client: TestClient
+) -> None:
+    item = client.post("/v1/items", json={"name": "bolt"}).json()
+    assert set(document["components"]["schemas"]["Item"]["properties"]) == set(item)
+
+
+def test_the_docs_are_served(client: TestClient) -> None:
+    assert client.get("/docs").status_code == 200
