@@ -56,6 +56,19 @@ def environment(**changes: str) -> dict[str, str]:
     return kept | {"PYTHONUTF8": "1"} | changes
 
 
+def execute(*command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
 @dataclass
 class Service:
     """A rendered service."""
@@ -71,16 +84,7 @@ class Service:
 
     def run(self, *command: str, **variables: str) -> str:
         """What `command` printed; fails the test, and shows it, if the command fails."""
-        done = subprocess.run(
-            command,
-            cwd=self.path,
-            env=environment(**variables),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        done = execute(*command, folder=self.path, **variables)
         assert done.returncode == 0, f"{' '.join(command)} in {self.path}\n{done.stdout}"
         return done.stdout
 
@@ -127,12 +131,5 @@ def cookiecutter(
     *arguments: str, python: str = sys.executable, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """The command line, in the words of its user."""
-    return subprocess.run(
-        [python, "-m", "cookiecutter", str(ROOT), "--no-input", *arguments],
-        env=environment(**variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    command = (python, "-m", "cookiecutter", str(ROOT), "--no-input", *arguments)
+    return execute(*command, folder=Path.cwd(), **variables)

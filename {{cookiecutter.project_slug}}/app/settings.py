@@ -49,6 +49,8 @@ class Settings(BaseSettings):
 {% if cookiecutter.database == "sqlite" %}
         if scheme.partition("+")[0] != "sqlite":
             raise ValueError("must start with sqlite://")
+        if url.get_secret_value().rpartition("/")[2] in {"", ":memory:"}:
+            raise ValueError("must name a file: each connection to :memory: has its own")
 {% else %}
         if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
             raise ValueError("must start with postgresql://")

@@ -25,6 +25,14 @@ def test_a_wrong_database_is_refused_without_telling_its_password() -> None:
     assert "secret" not in str(caught.value)
 
 
+{% if cookiecutter.database == "sqlite" %}
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="must name a file"):
+        Settings(database_url=SecretStr(url))
+
+
+{% endif %}
 def test_the_password_does_not_show() -> None:
     url = "{{ 'sqlite:///secret.db' if cookiecutter.database == 'sqlite' else 'postgresql://me:secret@here/db' }}"
     settings = Settings(database_url=SecretStr(url))

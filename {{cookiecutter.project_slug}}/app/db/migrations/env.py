@@ -38,25 +38,20 @@ def run_migrations() -> None:
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    with engine.connect() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=Base.metadata,
-            render_item=render_item,
-            autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
-            render_as_batch=True,
-            transactional_ddl=True,
-        )
 {% else %}
     engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=pool.NullPool)
+{% endif %}
     with engine.connect() as connection:
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
             render_item=render_item,
             autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
-        )
+{% if cookiecutter.database == "sqlite" %}
+            render_as_batch=True,
+            transactional_ddl=True,
 {% endif %}
+        )
         with context.begin_transaction():
             context.run_migrations()
 
