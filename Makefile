@@ -13,14 +13,14 @@ help:  ## Show these lines
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	touch $@
 
-try: .venv/installed  ## Render the default service into try/, and serve it on 127.0.0.1:8000
+try: .venv/installed  ## Render the default service into try/, unless it is there, and serve it on 127.0.0.1:8000
 	test -d try/my-service || cookiecutter . --no-input --output-dir try
 	$(MAKE) --directory try/my-service run
 
 test: lint  ## Run the whole test suite: render, install and check every variant
 	pytest
 
-lint: .venv/installed
+lint: .venv/installed  ## Check the hooks and the tests of the template
 	ruff format --check hooks tests
 	ruff check hooks tests
 	mypy

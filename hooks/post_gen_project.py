@@ -22,7 +22,10 @@ ANSWERS: dict[str, str] = json.loads({{cookiecutter | jsonify | tojson}})
 SYNC_SPELLING = (
     (r"\basync (def|with) ", r"\1 "),
     (r"\bawait ", ""),
-    (r"\bsqlalchemy\.ext\.asyncio import AsyncEngine\b", "sqlalchemy.engine import Engine"),
+    (
+        r"import (Connection, )?event, make_url\nfrom sqlalchemy\.ext\.asyncio import .*\n",
+        r"import \1Engine, create_engine, event, make_url\n",
+    ),
     (r"\bsqlalchemy\.ext\.asyncio import AsyncSession\b", "sqlalchemy.orm import Session"),
     (r"\bAsyncEngine\b", "Engine"),
     (r"\bAsyncSession\b", "Session"),
@@ -35,7 +38,7 @@ SYNC_SPELLING = (
     (r"\basynccontextmanager\b", "contextmanager"),
 )
 
-# Only files of the template are spelled anew: with --overwrite-if-exists there may be others.
+# Only the template's own files are respelled: with --overwrite-if-exists there may be others.
 SPELLED = (
     "app/api/routes/items.py",
     "app/db/engine.py",
@@ -64,11 +67,20 @@ STAYS_ASYNC = {
 }
 
 
-def spell_sync() -> None:
-    for name in SPELLED:
-        respell(Path(name), SYNC_SPELLING)
-    for name, rows in STAYS_ASYNC.items():
-        respell(Path(name), rows)
+def spell_sync(kept: set[str]) -> None:
+    for name, rows in {**dict.fromkeys(SPELLED, SYNC_SPELLING), **STAYS_ASYNC}.items():
+        if name not in kept:
+            respell(Path(name), rows)
+
+
+def kept_files() -> set[str]:
+    """What --skip-if-file-exists kept: files that rendering has not written since pre_gen ran."""
+    record = Path(".before-rendering.json")
+    if not record.exists():
+        return set()
+    before: dict[str, int] = json.loads(record.read_text(encoding="utf-8"))
+    record.unlink()
+    return {name for name, time_ns in before.items() if Path(name).stat().st_mtime_ns == time_ns}
 
 
 def respell(path: Path, rows: Iterable[tuple[str, str]]) -> None:
@@ -92,24 +104,30 @@ class SetupError(Exception):
 def run(*command: str) -> None:
     # An activated environment is that of cookiecutter, not that of the new service.
     variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    done = subprocess.run(
-        command,
-        check=False,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    )
+    try:
+        done = subprocess.run(
+            command,
+            check=False,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise SetupError(f"{shlex.join(command)} cannot be run: {error}") from error
     if done.returncode:
         last_lines = done.stdout.strip().splitlines()[-20:]
         raise SetupError("\n  ".join([f"{shlex.join(command)} failed:", *last_lines]))
 
 
-def succeeds(*command: str) -> bool:
-    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)
-    return done.returncode == 0
+def output(*command: str) -> str | None:
+    """What `command` prints, or None if it fails."""
+    done = subprocess.run(
+        command, check=False, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8"
+    )
+    return None if done.returncode else done.stdout.strip()
 
 
 def step(name: str, *command: str) -> None:
@@ -127,18 +145,20 @@ def find_uv() -> str | None:
 
 
 def commit() -> str | None:
-    """Returns why there is no first commit, if there is none, and how to make it later."""
-    later = "git add --all && git commit -m 'First commit'"
+    """Returns why there is no first commit, if there is none."""
+    later = f"later: cd {ANSWERS['project_slug']} && git init && git add . && git commit"
     if not shutil.which("git"):
-        return f"git is not installed; later: git init && {later}"
-    if succeeds("git", "rev-parse", "--is-inside-work-tree"):
-        return f"the folder is in a git repository already; later: {later}"
-    if not succeeds("git", "var", "GIT_COMMITTER_IDENT"):
-        whom = "git config --global user.name NAME && git config --global user.email ADDRESS"
-        return f"git does not know you; later: {whom} && git init && {later}"
-    run("git", "-c", "init.defaultBranch=main", "init", "--quiet")
-    run("git", "add", "--all")
-    step("commit", "git", "commit", "--quiet", "--message", "First commit")
+        return f"git is not installed; {later}"
+    if around := output("git", "rev-parse", "--show-toplevel"):
+        return f"it belongs to the repository at {around}"
+    if output("git", "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT") is None:
+        return f"git does not know your name (git config --global user.name, user.email); {later}"
+    try:
+        run("git", "-c", "init.defaultBranch=main", "init", "--quiet")
+        run("git", "add", ".")
+        step("commit", "git", "commit", "--quiet", "--message", "First commit")
+    except SetupError as error:
+        return str(error)
     return None
 
 
@@ -146,16 +166,15 @@ def checks() -> Iterator[list[str]]:
     """The lines of `make check`, each without its `uv run`; make itself need not be there."""
     makefile = Path("Makefile").read_text(encoding="utf-8")
     recipe = makefile.partition("\ncheck:")[2].partition("\n\n")[0]
-    for line in recipe.splitlines()[1:]:
-        _uv, _run, *command = shlex.split(line)
-        yield command
+    return (shlex.split(line) for line in re.findall(r"\tuv run (.*)", recipe))
 
 
 def set_up() -> Iterator[str]:
     """Locks, installs, commits and checks; yields what was left out, and how to do it later."""
+    later = f"later: cd {ANSWERS['project_slug']} && make install check"
     uv = find_uv()
     if uv is None:
-        yield "uv is not installed, so nothing is set up; pip install uv, then: make install check"
+        yield f"uv is not installed (https://docs.astral.sh/uv), so nothing else is; {later}"
         return
     print("Setting up:", end="", flush=True)
     try:
@@ -166,25 +185,30 @@ def set_up() -> Iterator[str]:
             step(" ".join(command[:2]), uv, "run", "--no-sync", *command)
         print(" done.")
         if reason:
-            yield f"There is no first commit: {reason}"
+            yield f"Not committed: {reason}"
     except SetupError as error:
         print(f"\n{error}")
-        yield "The files are complete, the setup is not; when that is mended: make install check"
+        yield f"The files are complete, their setup is not; {later}"
+    except KeyboardInterrupt:
+        print()
+        yield f"Stopped: the files are complete, their setup is not; {later}"
 
 
 def main() -> None:
     sys.stdout.reconfigure(errors="replace")  # a name may not fit the terminal's encoding
+    kept = kept_files()
     if ANSWERS["concurrency"] == "sync":
-        spell_sync()
+        spell_sync(kept)
     remove_empty_folders()
 
     print("{project_name}: {concurrency} on {database}, in {project_slug}".format(**ANSWERS))
     if ANSWERS["setup"] == "full":
         for left_out in set_up():
             print(left_out)
+    needs = "; needs the database of DATABASE_URL" if ANSWERS["database"] == "postgres" else ""
     print(f"""Next:
   cd {ANSWERS["project_slug"]}
-  make dev      # serve on http://127.0.0.1:8000, with docs at /docs
+  make dev      # serve on http://127.0.0.1:8000, with docs at /docs{needs}
   make check    # format, lint, types, migrations and tests""")
 
 

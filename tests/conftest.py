@@ -53,7 +53,8 @@ each_variant = pytest.mark.parametrize("answers", VARIANTS, ids=variant_id)
 
 def environment(**changes: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-    return kept | {"PYTHONUTF8": "1"} | changes
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return kept | {"PATH": path, "PYTHONUTF8": "1"} | changes
 
 
 def execute(*command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:

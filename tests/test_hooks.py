@@ -65,10 +65,12 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("project_slug", "straße", "cannot name a folder"),
         ("project_slug", "x" * 64, "63 at most"),
         ("project_slug", "NUL", "device on Windows"),
-        ("project_name", "a\nb", "control character"),
+        ("project_name", "a\nb", "line break"),
         ("description", " ", "is empty"),
         ("author_name", "", "is empty"),
-        ("author_email", "a\x07b", "control character"),
+        ("author_email", "a\x07b", "invisible character"),
+        ("author_name", "a\u202eb", "invisible character"),
+        ("author_name", "a ", "ends with a blank"),
     ],
 )
 def test_an_answer_that_will_not_do_is_refused_in_a_sentence(
@@ -121,7 +123,16 @@ def test_a_step_that_fails_is_shown_and_the_files_stay(
 ) -> None:
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT=step)
     assert f"{step} failed:" in told.replace("sync --locked", "sync")
-    assert "make install check" in told
+    assert "later: cd my-service && make install check" in told
+    assert "Traceback" not in told
+    assert (tmp_path / "my-service" / "app" / "main.py").exists()
+
+
+def test_a_uv_that_cannot_be_run_is_told_and_the_files_stay(
+    tmp_path: Path, bare_python: str
+) -> None:
+    told = render(tmp_path, python=bare_python, PATH="", UV="/no/such/uv")
+    assert "cannot be run" in told
     assert "Traceback" not in told
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
@@ -130,7 +141,8 @@ def test_without_uv_the_files_are_complete_and_the_rest_is_told(
     tmp_path: Path, bare_python: str
 ) -> None:
     told = render(tmp_path, python=bare_python, PATH="", UV="")
-    assert "pip install uv" in told
+    assert "uv is not installed" in told
+    assert "later: cd my-service && make install check" in told
     assert "Traceback" not in told
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
     assert not (tmp_path / "my-service" / ".venv").exists()
@@ -156,15 +168,31 @@ def test_without_a_name_for_git_there_is_no_commit_and_all_else(
 ) -> None:
     nobody = {"GIT_COMMITTER_NAME": "", "GIT_COMMITTER_EMAIL": "", **NO_GIT_CONFIG}
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **nobody)
-    assert "git config --global user.name" in told
+    assert "git does not know your name" in told
     assert "done." in told
     assert not (tmp_path / "my-service" / ".git").exists()
+
+
+def test_a_commit_that_fails_is_told_and_the_checks_run_all_the_same(
+    tmp_path: Path, tools: Path
+) -> None:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "pre-commit").write_text("#!/bin/sh\necho no; exit 1\n")
+    (hooks / "pre-commit").chmod(0o755)
+    config = tmp_path / "gitconfig"
+    config.write_text(f"[core]\nhooksPath = {hooks}\n")
+    own = IDENTITY | NO_GIT_CONFIG | {"GIT_CONFIG_GLOBAL": str(config)}
+    told = render(tmp_path, PATH=f"{tools}:/bin:/usr/bin", UV_FAILS_AT="never", **own)
+    assert "Not committed: git commit" in told
+    assert "mypy" in told
+    assert "done." in told
 
 
 def test_a_repository_around_the_folder_is_left_alone(tmp_path: Path, tools: Path) -> None:
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY)
-    assert "in a git repository already" in told
+    assert f"it belongs to the repository at {tmp_path}" in told
     assert not (tmp_path / "my-service" / ".git").exists()
     staged = subprocess.check_output(["git", "diff", "--cached", "--name-only"], cwd=tmp_path)
     assert staged == b""
@@ -178,6 +206,29 @@ def test_a_folder_that_is_there_already_is_not_touched(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "already exists" in done.stdout
     assert [path.name for path in mine.parent.iterdir()] == ["mine.txt"]
+
+
+def test_files_that_are_to_be_skipped_stay_as_they_are(tmp_path: Path) -> None:
+    answers = ("setup=files", "concurrency=sync")
+    render(tmp_path, *answers)
+    service = tmp_path / "my-service"
+    edited = service / "app" / "api" / "routes" / "items.py"
+    edited.write_text(edited.read_text() + "\n\nasync def export() -> None:\n    await all()\n")
+    (service / "app" / "db" / "session.py").unlink()
+    before = {path: path.read_bytes() for path in service.rglob("*") if path.is_file()}
+    render(tmp_path, *answers, "--overwrite-if-exists", "--skip-if-file-exists")
+    after = {path: path.read_bytes() for path in service.rglob("*") if path.is_file()}
+    assert before.items() <= after.items()
+    added = {path.relative_to(service).as_posix() for path in after.keys() - before.keys()}
+    assert added == {"app/db/session.py"}
+    assert "async" not in (service / "app" / "db" / "session.py").read_text()
+
+
+def test_rendering_over_a_service_can_change_its_answers(tmp_path: Path) -> None:
+    render(tmp_path, "setup=files", "concurrency=async")
+    render(tmp_path, "setup=files", "concurrency=sync", "--overwrite-if-exists")
+    assert "async" not in (tmp_path / "my-service" / "app" / "db" / "session.py").read_text()
+    assert not (tmp_path / "my-service" / ".before-rendering.json").exists()
 
 
 def test_files_that_are_not_the_templates_stay_as_they_are(tmp_path: Path) -> None:

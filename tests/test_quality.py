@@ -11,7 +11,9 @@ from tests.conftest import ROOT, Bake, Service, each_render
 
 NAMES = {
     "short": {"project_name": "x", "project_slug": "x"},
-    "long": {"project_name": "Straße 道路 " * 20, "project_slug": "x" * 63},
+    "long": {"project_name": "Straße 道路 " * 20 + ".", "project_slug": "x" * 63},
+    "cyrillic": {"project_name": "Служба заказов", "project_slug": "orders"},
+    "joined": {"project_name": "👩\u200d💻 می\u200cخواهم 5\u00a0€", "project_slug": "desk"},
     "quoted": {"project_name": '"a" \'b\' \\ "c"', "project_slug": "a"},
 }
 

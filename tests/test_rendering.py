@@ -72,6 +72,9 @@ def test_nothing_looks_generated(rendered: Bake, answers: dict[str, str]) -> Non
         assert not text.endswith("\n\n"), f"{where} ends in an empty line"
         assert not text.startswith("\n"), f"{where} starts with an empty line"
         assert not re.search(r"[ \t]\n", text), f"{where} has a line that ends in a blank"
+        if path.suffix in {".yml", ".yaml"}:
+            gap = re.search(r"^( *)\S+:\n\n\1 ", text, re.MULTILINE)
+            assert not gap, f"{where} has an empty line between a key and its value"
         allowed = 2 if path.suffix in {".py", ".mako"} else 1
         assert "\n" * (allowed + 2) not in text, f"{where} has too many empty lines in a row"
         if text == "":
@@ -129,6 +132,27 @@ def test_a_service_is_called_what_its_maker_says(rendered: Bake) -> None:
     title = re.search(r"title=(.*),", service.read("app/main.py"))
     assert title
     assert eval(title[1], {}) == "Straße 'n' \"Co\" \\ 😀"  # noqa: S307 - it is our own render
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Order Desk", "order-desk"),
+        ("3D printing", "service-3d-printing"),
+        ("Straße", "strasse"),
+        ("😀", "my-service"),
+        ("x" * 62 + " y", "x" * 62),
+    ],
+)
+def test_every_name_proposes_a_slug_that_will_do(rendered: Bake, name: str, slug: str) -> None:
+    assert rendered(project_name=name).path.name == slug
+
+
+def test_every_dependency_has_an_upper_bound(rendered: Bake) -> None:
+    for answers in RENDERS:
+        project = tomllib.loads(rendered(**answers).read("pyproject.toml"))
+        wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+        assert [one for one in wanted if not re.search(r">=[\d.]+,<\d", one)] == []
 
 
 def test_the_source_is_python_and_hardly_any_jinja() -> None:

@@ -79,5 +79,12 @@ def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: B
     }
 
 
+def test_nothing_awaits_in_parentheses(rendered: Bake) -> None:
+    """They would be left around nothing: `(await get()).name` would become `(get()).name`."""
+    assert [
+        name for name, text in sources(rendered).items() if re.search(r"(?<!\w)\(await ", text)
+    ] == []
+
+
 def test_the_template_itself_is_async() -> None:
     assert "async def" in (TEMPLATE / "app" / "db" / "session.py").read_text(encoding="utf-8")

@@ -14,8 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-# A day inside what a datetime can hold, so that no timezone of a client or of a database
-# session can push a stored instant over the edge: such a row could never be read again.
+# A day inside what a datetime can hold, so that no timezone can push a stored instant over the
+# edge: such a row could never be read again.
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 

@@ -65,15 +65,17 @@ async def test_an_added_item_can_be_found_by_its_id(store: Store) -> None:
 
 
 async def test_an_item_needs_no_more_than_a_name(store: Store) -> None:
-    item = await get(store, (await add(store, "bolt")).id)
+    item = await add(store, "bolt")
     assert (item.description, item.quantity, item.is_active) == (None, 0, True)
     assert item.available_from is None
+    assert await get(store, item.id) == item
 
 
 async def test_instants_at_the_edges_of_the_calendar_can_be_read_again(store: Store) -> None:
     for edge in ("0001-01-02T00:00:00Z", "9999-12-30T00:00:00Z"):
         added = await add(store, edge, available_from=edge)
-        assert (await get(store, added.id)).available_from == datetime.fromisoformat(edge)
+        found = await get(store, added.id)
+        assert found.available_from == datetime.fromisoformat(edge)
 
 
 async def test_what_was_never_added_is_not_found(store: Store) -> None:
@@ -101,7 +103,8 @@ async def test_an_item_cannot_be_renamed_to_a_taken_name(store: Store) -> None:
 
 async def test_an_item_may_keep_its_own_name(store: Store) -> None:
     bolt = await add(store, "bolt")
-    assert (await update(store, bolt, name="bolt")).name == "bolt"
+    updated = await update(store, bolt, name="bolt")
+    assert updated.name == "bolt"
 
 
 async def test_an_update_changes_what_it_names_and_nothing_else(store: Store) -> None:
@@ -177,17 +180,17 @@ async def test_pages_hold_every_item_once_and_in_order(store: Store, sort: str) 
 async def test_a_page_that_ends_with_the_list_has_no_next_one(store: Store) -> None:
     for name in ("a", "b"):
         await add(store, name)
-    assert (await find(store, limit=2)).next_cursor is None
-    assert (await find(store, limit=1)).next_cursor is not None
+    whole, half = await find(store, limit=2), await find(store, limit=1)
+    assert whole.next_cursor is None
+    assert half.next_cursor is not None
 
 
 async def test_a_cursor_past_the_end_finds_an_empty_page(store: Store) -> None:
     for name in ("a", "b"):
         await add(store, name)
     page = await find(store, sort="name", limit=1)
-    async with store.read() as repositories:
-        last = (await repositories.items.find(ItemFilter(sort="-name", limit=1))).items[0]
-    await remove(store, last.id)
+    last = await find(store, sort="-name", limit=1)
+    await remove(store, last.items[0].id)
     empty: Page[Item] = Page(items=[], next_cursor=None)
     assert await find(store, sort="name", cursor=page.next_cursor) == empty
 
@@ -201,7 +204,8 @@ async def test_a_cursor_outlives_its_item(store: Store) -> None:
 
 
 async def test_an_empty_list_is_an_empty_page(store: Store) -> None:
-    assert (await find(store)).model_dump() == {"items": [], "next_cursor": None}
+    page = await find(store)
+    assert page.model_dump() == {"items": [], "next_cursor": None}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: by a plain, blocking connection, whatever the service uses."""
+"""How Alembic reaches the database: on a connection of its own, not one of the service's pool."""
 
 from typing import Any, Literal
 

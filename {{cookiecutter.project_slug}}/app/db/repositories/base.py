@@ -43,7 +43,8 @@ class SqlRepository(Repository[E, C, U, Q]):
 
     async def get(self, id_: UUID) -> E:
         statement = select(*self.table.__table__.columns).where(self.table.id == id_)
-        row = (await self._session.execute(statement)).one_or_none()
+        found = await self._session.execute(statement)
+        row = found.one_or_none()
         if row is None:
             raise NotFound(id_)
         return self.entity(**row._mapping)
@@ -67,8 +68,10 @@ class SqlRepository(Repository[E, C, U, Q]):
             "updated_at": datetime.now(UTC),
         }
         statement = update(self.table).where(*self._wanted(id_, versions)).values(values)
-        returned = statement.returning(*self.table.__table__.columns)
-        row = (await self._session.execute(returned)).one_or_none()
+        changed = await self._session.execute(
+            statement.returning(*self.table.__table__.columns),
+        )
+        row = changed.one_or_none()
         if row is None:
             raise await self._reason(id_)
         return self.entity(**row._mapping)
