@@ -42,6 +42,7 @@ def test_a_service_whose_database_is_at_another_revision_is_not_ready(
 ) -> None:
     command.stamp(config(settings), "base")
     with TestClient(create_app(settings)) as client:
-        problem(client.get("/readyz"), 503)
+        behind = client.get("/readyz")
         command.stamp(config(settings), "head")
+        problem(behind, 503)
         assert client.get("/readyz").status_code == 200
