@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.repositories import errors
 from app.schemas.problems import FieldProblem, Problem
@@ -92,8 +93,21 @@ async def on_invalid_request(_: Request, error: RequestValidationError) -> Probl
     return problem(422, "The request is not valid.", fields)
 
 
-async def on_http_exception(_: Request, error: HTTPException) -> ProblemResponse:
-    return problem(error.status_code, str(error.detail), headers=error.headers)
+async def on_http_exception(request: Request, error: HTTPException) -> ProblemResponse:
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+    return problem(error.status_code, str(error.detail), headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """All of the path's methods; Starlette names those of one route, and a path may have more."""
+    return [
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    ]
 
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]

@@ -17,9 +17,10 @@ def test_an_unknown_path_is_a_problem(client: TestClient) -> None:
 
 
 def test_a_method_that_a_path_does_not_know_is_a_problem(client: TestClient) -> None:
-    response = client.put(URL)
-    problem(response, 405)
-    assert response.headers["allow"]
+    for path, allowed in ((URL, "GET, POST"), (f"{URL}/1", "GET, PATCH, DELETE")):
+        response = client.put(path)
+        problem(response, 405)
+        assert response.headers["allow"] == allowed
 
 
 @pytest.mark.parametrize(
