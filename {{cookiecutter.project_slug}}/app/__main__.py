@@ -4,8 +4,9 @@ import argparse
 import sys
 
 import uvicorn
+from alembic.util import CommandError
 from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.migrate import upgrade
 from app.logs import configure_logging
@@ -19,14 +20,19 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         settings = Settings()
     except ValidationError as error:
-        wrong = [f"{e['loc'][0]}".upper() + f": {e['msg']}" for e in error.errors()]
+        wrong = [
+            f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+            if e["type"] != "default_factory_not_called"  # only follows from another one
+        ]
         sys.exit("\n".join(["The environment or .env is not right:", *wrong]))
     configure_logging(settings)
     if settings.app_env == "development":
         try:
             upgrade(settings)
-        except OperationalError as error:
-            sys.exit(f"The database of DATABASE_URL cannot be migrated: {error.orig}")
+        except (SQLAlchemyError, CommandError) as error:
+            reason = getattr(error, "orig", None) or error
+            sys.exit(f"The database of DATABASE_URL cannot be migrated: {reason}")
     uvicorn.run(
         "app.main:create_app",
         factory=True,

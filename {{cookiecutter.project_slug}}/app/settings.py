@@ -4,8 +4,15 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 NAME = "{{ cookiecutter.project_slug }}"
+{% if cookiecutter.database == "sqlite" %}
+DEFAULT_URL = f"sqlite:///./{NAME}.db"
+{% else %}
+DEFAULT_URL = f"postgresql://postgres:postgres@localhost:5432/{NAME}"
+{% endif %}
 
 
 def _format_for(data: dict[str, Any]) -> Literal["json", "console"]:
@@ -27,11 +34,11 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(default_factory=_format_for)
 
 {% if cookiecutter.database == "sqlite" %}
-    database_url: SecretStr = SecretStr(f"sqlite:///./{NAME}.db")
+    database_url: SecretStr = SecretStr(DEFAULT_URL)
     # How long to wait, in seconds: for a connection of the pool, and for another writer.
     database_timeout: PositiveInt = 5
 {% else %}
-    database_url: SecretStr = SecretStr(f"postgresql://postgres:postgres@localhost:5432/{NAME}")
+    database_url: SecretStr = SecretStr(DEFAULT_URL)
     # How long to wait, in seconds: for a connection of the pool, and for a new connection.
     database_timeout: PositiveInt = 5
 {% endif %}
@@ -45,14 +52,17 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _must_fit_the_driver(cls, url: SecretStr) -> SecretStr:
-        scheme = url.get_secret_value().partition(":")[0]
+        try:
+            parsed = make_url(url.get_secret_value())
+        except (ArgumentError, ValueError):
+            raise ValueError(f"must be a URL, like {DEFAULT_URL}") from None
 {% if cookiecutter.database == "sqlite" %}
-        if scheme.partition("+")[0] != "sqlite":
-            raise ValueError("must start with sqlite://")
-        if url.get_secret_value().rpartition("/")[2] in {"", ":memory:"}:
+        if parsed.get_backend_name() != "sqlite":
+            raise ValueError(f"must start with sqlite://, like {DEFAULT_URL}")
+        if parsed.database in {None, "", ":memory:"}:
             raise ValueError("must name a file: each connection to :memory: has its own")
 {% else %}
-        if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
-            raise ValueError("must start with postgresql://")
+        if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+            raise ValueError(f"must start with postgresql://, like {DEFAULT_URL}")
 {% endif %}
         return url

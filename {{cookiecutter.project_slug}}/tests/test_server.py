@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 import uvicorn
-from sqlalchemy import Engine, inspect
+from alembic import command
+from sqlalchemy import Engine, inspect, text
 
 from app.__main__ import main
+from app.db.migrate import config
 from app.settings import Settings
 from tests.database import UNREACHABLE_URL
 
@@ -51,8 +53,24 @@ def test_a_wrong_setting_is_named_and_nothing_starts(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PORT", "http")
-    with pytest.raises(SystemExit, match="PORT: Input should be a valid integer"):
+    with pytest.raises(SystemExit) as caught:
         main([])
+    first, *wrong = str(caught.value).splitlines()
+    assert "not right" in first
+    assert [line.partition(":")[0] for line in wrong] == ["PORT"]
+    assert not served
+
+
+def test_a_database_of_a_newer_service_is_told_and_nothing_starts(
+    served: dict[str, Any], unmigrated: Settings, database: Engine
+) -> None:
+    command.stamp(config(unmigrated), "head")
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'newer'"))
+    with pytest.raises(SystemExit, match=r"DATABASE_URL.*newer"):
+        main([])
+    with database.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
     assert not served
 
 

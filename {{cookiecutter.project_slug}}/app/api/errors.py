@@ -71,13 +71,14 @@ class ProblemAPI(FastAPI):
 
 
 async def on_repository_error(_: Request, error: errors.RepositoryError) -> ProblemResponse:
-    fields, headers = [], {}
+    detail, fields, headers = str(error), [], {}
     if isinstance(error, errors.Conflict):
-        fields = [FieldProblem(location="body", field=error.field, detail=str(error))]
+        fields = [FieldProblem(location="body", field=f, detail=detail) for f in error.fields]
     if isinstance(error, errors.Unavailable):
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         log.warning("%s", error, exc_info=error.__cause__)
-    return problem(STATUS[type(error)], str(error), fields, headers)
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    return problem(status, detail, fields, headers)
 
 
 async def on_invalid_request(_: Request, error: RequestValidationError) -> ProblemResponse:

@@ -13,11 +13,11 @@ class NotFound(RepositoryError):
 
 
 class Conflict(RepositoryError):
-    """A value that must be unique is taken."""
+    """A value that must be unique is taken; `fields` are those that make it up, where known."""
 
-    def __init__(self, field: str) -> None:
-        super().__init__(f"This {field} is already taken.")
-        self.field = field
+    def __init__(self, *fields: str) -> None:
+        super().__init__(f"This {' and '.join(fields) or 'value'} is already taken.")
+        self.fields = fields
 
 
 class Invalid(RepositoryError):

@@ -15,7 +15,7 @@ class Repositories:
 class Store(ABC):
     @abstractmethod
     def read(self) -> AbstractAsyncContextManager[Repositories]:
-        """A session for reading only."""
+        """A session for reading. Nothing holds its statements together: write in `write()`."""
 
     @abstractmethod
     def write(self) -> AbstractAsyncContextManager[Repositories]:

@@ -14,8 +14,11 @@ from pydantic import (
     model_validator,
 )
 
-# A day inside what a datetime can hold, so that no timezone can push a stored instant over the
-# edge: such a row could never be read again.
+# What a database's integer holds: 32 bits, signed.
+MAX_INT = 2_147_483_647
+
+# More than a day inside what a datetime can hold, so that no timezone can push a stored instant
+# over the edge: such a row could never be read again.
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 

@@ -2,12 +2,12 @@ from typing import Annotated, Literal
 
 from pydantic import MISSING, Field
 
-from app.schemas.base import Changes, Entity, Schema, Text, UtcDatetime
+from app.schemas.base import MAX_INT, Changes, Entity, Schema, Text, UtcDatetime
 from app.schemas.pages import Query
 
 Name = Annotated[Text, Field(min_length=1, max_length=128)]
 Description = Annotated[Text, Field(max_length=2000)]
-Quantity = Annotated[int, Field(ge=0, le=2_147_483_647)]
+Quantity = Annotated[int, Field(ge=0, le=MAX_INT)]
 
 
 class ItemCreate(Schema):

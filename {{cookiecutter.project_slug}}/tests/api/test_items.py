@@ -110,7 +110,9 @@ def test_a_patch_to_a_taken_name_is_a_conflict(client: TestClient) -> None:
         ('W/"1"', 412),
         ("1", 412),
         ('"one"', 412),
+        ('"2147483648"', 412),
         ('"99999999999999999999"', 412),
+        (", ".join(f'"{version}"' for version in range(2, 10_000)), 412),
         ("", 412),
     ],
 )
@@ -122,6 +124,12 @@ def test_a_patch_applies_only_to_a_version_that_if_match_names(
     response = client.patch(url, json={"quantity": 9}, headers={"If-Match": if_match})
     assert response.status_code == status
     assert client.get(url).json()["quantity"] == (9 if status == 200 else 0)
+
+
+def test_if_match_may_come_in_several_lines(client: TestClient) -> None:
+    url = f"{URL}/{create(client)['id']}"
+    headers = [("If-Match", '"7"'), ("If-Match", '"1"')]
+    assert client.patch(url, json={"quantity": 9}, headers=headers).status_code == 200
 
 
 def test_a_deletion_applies_only_to_a_version_that_if_match_names(client: TestClient) -> None:

@@ -89,7 +89,7 @@ async def test_a_name_can_be_added_only_once(store: Store) -> None:
     await add(store, "bolt")
     with pytest.raises(Conflict) as caught:
         await add(store, "bolt")
-    assert caught.value.field == "name"
+    assert caught.value.fields == ("name",)
     assert names(await find(store)) == ["bolt"]
 
 

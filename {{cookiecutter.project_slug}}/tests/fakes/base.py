@@ -49,7 +49,7 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         old = self._wanted(id_, versions)
         new = old.model_copy(
             update=changes.model_dump(exclude_unset=True)
-            | {"version": old.version + 1, "updated_at": datetime.now(UTC)}
+            | {"version": old.version + 1, "updated_at": max(datetime.now(UTC), old.updated_at)}
         )
         self._must_be_unique(new)
         self._rows[id_] = new

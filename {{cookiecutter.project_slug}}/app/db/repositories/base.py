@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, insert, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from app.db.base import EntityTable
+from app.db.base import EntityTable, UtcDateTime
 from app.repositories.base import C, E, Q, Repository, U
 from app.repositories.errors import NotFound, RepositoryError, Stale
 from app.schemas.pages import Page
@@ -63,9 +63,11 @@ class SqlRepository(Repository[E, C, U, Q]):
         return Page.of([self.entity(**row._mapping) for row in found], query)
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
+        # The clock was read before the row's lock was waited for: it must not set another back.
+        now, before = literal(datetime.now(UTC), UtcDateTime()), self.table.updated_at
         values = changes.model_dump(exclude_unset=True) | {
             "version": self.table.version + 1,
-            "updated_at": datetime.now(UTC),
+            "updated_at": case((before > now, before), else_=now),
         }
         statement = update(self.table).where(*self._wanted(id_, versions)).values(values)
         changed = await self._session.execute(
