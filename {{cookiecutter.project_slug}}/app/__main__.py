@@ -31,8 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             upgrade(settings)
         except (SQLAlchemyError, CommandError) as error:
-            reason = getattr(error, "orig", None) or error
-            sys.exit(f"The database of DATABASE_URL cannot be migrated: {reason}")
+            sys.exit(f"The database cannot be migrated. {error}")
     uvicorn.run(
         "app.main:create_app",
         factory=True,

@@ -4,11 +4,13 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from alembic.util import CommandError
 {% if cookiecutter.database == "sqlite" %}
 from sqlalchemy import Connection, create_engine, event, make_url, pool
 {% else %}
 from sqlalchemy import create_engine, make_url, pool
 {% endif %}
+from sqlalchemy.exc import OperationalError
 
 from app.db.base import UtcDateTime
 from app.db.tables import Base
@@ -41,7 +43,11 @@ def run_migrations() -> None:
 {% else %}
     engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=pool.NullPool)
 {% endif %}
-    with engine.connect() as connection:
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        raise CommandError(f"The database of DATABASE_URL does not answer: {error.orig}") from error
+    with connection:
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
