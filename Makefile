@@ -1,12 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help try test lint lock format
+.PHONY: help try test test-slow lint lock format
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
 help:  ## Show these lines
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/installed: requirements.txt
 	$(PYTHON) -m venv .venv
@@ -18,7 +18,10 @@ try: .venv/installed  ## Render the default service into try/, unless it is ther
 	$(MAKE) --directory try/my-service run
 
 test: lint  ## Run the whole test suite: render, install and check every variant
-	pytest
+	pytest -m "not slower"
+
+test-slow: .venv/installed  ## Break each promise of each variant, and see the test that finds it
+	pytest -m slower
 
 lint: .venv/installed  ## Check the hooks and the tests of the template
 	ruff format --check hooks tests

@@ -23,9 +23,10 @@ SYNC_SPELLING = (
     (r"\basync (def|with) ", r"\1 "),
     (r"\bawait ", ""),
     (
-        r"import (Connection, )?event, make_url\nfrom sqlalchemy\.ext\.asyncio import .*\n",
-        r"import \1Engine, create_engine, event, make_url\n",
+        r"import (Connection, )?(e.*)\n(.*exc.*\n)?from sqlalchemy\.ext\.asyncio .*_engine\n",
+        r"import \1Engine, create_engine, \2\n\3",
     ),
+    (r"import (event.*)\n.*asyncio import AsyncEngine\n", r"import Engine, \1\n"),
     (r"\bsqlalchemy\.ext\.asyncio import AsyncSession\b", "sqlalchemy.orm import Session"),
     (r"\bAsyncEngine\b", "Engine"),
     (r"\bAsyncSession\b", "Session"),
@@ -63,6 +64,7 @@ STAYS_ASYNC = {
         (r"async def readyz", "def readyz"),
         (r"await store\.check", "store.check"),
     ),
+    "tests/api/test_middleware.py": (),
     "app/main.py": ((r"await opened\.close", "opened.close"),),
 }
 

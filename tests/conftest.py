@@ -22,8 +22,10 @@ QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(en
 
 # A service is tested with the settings of its own, not with those of whoever runs these tests.
 NOT_INHERITED = {
-    "APP_ENV", "DATABASE_POOL_SIZE", "DATABASE_TIMEOUT", "DATABASE_URL", "HOST", "LOG_FORMAT",
-    "LOG_LEVEL", "MAKEFLAGS", "MAKELEVEL", "PORT", "TEST_DATABASE_URL", "VIRTUAL_ENV", "WORKERS",
+    "APP_ENV", "DATABASE_LOCK_TIMEOUT", "DATABASE_MAX_OVERFLOW", "DATABASE_PGBOUNCER",
+    "DATABASE_POOL_SIZE", "DATABASE_POOL_TIMEOUT", "DATABASE_SYNCHRONOUS", "DATABASE_TIMEOUT",
+    "DATABASE_URL", "HOST", "LOG_FORMAT", "LOG_LEVEL", "MAKEFLAGS", "MAKELEVEL", "PORT",
+    "TEST_DATABASE_URL", "VIRTUAL_ENV", "WORKERS",
 }  # fmt: skip
 
 

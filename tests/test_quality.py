@@ -50,7 +50,7 @@ def test_the_pipeline_of_gitlab_is_valid(rendered: Bake) -> None:
 
 
 def targets(makefile: str) -> set[str]:
-    return set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
 
 
 def test_every_command_of_the_makefile_is_in_the_readme_and_has_a_line_of_help(
@@ -58,7 +58,7 @@ def test_every_command_of_the_makefile_is_in_the_readme_and_has_a_line_of_help(
 ) -> None:
     service = rendered()
     known = targets(service.read("Makefile"))
-    documented = re.findall(r"^\| `make ([a-z]+)", service.read("README.md"), re.MULTILINE)
+    documented = re.findall(r"^\| `make ([a-z-]+)", service.read("README.md"), re.MULTILINE)
     assert {*documented, "help"} == known
     assert {line.split()[1] for line in service.run("make").splitlines()} == known
 

@@ -68,7 +68,6 @@ def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: B
     }
     assert functions == {
         "__call__",
-        "counted",
         "get_store",
         "lifespan",
         "livez",
@@ -76,6 +75,7 @@ def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: B
         "on_http_exception",
         "on_invalid_request",
         "on_repository_error",
+        "replay",
     }
 
 

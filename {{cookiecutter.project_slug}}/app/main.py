@@ -1,11 +1,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+{% if cookiecutter.concurrency == "sync" %}
+from anyio.to_thread import current_default_thread_limiter
+{% endif %}
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from app.api.errors import HANDLERS, ProblemAPI
-from app.api.middleware import BodyLimit, UnexpectedErrors
+from app.api.middleware import Admission, BodyLimit, UnexpectedErrors
 from app.api.routes import health, items
 from app.db.session import SqlStore
 from app.logs import configure_logging
@@ -23,6 +26,10 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+{% if cookiecutter.concurrency == "sync" %}
+        # A thread for each request that is let in, besides those that there are for all else.
+        current_default_thread_limiter().total_tokens += settings.max_connections
+{% endif %}
         yield
         await opened.close()
 
@@ -31,7 +38,16 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         version="0.1.0",
         lifespan=lifespan,
         exception_handlers=HANDLERS,
-        middleware=[Middleware(UnexpectedErrors), Middleware(BodyLimit, limit=MAX_BODY_BYTES)],
+        middleware=[
+            Middleware(UnexpectedErrors),
+            Middleware(BodyLimit, limit=MAX_BODY_BYTES),
+            Middleware(
+                Admission,
+                places=settings.max_connections,
+                timeout=settings.database_pool_timeout,
+                probes=health.PATHS,
+            ),
+        ],
         redirect_slashes=False,  # a redirect would repeat the client's Host header
     )
     app.state.store = opened

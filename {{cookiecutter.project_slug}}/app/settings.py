@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt, SecretStr, field_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -33,16 +33,30 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = Field(default_factory=_format_for)
 
-{% if cookiecutter.database == "sqlite" %}
     database_url: SecretStr = SecretStr(DEFAULT_URL)
-    # How long to wait, in seconds: for a connection of the pool, and for another writer.
-    database_timeout: PositiveInt = 5
-{% else %}
-    database_url: SecretStr = SecretStr(DEFAULT_URL)
-    # How long to wait, in seconds: for a connection of the pool, and for a new connection.
-    database_timeout: PositiveInt = 5
-{% endif %}
+    # Connections of each worker: those that it keeps, and those that it adds under load.
     database_pool_size: PositiveInt = 10
+    database_max_overflow: NonNegativeInt = 0
+    # All in seconds. A request that has no connection by then is told to come back.
+    database_pool_timeout: PositiveFloat = 0.5
+{% if cookiecutter.database == "sqlite" %}
+    # How long a writer waits for the others.
+    database_timeout: PositiveFloat = 5
+    # `full` keeps the last commits through a power cut, and makes each of them slower.
+    database_synchronous: Literal["normal", "full"] = "normal"
+{% else %}
+    # For a new connection, for a statement's result, and for a transaction's next statement.
+    database_timeout: PositiveInt = 5
+    # For a lock that another transaction holds.
+    database_lock_timeout: PositiveFloat = 2
+    # Whether DATABASE_URL leads to PgBouncer in transaction mode.
+    database_pgbouncer: bool = False
+{% endif %}
+
+    @property
+    def max_connections(self) -> int:
+        """How many requests a worker may work on at a time: each has one connection at most."""
+        return self.database_pool_size + self.database_max_overflow
 
     @field_validator("log_level", "log_format", "app_env", mode="before")
     @classmethod

@@ -30,9 +30,15 @@ def database() -> Iterator[Engine]:
     """A real database for this run of the tests, at the newest revision."""
     with throwaway_database() as url:
         upgrade(settings_for(url))
-        engine = create_engine(url)
+        engine = create_engine(url, pool_pre_ping=True)
         yield engine
         engine.dispose()
+
+
+def empty(database: Engine) -> None:
+    with database.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
 
 
 @pytest.fixture
@@ -43,9 +49,7 @@ def settings(database: Engine) -> Iterator[Settings]:
     under test free to commit and to roll back.
     """
     yield settings_for(database.url.render_as_string(hide_password=False))
-    with database.begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(table.delete())
+    empty(database)
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ STATUS: dict[type[errors.RepositoryError], int] = {
     errors.Invalid: 422,
     errors.Unavailable: 503,
 }
-RETRY_AFTER_SECONDS = 1
+RETRY_LATER = {"Retry-After": "1"}  # in seconds
+NO_JSON = FieldProblem(location="body", field="", detail="is not JSON in UTF-8")
 REF = "#/components/schemas/{model}"
 
 log = logging.getLogger(__name__)
@@ -75,8 +76,9 @@ async def on_repository_error(_: Request, error: errors.RepositoryError) -> Prob
     if isinstance(error, errors.Conflict):
         fields = [FieldProblem(location="body", field=f, detail=detail) for f in error.fields]
     if isinstance(error, errors.Unavailable):
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        log.warning("%s", error, exc_info=error.__cause__)
+        headers = RETRY_LATER
+        reason = str(error.__cause__ or "").partition("\n")[0]  # the rest may hold a statement
+        log.warning("%s %s", error, reason)
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     return problem(status, detail, fields, headers)
 
@@ -90,11 +92,15 @@ async def on_invalid_request(_: Request, error: RequestValidationError) -> Probl
             detail=wrong["msg"].removeprefix("Value error, "),
         )
         for wrong in error.errors()
+        if wrong["type"] != "json_invalid"
     ]
-    return problem(422, "The request is not valid.", fields)
+    return problem(422, "The request is not valid.", fields or [NO_JSON])
 
 
 async def on_http_exception(request: Request, error: HTTPException) -> ProblemResponse:
+    if error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__:
+        # FastAPI answers so to what the JSON parser cannot even read: broken UTF-8, for one.
+        return problem(422, "The request is not valid.", [NO_JSON])
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed_methods(request))

@@ -5,13 +5,17 @@ from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import Header
+from pydantic import WithJsonSchema
 
 from app.schemas.base import MAX_INT, Entity
 
 # A client that has seen more versions than this of one entity has to read it again.
 MOST_TAGS = 100
 
-IfMatch = Annotated[list[str] | None, Header(description="The `ETag` of the version to change.")]
+# Several headers mean the same as one with commas, which is what clients send: a string.
+Tags = Annotated[list[str] | None, WithJsonSchema({"type": "string"})]
+IfMatch = Annotated[Tags, Header(description="The `ETag` of the version to change.")]
+IfNoneMatch = Annotated[Tags, Header(description="The `ETag` that the client has.")]
 
 
 def etag(entity: Entity) -> str:
@@ -23,10 +27,18 @@ def versions(headers: list[str] | None) -> Collection[int] | None:
 
     Tags that no version has, weak ones among them, match nothing.
     """
-    if headers is None:
-        return None
-    tags = [tag.strip() for tag in ",".join(headers).split(",")]
-    if tags == ["*"]:
+    tags = _tags(headers)
+    if headers is None or tags == ["*"]:
         return None
     numbers = {int(tag[1:-1]) for tag in tags[:MOST_TAGS] if re.fullmatch(r'"[0-9]{1,10}"', tag)}
     return {number for number in numbers if number <= MAX_INT}
+
+
+def is_known(entity: Entity, headers: list[str] | None) -> bool:
+    """Whether If-None-Match headers list the version of `entity`, as a weak tag or a strong one."""
+    tags = _tags(headers)
+    return tags == ["*"] or etag(entity) in {tag.removeprefix("W/") for tag in tags}
+
+
+def _tags(headers: list[str] | None) -> list[str]:
+    return [tag.strip() for tag in ",".join(headers or []).split(",")]

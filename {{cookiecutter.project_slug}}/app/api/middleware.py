@@ -1,12 +1,14 @@
 """Pure ASGI: Starlette's `BaseHTTPMiddleware` would run every request in a task of its own."""
 
+import asyncio
 import logging
+from collections.abc import Iterable
+from contextlib import ExitStack
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import problem
+from app.api.errors import RETRY_LATER, problem
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +41,10 @@ class UnexpectedErrors:
 
 
 class BodyLimit:
-    """Refuses a body of more than `limit` bytes before it is read whole.
+    """Reads the body, and refuses one of more than `limit` bytes before it is read whole.
 
-    FastAPI's `max_body_size` does so too, but answers in plain text.
+    FastAPI's `max_body_size` does so too, but answers in plain text. What is behind this has the
+    whole body at once, and never waits for a client that sends slowly.
     """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
@@ -53,19 +56,67 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
 
-        too_large = f"A body may have at most {self.limit:,} bytes."
+        too_large = problem(413, f"A body may have at most {self.limit:,} bytes.")
         if int(Headers(scope=scope).get("content-length", 0)) > self.limit:
-            await problem(413, too_large)(scope, receive, send)
+            await too_large(scope, receive, send)
             return
 
-        received = 0
-
-        async def counted() -> Message:
-            nonlocal received
+        body = bytearray()
+        more = True
+        while more:
             message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.limit:
-                raise HTTPException(413, too_large)
-            return message
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self.limit:
+                await too_large(scope, receive, send)
+                return
 
-        await self.app(scope, counted, send)
+        whole: list[Message] = [{"type": "http.request", "body": bytes(body)}]
+
+        async def replay() -> Message:
+            return whole.pop() if whole else await receive()
+
+        await self.app(scope, replay, send)
+
+
+class Admission:
+    """Lets in as many requests as there are connections to the database.
+
+    All waiting is done here, where it ends with a 503 after `timeout` seconds. Behind this no
+    request waits for a connection or for a thread, so none can wait for another that waits for
+    it. `probes` are paths with a place of their own each.
+    """
+
+    def __init__(self, app: ASGIApp, places: int, timeout: float, probes: Iterable[str]) -> None:
+        self.app = app
+        self.timeout = timeout
+        self.places = asyncio.Semaphore(places)
+        self.reserved = {path: asyncio.Semaphore(1) for path in probes}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        places = self.reserved.get(scope["path"], self.places)
+        try:
+            async with asyncio.timeout(self.timeout):
+                await places.acquire()
+        except TimeoutError:
+            busy = problem(503, "Too many requests are being served now.", headers=RETRY_LATER)
+            await busy(scope, receive, send)
+            return
+
+        # The place is free when the answer begins: by then its transaction has ended, and a
+        # client that reads slowly keeps nobody waiting.
+        leave = ExitStack()
+        leave.callback(places.release)
+
+        async def observed(message: Message) -> None:
+            leave.close()
+            await send(message)
+
+        with leave:
+            await self.app(scope, receive, observed)

@@ -1,5 +1,6 @@
 """The types and base classes that every entity's schemas share."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -8,6 +9,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -23,21 +25,38 @@ EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
 
+# https://www.rfc-editor.org/rfc/rfc3339#section-5.6
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _no_number(value: object) -> object:
+    # Pydantic takes numbers for seconds, or for milliseconds if they are large.
+    if isinstance(value, datetime) or (isinstance(value, str) and RFC_3339.fullmatch(value)):
+        return value
+    raise ValueError("must be an instant like 2026-01-31T12:00:00Z, with its timezone")
+
+
 def _in_utc(value: datetime) -> datetime:
     if not EARLIEST <= value <= LATEST:
         raise ValueError(f"must lie between {EARLIEST:%Y-%m-%d} and {LATEST:%Y-%m-%d}")
     return value.astimezone(UTC)
 
 
+def _whole(value: object) -> object:
+    # To JSON Schema, and to languages whose only numbers are floats, 1.0 is an integer.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 # No database stores a NUL character in a text that other programs can read.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
-UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Whole = BeforeValidator(_whole)
+UtcDatetime = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
 
 
 class Schema(BaseModel):
     """Refuses fields that it does not know, by their names, instead of dropping them."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Changes(Schema):

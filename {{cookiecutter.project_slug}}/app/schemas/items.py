@@ -1,20 +1,20 @@
 from typing import Annotated, Literal
 
-from pydantic import MISSING, Field
+from pydantic import MISSING, Field, StrictBool, StrictInt
 
-from app.schemas.base import MAX_INT, Changes, Entity, Schema, Text, UtcDatetime
+from app.schemas.base import MAX_INT, Changes, Entity, Schema, Text, UtcDatetime, Whole
 from app.schemas.pages import Query
 
 Name = Annotated[Text, Field(min_length=1, max_length=128)]
 Description = Annotated[Text, Field(max_length=2000)]
-Quantity = Annotated[int, Field(ge=0, le=MAX_INT)]
+Quantity = Annotated[StrictInt, Field(ge=0, le=MAX_INT), Whole]
 
 
 class ItemCreate(Schema):
     name: Name
     description: Description | None = None
     quantity: Quantity = 0
-    is_active: bool = True
+    is_active: StrictBool = True
     available_from: UtcDatetime | None = None
 
 
@@ -22,7 +22,7 @@ class ItemUpdate(Changes):
     name: Name | MISSING = MISSING
     description: Description | MISSING | None = MISSING
     quantity: Quantity | MISSING = MISSING
-    is_active: bool | MISSING = MISSING
+    is_active: StrictBool | MISSING = MISSING
     available_from: UtcDatetime | MISSING | None = MISSING
 
 
@@ -30,7 +30,7 @@ class Item(Entity):
     name: Name
     description: Description | None
     quantity: Quantity
-    is_active: bool
+    is_active: StrictBool
     available_from: UtcDatetime | None
 
 

@@ -6,7 +6,7 @@ nor repeat the others.
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import cache
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, Field, ValidationInfo, create_model, field_validator
@@ -17,6 +17,7 @@ from app.schemas.base import Entity, Schema
 E = TypeVar("E", bound=Entity)
 
 Position = tuple[Any, UUID]
+Cursor = Annotated[str, Field(max_length=2000, json_schema_extra={"format": "cursor"})]
 
 
 class Query(Schema):
@@ -26,8 +27,8 @@ class Query(Schema):
 
     sort: str
     limit: int = Field(50, ge=1, le=100, description="The most items that the page may hold.")
-    cursor: str | None = Field(
-        None, max_length=2000, description="The `next_cursor` of the page before, same sort."
+    cursor: Cursor | None = Field(
+        None, description="The `next_cursor` of the page before, same sort."
     )
 
     @property

@@ -150,13 +150,13 @@ async def test_a_removed_item_is_gone(store: Store) -> None:
 
 
 async def test_an_error_rolls_back_all_that_its_block_wrote(store: Store) -> None:
-    async def add_twice() -> None:
+    async def add_and_fail() -> None:
         async with store.write() as repositories:
             await repositories.items.add(ItemCreate(name="bolt"))
-            await repositories.items.add(ItemCreate(name="bolt"))
+            await repositories.items.get(uuid4())
 
-    with pytest.raises(Conflict):
-        await add_twice()
+    with pytest.raises(NotFound):
+        await add_and_fail()
     assert names(await find(store)) == []
 
 

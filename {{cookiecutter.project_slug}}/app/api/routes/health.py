@@ -7,6 +7,7 @@ from app.api.dependencies import StoreDep
 from app.api.errors import problems
 
 router = APIRouter(tags=["health"])
+PATHS = ("/livez", "/readyz")
 
 
 class Health(BaseModel):

@@ -5,9 +5,11 @@ from fastapi import APIRouter, Query, Response
 
 from app.api.dependencies import StoreDep
 from app.api.errors import problems
-from app.api.etags import IfMatch, etag, versions
+from app.api.etags import IfMatch, IfNoneMatch, etag, is_known, versions
 from app.schemas.items import Item, ItemCreate, ItemFilter, ItemUpdate
 from app.schemas.pages import Page
+
+NOT_MODIFIED: dict[int | str, dict[str, str]] = {304: {"description": "The client has it."}}
 
 router = APIRouter(prefix="/v1/items", tags=["items"], responses=problems(422, 500, 503))
 
@@ -27,11 +29,18 @@ async def list_items(query: Annotated[ItemFilter, Query()], store: StoreDep) -> 
         return await repositories.items.find(query)
 
 
-@router.get("/{item_id}", responses=problems(404))
-async def read_item(item_id: UUID, store: StoreDep, response: Response) -> Item:
+@router.get("/{item_id}", responses=problems(404) | NOT_MODIFIED)
+async def read_item(
+    item_id: UUID,
+    store: StoreDep,
+    response: Response,
+    if_none_match: IfNoneMatch = None,
+) -> Item:
     async with store.read() as repositories:
         item = await repositories.items.get(item_id)
     response.headers["ETag"] = etag(item)
+    if is_known(item, if_none_match):
+        response.status_code = 304  # FastAPI leaves the body out
     return item
 
 

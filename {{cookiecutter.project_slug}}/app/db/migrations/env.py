@@ -8,13 +8,19 @@ from alembic.util import CommandError
 {% if cookiecutter.database == "sqlite" %}
 from sqlalchemy import Connection, create_engine, event, make_url, pool
 {% else %}
-from sqlalchemy import create_engine, make_url, pool
+from sqlalchemy import Connection, create_engine, make_url, pool, text
 {% endif %}
 from sqlalchemy.exc import OperationalError
 
 from app.db.base import UtcDateTime
 from app.db.tables import Base
 from app.settings import Settings
+
+# How long to wait for another replica that is migrating now.
+PATIENCE_SECONDS = 60
+{% if cookiecutter.database == "postgres" %}
+LOCK_KEY = int.from_bytes(b"alembic")  # any number does that nobody else locks by
+{% endif %}
 
 
 def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:
@@ -28,20 +34,29 @@ def run_migrations() -> None:
     settings: Settings = context.config.attributes.get("settings") or Settings()
     url = make_url(settings.database_url.get_secret_value())
 {% if cookiecutter.database == "sqlite" %}
-    engine = create_engine(url.set(drivername="sqlite"), poolclass=pool.NullPool)
+    engine = create_engine(
+        url.set(drivername="sqlite"),
+        connect_args={"timeout": PATIENCE_SECONDS},
+        poolclass=pool.NullPool,
+    )
 
     # Left to itself the driver commits before each DDL statement; foreign keys are not enforced
     # here, as they are in the service, because SQLite alters a table by making it anew.
     @event.listens_for(engine, "connect")
     def _leave_transactions_alone(connection: Any, _: Any) -> None:
         connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode = WAL")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 {% else %}
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=pool.NullPool)
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={"prepare_threshold": None},  # PgBouncer may be in between
+        poolclass=pool.NullPool,
+    )
 {% endif %}
     try:
         connection = engine.connect()
@@ -59,7 +74,24 @@ def run_migrations() -> None:
 {% endif %}
         )
         with context.begin_transaction():
+{% if cookiecutter.database == "postgres" %}
+            _wait_for_others(connection, settings)
+{% endif %}
             context.run_migrations()
 
 
+{% if cookiecutter.database == "postgres" %}
+def _wait_for_others(connection: Connection, settings: Settings) -> None:
+    """Lets one of several replicas migrate at a time; the others find nothing left to do."""
+
+    def set_lock_timeout(seconds: float) -> None:
+        connection.execute(text(f"SET LOCAL lock_timeout = {seconds * 1000:.0f}"))
+
+    set_lock_timeout(PATIENCE_SECONDS)
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+    # While DDL waits for a table, all who come after it wait for it: better that it gives up.
+    set_lock_timeout(settings.database_lock_timeout)
+
+
+{% endif %}
 run_migrations()

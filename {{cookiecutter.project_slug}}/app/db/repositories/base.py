@@ -65,7 +65,7 @@ class SqlRepository(Repository[E, C, U, Q]):
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
         # The clock was read before the row's lock was waited for: it must not set another back.
         now, before = literal(datetime.now(UTC), UtcDateTime()), self.table.updated_at
-        values = changes.model_dump(exclude_unset=True) | {
+        values = changes.model_dump() | {
             "version": self.table.version + 1,
             "updated_at": case((before > now, before), else_=now),
         }

@@ -1,0 +1,258 @@
+"""Each promise of a service's tests/README.md is broken once, and the test that it names fails.
+
+Slow: some forty times in each variant a line of the service is undone and a test of it is run.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.conftest import Bake, Service, each_variant, environment, execute
+from tests.test_spelling import SPELLED, SPELLING
+
+pytestmark = pytest.mark.slower
+
+ITEMS, STORE, SQL = "app/api/routes/items.py", "app/db/session.py", "app/db/repositories/base.py"
+SCHEMAS, FIELDS = "app/schemas/base.py", "app/schemas/items.py"
+ERRORS, MIDDLEWARE, MAIN = "app/api/errors.py", "app/api/middleware.py", "app/main.py"
+ENGINE, DRIVER, ENV = "app/db/engine.py", "app/db/errors.py", "app/db/migrations/env.py"
+SETTINGS = "app/settings.py"
+
+UNIT = """            async with sessions.begin() as session:
+                yield Repositories(items=SqlItemRepository(session))
+"""
+COMMIT_ANYWAY = """            async with sessions() as session:
+                try:
+                    yield Repositories(items=SqlItemRepository(session))
+                finally:
+                    await session.commit()
+"""
+CREATE = """@router.post("", status_code=201, responses=problems(409, 413))
+async def create_item(new: ItemCreate, store: StoreDep, response: Response) -> Item:
+    async with store.write() as repositories:
+        item = await repositories.items.add(new)
+"""
+CREATE_IN_A_DEPENDENCY = """from fastapi import Depends
+async def unit(store: StoreDep):
+    async with store.write() as repositories:
+        yield repositories
+@router.post("", status_code=201)
+async def create_item(new: ItemCreate, response: Response, repositories=Depends(unit)) -> Item:
+    item = await repositories.items.add(new)
+"""
+LIMIT = "            Middleware(BodyLimit, limit=MAX_BODY_BYTES),\n"
+PROBES = "                probes=health.PATHS,\n            ),\n"
+
+# In a file, a text and its replacement; in the async spelling.
+Edit = tuple[str, str, str]
+UNDO: dict[str, list[Edit]] = {
+    "A client is told of success after the COMMIT": [(ITEMS, CREATE, CREATE_IN_A_DEPENDENCY)],
+    "An error rolls everything back": [(STORE, UNIT, COMMIT_ANYWAY)],
+    "What was answered survives `kill -9`": [(STORE, "sessions.begin()", "sessions()")],
+    "A stale `If-Match` changes nothing": [(SQL, "yield self.table.version.in_(versions)", "pass")],
+    "Changes of different fields all stay": [
+        (FIELDS, "quantity: Quantity | MISSING = MISSING", "quantity: Quantity = 0"),
+    ],
+    "The clock of an item never goes back": [
+        (SQL, "case((before > now, before), else_=now)", "now"),
+    ],
+    "Rows of one instant have an order": [
+        (SQL, "(getattr(self.table, query.column), self.table.id)", "(self.table.created_at,)"),
+        (SQL, "tuple_(*query.after)", "query.after[0]"),
+    ],
+    "An instant comes back in UTC": [
+        ("app/db/base.py", "None if value is None else value.replace(tzinfo=UTC)", "value"),
+    ],
+    "A writer begins with the lock": [(ENGINE, '"IMMEDIATE"', '"DEFERRED"')],
+    "A reader does not wait for the writer": [(ENGINE, ': "DEFERRED"', ': "IMMEDIATE"')],
+    "Writers wait for each other": [
+        (ENGINE, '{"timeout": settings.database_timeout}', '{"timeout": 0}'),
+    ],
+    "WAL": [(ENGINE, "journal_mode = WAL", "journal_mode = DELETE"), (ENV, "= WAL", "= DELETE")],
+    "Foreign keys are enforced": [(ENGINE, "foreign_keys = ON", "foreign_keys = OFF")],
+    "The setting decides what a power cut may take": [
+        (ENGINE, "synchronous = {synchronous}", "synchronous = NORMAL"),
+    ],
+    "Unknown fields are refused": [(SCHEMAS, 'extra="forbid", ', "")],
+    "NUL is refused": [(SCHEMAS, r'pattern=r"^[^\x00]*$"', "")],
+    "A text is no number": [(FIELDS, "Annotated[StrictInt,", "Annotated[int,")],
+    "A number is no instant": [(SCHEMAS, "BeforeValidator(_no_number), ", "")],
+    "Integers have 32 bits": [(FIELDS, ", le=MAX_INT", "")],
+    "So have the versions of `If-Match`": [
+        ("app/api/etags.py", "if number <= MAX_INT", ""),
+    ],
+    "A stored instant can be read again": [(SCHEMAS, ", AfterValidator(_in_utc)", "")],
+    "A patch changes something": [(SCHEMAS, "if not self.model_fields_set:", "if False:")],
+    "`%`, `_` and `\\` stand for themselves": [
+        ("app/db/repositories/items.py", ", autoescape=True", ""),
+    ],
+    "A cursor is one of this list": [
+        ("app/schemas/pages.py", 'if cursor is not None and "sort" in info.data:', "if False:"),
+    ],
+    "Nothing that was sent is sent back": [
+        (ERRORS, "    RequestValidationError: on_invalid_request,\n", ""),
+    ],
+    "Broken UTF-8 is a 422": [
+        (ERRORS, "error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__", "False"),
+    ],
+    "A body has a limit": [(MIDDLEWARE, "if len(body) > self.limit:", "if False:")],
+    "No redirect repeats the Host header": [(MAIN, "redirect_slashes=False", "")],
+    "Who cannot be served is told within a second": [
+        (MAIN, "places=settings.max_connections", "places=10_000"),
+    ],
+    "`/livez` and `/readyz` are always let in": [(MAIN, "probes=health.PATHS", "probes=()")],
+    "`/readyz` has a connection of its own": [(ENGINE, "max_overflow + 1", "max_overflow")],
+    "Every request that is let in has a thread": [(MAIN, "+= settings.max_connections", "+= 0")],
+    "A slow sender takes nobody's place": [(MAIN, LIMIT, ""), (MAIN, PROBES, PROBES + LIMIT)],
+    "A slow reader takes nobody's place": [
+        (MIDDLEWARE, "            leave.close()\n", ""),
+    ],
+    "An error gives its place back": [(MIDDLEWARE, "        with leave:\n", "        if leave:\n")],
+    "A client that vanishes leaves nothing": [
+        (MIDDLEWARE, 'if message["type"] == "http.disconnect":', "if False:"),
+    ],
+    "An unexpected error is a 500 and no more": [
+        (MIDDLEWARE, "except Exception:", "except ValueError:"),
+    ],
+    "A file that was moved is not written to": [
+        (ENGINE, 'record.info["file"] != _identity(path)', "False"),
+    ],
+    "A file that is missing is not made": [(ENGINE, '"mode": "rw"', '"mode": "rwc"')],
+    "A dead connection is replaced unseen": [(ENGINE, "pool_pre_ping=True", "pool_pre_ping=False")],
+    "A server that vanishes is noticed": [
+        (ENGINE, '        "tcp_user_timeout": seconds * 1000,\n', ""),
+    ],
+    "A statement ends": [(ENGINE, '"statement_timeout": seconds', '"statement_timeout": 0')],
+    "A lock is not waited for without end": [
+        (ENGINE, '"lock_timeout": settings.database_lock_timeout', '"lock_timeout": 0'),
+    ],
+    "A transaction that does nothing ends": [
+        (ENGINE, '"idle_in_transaction_session_timeout": seconds,', ""),
+    ],
+    "The URL's own options count": [(ENGINE, "[*set_limits, options]", "set_limits")],
+    "PgBouncer may be in between": [
+        (ENGINE, 'arguments | {"prepare_threshold": None}', "arguments"),
+    ],
+    "A migration does not hold up everybody": [
+        (ENV, "    set_lock_timeout(settings.database_lock_timeout)\n", ""),
+    ],
+    "No error of the database tells a value": [(ENGINE, "hide_parameters=True,", "")],
+    "The settings do not show the password": [
+        (SETTINGS, "database_url: SecretStr = SecretStr(DEFAULT_URL)", "database_url: str = '' # "),
+    ],
+    "Nor do their errors": [(SETTINGS, ", hide_input_in_errors=True", "")],
+}
+# What is undone in another way on each database.
+UNDO_ON = {
+    "sqlite": {
+        "A taken name is a 409": [(DRIVER, "if code in UNIQUE:", "if False:")],
+        "A database that is gone is a 503": [(DRIVER, "    sqlite3.SQLITE_CANTOPEN,\n", "")],
+        "Replicas migrate one at a time": [(ENV, "BEGIN IMMEDIATE", "BEGIN")],
+        "A revision is applied whole or not at all": [
+            (ENV, "            transactional_ddl=True,\n", ""),
+        ],
+    },
+    "postgres": {
+        "A taken name is a 409": [
+            (DRIVER, "if isinstance(error, errors.UniqueViolation):", "if False:"),
+        ],
+        "A database that is gone is a 503": [(DRIVER, "if lost or", "if")],
+        "Replicas migrate one at a time": [
+            (ENV, "            _wait_for_others(connection, settings)\n", ""),
+        ],
+        "A revision is applied whole or not at all": [
+            (
+                ENV,
+                "            render_item=render_item,\n",
+                "            transactional_ddl=False,\n",
+            ),
+        ],
+    },
+}
+
+ROW = re.compile(r"^\| (.+) \| `(app/.+\.py)` \| `(.+\.py::\w+)` \|$", re.MULTILINE)
+
+
+@each_variant
+def test_each_promise_is_kept_by_what_its_row_names(bake: Bake, answers: dict[str, str]) -> None:
+    service = bake(**answers)
+    service.run("uv", "sync")
+    undo = UNDO | UNDO_ON[answers["database"]]
+    rows = ROW.findall(service.read("tests/README.md"))
+    assert len(rows) > 35
+
+    with server(service) as variables:
+        service.run("make", "test", "test-system", **variables)
+        kept = [
+            promise
+            for promise, file, test in rows
+            if not fails(service, undo[promise], file, test, variables)
+        ]
+    assert kept == [], "these promises are kept without what their row names"
+
+
+def test_every_promise_is_in_some_variant(rendered: Bake) -> None:
+    listed = {
+        promise
+        for database in UNDO_ON
+        for concurrency in ("async", "sync")
+        for promise, _, _ in ROW.findall(
+            rendered(database=database, concurrency=concurrency).read("tests/README.md")
+        )
+    }
+    assert listed == UNDO.keys() | UNDO_ON["sqlite"].keys() | UNDO_ON["postgres"].keys()
+
+
+def fails(
+    service: Service, edits: list[Edit], file: str, test: str, variables: dict[str, str]
+) -> bool:
+    """Whether `test` fails while `edits` are made."""
+    assert file in {name for name, _, _ in edits}
+    before = {name: service.read(name) for name, _, _ in edits}
+    for name, old, new in edits:
+        if service.answers["concurrency"] == "sync" and name in SPELLED:
+            old, new = spelled(old), spelled(new)  # noqa: PLW2901
+        text = service.read(name)
+        assert text.count(old) == 1, f"{name} of {service.path} has not one {old!r}"
+        (service.path / name).write_text(text.replace(old, new), encoding="utf-8")
+    done = execute(
+        *("uv", "run", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{test}"),
+        folder=service.path,
+        **variables,
+    )
+    for name, text in before.items():
+        (service.path / name).write_text(text, encoding="utf-8")
+    assert done.returncode in {0, 1}, f"{test} did not run:\n{done.stdout}"
+    return done.returncode == 1
+
+
+def spelled(text: str) -> str:
+    for pattern, replacement in SPELLING:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+@contextmanager
+def server(service: Service) -> Iterator[dict[str, str]]:
+    """The variables by which all runs of the tests share a Postgres: to start one takes longer."""
+    if service.answers["database"] != "postgres":
+        yield {}
+        return
+    script = (
+        "import sys; from tests.postgres import throwaway_server\n"
+        "with throwaway_server() as url: print(url, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        ["uv", "run", "python", "-c", script],
+        cwd=service.path,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        yield {"TEST_DATABASE_URL": process.stdout.readline().strip()}
+        process.communicate()

@@ -1,0 +1,40 @@
+"""A client is told of success only after the COMMIT."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, text
+
+from app.main import create_app
+from app.settings import Settings
+from tests.api.test_items import URL, create, names, problem
+from tests.database import ALLOW_COMMITS, REFUSE_COMMITS
+
+
+def execute(database: Engine, statements: tuple[str, ...]) -> None:
+    with database.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    """On one connection, so that what a request leaves behind is there for the next."""
+    alone = settings.model_copy(update={"database_pool_size": 1})
+    with TestClient(create_app(alone)) as client:
+        yield client
+
+
+def test_a_commit_that_fails_is_a_problem_and_stores_nothing(
+    client: TestClient, database: Engine
+) -> None:
+    execute(database, REFUSE_COMMITS)
+    responses = [client.post(URL, json={"name": "bolt"}) for _ in range(3)]
+    listed = names(client.get(URL))
+    execute(database, ALLOW_COMMITS)
+    for response in responses:
+        problem(response, 422)
+    assert listed == []
+    create(client, "bolt")
+    assert names(client.get(URL)) == ["bolt"]

@@ -1,0 +1,124 @@
+"""The real server, in processes of its own: `server = serve(WORKERS=2)`, then `server.http`."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from threading import Barrier
+from typing import TypeVar
+
+import httpx2
+import pytest
+from sqlalchemy import make_url
+
+from app.settings import Settings
+from tests.database import DRIVER
+
+T = TypeVar("T")
+
+# What belongs in no answer and in no line of a log: the password and the path do not either.
+SECRETS = re.compile(rf"Traceback|SELECT|INSERT|UPDATE|DELETE FROM|sqlalchemy|{DRIVER}|\.py\b")
+
+
+class Server:
+    """`python -m app` in production, listening once this is made."""
+
+    def __init__(self, log: Path, variables: dict[str, str]) -> None:
+        self.log = log
+        port = int(variables["PORT"])
+        self.address = ("127.0.0.1", port)
+        database = make_url(variables["DATABASE_URL"])
+        self.secrets = [SECRETS, re.compile(re.escape(str(database.password or database.database)))]
+        with log.open("a") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app"],
+                env=os.environ | variables,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # so that its workers can be killed with it
+            )
+        self.http = httpx2.Client(
+            base_url=f"http://127.0.0.1:{port}",
+            timeout=30,
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
+            event_hooks={"response": [self._tells_no_secret]},
+        )
+        within(20, lambda: self.http.get("/livez").status_code == 200)
+
+    def kill(self) -> None:
+        """No process of it gets a chance to end what it is doing."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        self.http.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)
+        log = self.log.read_text()
+        assert not any(secret.search(log) for secret in self.secrets), log
+
+    def _tells_no_secret(self, response: httpx2.Response) -> None:
+        told = f"{response.headers}{response.read().decode()}"
+        assert not any(secret.search(told) for secret in self.secrets), told
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve(settings: Settings, tmp_path: Path) -> Iterator[Serve]:
+    """Starts servers on the tests' database; the variables are those of the README."""
+    with ExitStack() as running:
+
+        def start(**variables: object) -> Server:
+            defaults = {
+                "DATABASE_URL": settings.database_url.get_secret_value(),
+                "APP_ENV": "production",
+                "PORT": free_port(),
+            }
+            given = {name: str(value) for name, value in (defaults | variables).items()}
+            server = Server(tmp_path / f"server-{given['PORT']}.log", given)
+            running.callback(server.stop)
+            return server
+
+        yield start
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def within(seconds: float, happens: Callable[[], bool]) -> None:
+    """Waits until `happens` is true; a server that does not answer is not an error yet."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if happens():
+                return
+        except httpx2.TransportError:
+            pass
+        assert time.monotonic() < deadline, f"not within {seconds} seconds"
+        time.sleep(0.05)
+
+
+def burst(count: int, call: Callable[[int], T]) -> list[T]:
+    """What `call` returns for each number below `count`, when all are called at once."""
+    start = Barrier(count)
+
+    def at_once(number: int) -> T:
+        start.wait()
+        return call(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(at_once, range(count)))

@@ -1,0 +1,127 @@
+"""Many clients at once: nothing is lost, nothing is there twice."""
+
+import time
+from collections import Counter
+from itertools import count
+from threading import Event, Thread
+
+from httpx2 import Response
+
+from tests.system.conftest import Serve, Server, burst
+
+URL = "/v1/items"
+
+
+def create(server: Server, name: str) -> Response:
+    return server.http.post(URL, json={"name": name})
+
+
+def statuses(responses: list[Response]) -> Counter[int]:
+    return Counter(response.status_code for response in responses)
+
+
+def test_one_of_fifty_equal_names_wins_and_the_others_are_told_soon(serve: Serve) -> None:
+    server = serve()
+    took: list[float] = []
+
+    def watch(done: Event) -> None:
+        while not done.is_set():
+            took.append(server.http.get("/livez").elapsed.total_seconds())
+
+    done = Event()
+    watcher = Thread(target=watch, args=[done])
+    watcher.start()
+    began = time.monotonic()
+    responses = burst(50, lambda _: create(server, "bolt"))
+    lasted = time.monotonic() - began
+    done.set()
+    watcher.join()
+    assert statuses(responses) == {201: 1, 409: 49}
+    assert lasted < 2
+    assert max(took) < 1
+
+
+def test_all_of_many_writers_in_several_processes_get_their_turn(serve: Serve) -> None:
+    # They may all wait in line here: a refusal for overload is a promise of its own.
+    server = serve(WORKERS=2, DATABASE_POOL_TIMEOUT=10)
+
+    def write(writer: int) -> Counter[int]:
+        return statuses([create(server, f"{writer}-{number}") for number in range(5)])
+
+    assert burst(32, write) == [{201: 5}] * 32
+    assert len(walk(server, "name")) == 32 * 5
+
+
+def test_every_acknowledged_increment_counts(serve: Serve) -> None:
+    server = serve(WORKERS=2, DATABASE_POOL_TIMEOUT=10)
+    url = create(server, "bolt").headers["Location"]
+
+    def increment(_: int) -> int:
+        acknowledged = 0
+        for _ in range(5):
+            read = server.http.get(url)
+            changes = {"quantity": read.json()["quantity"] + 1}
+            headers = {"If-Match": read.headers["ETag"]}
+            written = server.http.patch(url, json=changes, headers=headers)
+            assert written.status_code in {200, 412}, written.text
+            acknowledged += written.status_code == 200
+        return acknowledged
+
+    acknowledged = sum(burst(20, increment))
+    assert acknowledged > 0
+    assert server.http.get(url).json()["quantity"] == acknowledged
+
+
+def test_changes_of_different_fields_all_stay(serve: Serve) -> None:
+    server = serve(DATABASE_POOL_TIMEOUT=10)
+    url = create(server, "bolt").headers["Location"]
+    changes: list[dict[str, object]] = [
+        {"name": "nut"},
+        {"description": "M8"},
+        {"quantity": 7},
+        {"is_active": False},
+        {"available_from": "2026-01-01T00:00:00Z"},
+    ]
+    responses = burst(len(changes), lambda number: server.http.patch(url, json=changes[number]))
+    assert statuses(responses) == {200: len(changes)}
+    item = server.http.get(url).json()
+    for change in changes:
+        assert item == item | change
+
+
+def test_pages_neither_skip_nor_repeat_while_others_write(serve: Serve) -> None:
+    server = serve(DATABASE_POOL_TIMEOUT=10)
+    staying = [f"{number:02}-stays" for number in range(30)]
+    leaving = [create(server, f"{number:02}-leaves") for number in range(30)]
+    for name in staying:
+        create(server, name)
+    done = Event()
+
+    def disturb() -> None:
+        for number in count():
+            if done.is_set():
+                return
+            create(server, f"{number % 40:02}-comes-{number}")
+            if leaving:
+                server.http.delete(leaving.pop().headers["Location"])
+
+    others = Thread(target=disturb)
+    others.start()
+    walks = [walk(server, sort) for sort in ("created_at", "-created_at", "name", "-name")]
+    done.set()
+    others.join()
+    for seen in walks:
+        assert max(Counter(seen).values()) == 1
+        assert set(staying) <= set(seen)
+
+
+def walk(server: Server, sort: str) -> list[str]:
+    """The names on all pages of a list."""
+    seen: list[str] = []
+    params: dict[str, str | int] = {"limit": 7, "sort": sort}
+    while True:
+        page = server.http.get(URL, params=params).json()
+        seen += [item["name"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            return seen
+        params["cursor"] = page["next_cursor"]

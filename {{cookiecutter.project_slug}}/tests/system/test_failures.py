@@ -1,0 +1,85 @@
+"""What breaks around the service: its own processes, its database, and others that migrate."""
+
+import os
+import subprocess
+import sys
+from threading import Thread
+
+import httpx2
+from sqlalchemy import Engine, inspect
+
+from app.settings import Settings
+from tests.database import outage
+from tests.system.conftest import Serve, Server, burst, within
+from tests.system.test_concurrency import URL, create, statuses, walk
+
+
+def test_every_acknowledged_row_survives_kill_9(serve: Serve) -> None:
+    server = serve(WORKERS=2, DATABASE_POOL_TIMEOUT=10)
+    acknowledged: list[str] = []
+
+    def write(writer: int) -> None:
+        for number in range(10_000):
+            name = f"{writer}-{number}"
+            try:
+                response = create(server, name)
+            except httpx2.TransportError:
+                return
+            assert response.status_code == 201
+            acknowledged.append(name)
+
+    writers = Thread(target=lambda: burst(8, write))
+    writers.start()
+    within(10, lambda: len(acknowledged) > 100)
+    server.kill()
+    writers.join()
+
+    again = serve()
+    assert set(acknowledged) <= set(walk(again, "name"))
+    assert create(again, "after").status_code == 201
+
+
+def test_a_database_that_goes_and_comes_back_needs_no_restart(
+    serve: Serve, settings: Settings
+) -> None:
+    server = serve(DATABASE_TIMEOUT=1)
+    assert create(server, "before").status_code == 201
+    with outage(settings.database_url.get_secret_value()):
+        its_database_is_gone(server)
+    its_database_is_back(server)
+    assert create(server, "after").status_code == 201
+    assert walk(server, "name") == ["after", "before"]
+
+
+def test_a_service_may_start_before_its_database(serve: Serve, settings: Settings) -> None:
+    with outage(settings.database_url.get_secret_value()):
+        server = serve(DATABASE_TIMEOUT=1)
+        its_database_is_gone(server)
+    its_database_is_back(server)
+
+
+def its_database_is_gone(server: Server) -> None:
+    ready = server.http.get("/readyz")
+    responses = [*burst(20, lambda _: server.http.get(URL)), create(server, "lost"), ready]
+    assert statuses(responses) == {503: 22}
+    assert all(response.headers["Retry-After"] == "1" for response in responses)
+    assert server.http.get("/livez").status_code == 200
+
+
+def its_database_is_back(server: Server) -> None:
+    responses = [*burst(20, lambda _: server.http.get(URL)), server.http.get("/readyz")]
+    assert statuses(responses) == {200: 21}
+
+
+def test_replicas_that_migrate_at_once_end_with_one_schema(
+    unmigrated: Settings, database: Engine
+) -> None:
+    variables = os.environ | {"DATABASE_URL": unmigrated.database_url.get_secret_value()}
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    replicas = [
+        subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True)
+        for _ in range(6)
+    ]
+    told = [replica.communicate(timeout=60)[1] for replica in replicas]
+    assert [replica.returncode for replica in replicas] == [0] * 6, told
+    assert inspect(database).has_table("items")

@@ -1,0 +1,103 @@
+"""More clients than the service can serve, slow ones, and ones that vanish."""
+
+import socket
+import time
+from threading import Thread
+
+from httpx2 import Response
+
+from app.settings import Settings
+from tests.database import blocked_writers, is_at_rest
+from tests.system.conftest import Serve, Server, burst, within
+from tests.system.test_concurrency import URL, create, statuses
+
+CLIENTS = 200
+PLACES = 50  # more than there are threads without need
+
+
+def url(settings: Settings) -> str:
+    return settings.database_url.get_secret_value()
+
+
+def seconds(response: Response) -> float:
+    return response.elapsed.total_seconds()
+
+
+def test_who_cannot_be_served_is_told_within_a_second(serve: Serve, settings: Settings) -> None:
+    server = serve(DATABASE_TIMEOUT=2, DATABASE_POOL_SIZE=PLACES)
+    with blocked_writers(url(settings)):
+        prober: list[Response] = []
+
+        def probe() -> None:
+            for _ in range(10):
+                prober.extend(server.http.get(path) for path in ("/livez", "/readyz"))
+                time.sleep(0.1)
+
+        probes = Thread(target=probe)
+        probes.start()
+        responses = burst(CLIENTS, lambda number: create(server, str(number)))
+        probes.join()
+    assert create(server, "after").status_code == 201  # at once, and there is no line any more
+
+    assert statuses(responses) == {503: CLIENTS}
+    assert all(response.headers["Retry-After"] == "1" for response in responses)
+    slow = [response for response in responses if seconds(response) > 1]
+    assert len(slow) <= PLACES  # those that were let in
+    assert statuses(prober) == {200: 20}
+    assert max(seconds(response) for response in prober) < 1
+
+
+def test_who_was_let_in_is_served_when_the_way_is_free(serve: Serve, settings: Settings) -> None:
+    server = serve(DATABASE_TIMEOUT=10, DATABASE_LOCK_TIMEOUT=10)
+    responses: list[Response] = []
+
+    def crowd() -> None:
+        responses.extend(burst(CLIENTS, lambda number: create(server, str(number))))
+
+    clients = Thread(target=crowd)
+    with blocked_writers(url(settings)):
+        clients.start()
+        time.sleep(1.5)
+    clients.join()
+    assert statuses(responses).keys() == {201, 503}
+    assert statuses(responses)[201] >= Settings().max_connections
+    listed = server.http.get(URL, params={"limit": 100}).json()
+    assert len(listed["items"]) == statuses(responses)[201]
+
+
+def test_clients_that_vanish_leave_nothing_behind(serve: Serve, settings: Settings) -> None:
+    server = serve(DATABASE_POOL_SIZE=2)
+    body = b'{"name": "x"}'
+    head = (
+        b"POST /v1/items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )
+    whole = head + body
+    with blocked_writers(url(settings)):
+        for number in range(CLIENTS):
+            # A fourth of them each leave within the head, within the body, while waiting.
+            sent = (whole, head[:40], whole[:-5], whole)[number % 4]
+            vanish(server, sent)
+    within(5, lambda: is_at_rest(url(settings)))
+    responses = burst(4, lambda number: create(server, f"after {number}"))
+    assert statuses(responses) == {201: 4}
+    assert max(seconds(response) for response in responses) < 1
+
+
+def vanish(server: Server, sent: bytes) -> None:
+    with socket.create_connection(server.address) as connection:
+        connection.sendall(sent)
+        time.sleep(0.005)
+
+
+def test_clients_that_send_slowly_keep_nobody_waiting(serve: Serve) -> None:
+    server = serve(DATABASE_POOL_SIZE=2)
+    head = b"POST /v1/items HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{"
+    slow = [socket.create_connection(server.address) for _ in range(20)]
+    for connection in slow:
+        connection.sendall(head)
+    response = create(server, "bolt")
+    for connection in slow:
+        connection.close()
+    assert response.status_code == 201
+    assert seconds(response) < 0.5
