@@ -19,7 +19,7 @@ ITEMS, STORE, SQL = "app/api/routes/items.py", "app/db/session.py", "app/db/repo
 SCHEMAS, FIELDS = "app/schemas/base.py", "app/schemas/items.py"
 ERRORS, MIDDLEWARE, MAIN = "app/api/errors.py", "app/api/middleware.py", "app/main.py"
 ENGINE, DRIVER, ENV = "app/db/engine.py", "app/db/errors.py", "app/db/migrations/env.py"
-SETTINGS = "app/settings.py"
+SETTINGS, FILTERS = "app/settings.py", "app/db/repositories/items.py"
 
 UNIT = """            async with sessions.begin() as session:
                 yield Repositories(items=SqlItemRepository(session))
@@ -43,6 +43,7 @@ async def unit(store: StoreDep):
 async def create_item(new: ItemCreate, response: Response, repositories=Depends(unit)) -> Item:
     item = await repositories.items.add(new)
 """
+CONTAINS = "ItemTable.name.contains(query.name_contains)"
 LIMIT = "            Middleware(BodyLimit, limit=MAX_BODY_BYTES),\n"
 PROBES = "                probes=health.PATHS,\n            ),\n"
 
@@ -55,6 +56,8 @@ UNDO: dict[str, list[Edit]] = {
     "A stale `If-Match` changes nothing": [(SQL, "yield self.table.version.in_(versions)", "pass")],
     "Changes of different fields all stay": [
         (FIELDS, "quantity: Quantity | MISSING = MISSING", "quantity: Quantity = 0"),
+        (FIELDS, "is_active: StrictBool | MISSING = MISSING", "is_active: bool = True"),
+        (FIELDS, "description: Description | MISSING | None = MISSING", "description: Description | None = None"),
     ],
     "The clock of an item never goes back": [
         (SQL, "case((before > now, before), else_=now)", "now"),
@@ -86,9 +89,6 @@ UNDO: dict[str, list[Edit]] = {
     ],
     "A stored instant can be read again": [(SCHEMAS, ", AfterValidator(_in_utc)", "")],
     "A patch changes something": [(SCHEMAS, "if not self.model_fields_set:", "if False:")],
-    "`%`, `_` and `\\` stand for themselves": [
-        ("app/db/repositories/items.py", ", autoescape=True", ""),
-    ],
     "A cursor is one of this list": [
         ("app/schemas/pages.py", 'if cursor is not None and "sort" in info.data:', "if False:"),
     ],
@@ -99,7 +99,9 @@ UNDO: dict[str, list[Edit]] = {
         (ERRORS, "error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__", "False"),
     ],
     "A body has a limit": [(MIDDLEWARE, "if len(body) > self.limit:", "if False:")],
-    "No redirect repeats the Host header": [(MAIN, "redirect_slashes=False", "")],
+    "No redirect repeats the Host header": [
+        (MAIN, "redirect_slashes=False", "redirect_slashes=True")
+    ],
     "Who cannot be served is told within a second": [
         (MAIN, "places=settings.max_connections", "places=10_000"),
     ],
@@ -137,7 +139,7 @@ UNDO: dict[str, list[Edit]] = {
         (ENGINE, 'arguments | {"prepare_threshold": None}', "arguments"),
     ],
     "A migration does not hold up everybody": [
-        (ENV, "    set_lock_timeout(settings.database_lock_timeout)\n", ""),
+        (ENV, "set_lock_timeout(settings.database_lock_timeout)", "set_lock_timeout(3)"),
     ],
     "No error of the database tells a value": [(ENGINE, "hide_parameters=True,", "")],
     "The settings do not show the password": [
@@ -149,9 +151,12 @@ UNDO: dict[str, list[Edit]] = {
 UNDO_ON = {
     "sqlite": {
         "A taken name is a 409": [(DRIVER, "if code in UNIQUE:", "if False:")],
+        "`%`, `_` and `\\` stand for themselves": [
+            (FILTERS, "func.instr(ItemTable.name, query.name_contains) > 0", CONTAINS),
+        ],
         "A database that is gone is a 503": [(DRIVER, "    sqlite3.SQLITE_CANTOPEN,\n", "")],
         "Replicas migrate one at a time": [(ENV, "BEGIN IMMEDIATE", "BEGIN")],
-        "A revision is applied whole or not at all": [
+        "An upgrade is applied whole or not at all": [
             (ENV, "            transactional_ddl=True,\n", ""),
         ],
     },
@@ -159,11 +164,12 @@ UNDO_ON = {
         "A taken name is a 409": [
             (DRIVER, "if isinstance(error, errors.UniqueViolation):", "if False:"),
         ],
+        "`%`, `_` and `\\` stand for themselves": [(FILTERS, ", autoescape=True", "")],
         "A database that is gone is a 503": [(DRIVER, "if lost or", "if")],
         "Replicas migrate one at a time": [
             (ENV, "            _wait_for_others(connection, settings)\n", ""),
         ],
-        "A revision is applied whole or not at all": [
+        "An upgrade is applied whole or not at all": [
             (
                 ENV,
                 "            render_item=render_item,\n",

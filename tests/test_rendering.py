@@ -27,6 +27,7 @@ STARLETTE_AWAITS = {
     "app/api/middleware.py",
     "app/api/routes/health.py",
     "app/main.py",
+    "tests/api/test_middleware.py",
 }
 
 

@@ -84,9 +84,9 @@ class BodyLimit:
 class Admission:
     """Lets in as many requests as there are connections to the database.
 
-    All waiting is done here, where it ends with a 503 after `timeout` seconds. Behind this no
-    request waits for a connection or for a thread, so none can wait for another that waits for
-    it. `probes` are paths with a place of their own each.
+    All waiting is done here, where it ends with a 503 after `timeout` seconds. Behind this every
+    request finds what it needs, so none can wait for another that waits for it. `probes` are
+    paths with a place of their own each.
     """
 
     def __init__(self, app: ASGIApp, places: int, timeout: float, probes: Iterable[str]) -> None:

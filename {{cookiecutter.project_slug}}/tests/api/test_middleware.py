@@ -40,8 +40,8 @@ def a_request_in_work(client: TestClient) -> Iterator[None]:
         begun.set()
         end.wait()
 
-    with ThreadPoolExecutor() as threads:
-        response = threads.submit(client.get, "/slow")
+    with ThreadPoolExecutor() as clients:
+        response = clients.submit(client.get, "/slow")
         begun.wait()
         try:
             yield

@@ -12,7 +12,7 @@ from tests.system.conftest import Serve, Server, burst, within
 from tests.system.test_concurrency import URL, create, statuses
 
 CLIENTS = 200
-PLACES = 50  # more than there are threads without need
+PLACES = 50  # more than the 40 blocking calls that Starlette runs at a time
 
 
 def url(settings: Settings) -> str:
@@ -25,6 +25,8 @@ def seconds(response: Response) -> float:
 
 def test_who_cannot_be_served_is_told_within_a_second(serve: Serve, settings: Settings) -> None:
     server = serve(DATABASE_TIMEOUT=2, DATABASE_POOL_SIZE=PLACES)
+    # How long this machine takes to send and answer as many requests that nothing has to wait for.
+    overhead = max(map(seconds, burst(CLIENTS, lambda _: server.http.get("/nowhere"))))
     with blocked_writers(url(settings)):
         prober: list[Response] = []
 
@@ -41,10 +43,10 @@ def test_who_cannot_be_served_is_told_within_a_second(serve: Serve, settings: Se
 
     assert statuses(responses) == {503: CLIENTS}
     assert all(response.headers["Retry-After"] == "1" for response in responses)
-    slow = [response for response in responses if seconds(response) > 1]
+    slow = [response for response in responses if seconds(response) > 1 + overhead]
     assert len(slow) <= PLACES  # those that were let in
     assert statuses(prober) == {200: 20}
-    assert max(seconds(response) for response in prober) < 1
+    assert max(map(seconds, prober)) < 1 + overhead
 
 
 def test_who_was_let_in_is_served_when_the_way_is_free(serve: Serve, settings: Settings) -> None:
@@ -81,7 +83,7 @@ def test_clients_that_vanish_leave_nothing_behind(serve: Serve, settings: Settin
     within(5, lambda: is_at_rest(url(settings)))
     responses = burst(4, lambda number: create(server, f"after {number}"))
     assert statuses(responses) == {201: 4}
-    assert max(seconds(response) for response in responses) < 1
+    assert max(map(seconds, responses)) < 1
 
 
 def vanish(server: Server, sent: bytes) -> None:
@@ -96,6 +98,7 @@ def test_clients_that_send_slowly_keep_nobody_waiting(serve: Serve) -> None:
     slow = [socket.create_connection(server.address) for _ in range(20)]
     for connection in slow:
         connection.sendall(head)
+    time.sleep(0.3)  # they have all arrived
     response = create(server, "bolt")
     for connection in slow:
         connection.close()
