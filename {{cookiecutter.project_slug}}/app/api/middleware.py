@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterable
 from contextlib import ExitStack
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import RETRY_LATER, problem
@@ -56,11 +55,6 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
 
-        too_large = problem(413, f"A body may have at most {self.limit:,} bytes.")
-        if int(Headers(scope=scope).get("content-length", 0)) > self.limit:
-            await too_large(scope, receive, send)
-            return
-
         body = bytearray()
         more = True
         while more:
@@ -70,6 +64,7 @@ class BodyLimit:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > self.limit:
+                too_large = problem(413, f"A body may have at most {self.limit:,} bytes.")
                 await too_large(scope, receive, send)
                 return
 

@@ -52,7 +52,7 @@ def test_a_body_of_another_type_is_a_problem(client: TestClient) -> None:
     assert wrong_fields(client.post(URL, data={"name": "x"}))
 
 
-def test_a_body_that_says_it_is_too_large_is_refused(client: TestClient) -> None:
+def test_a_body_that_is_too_large_is_refused(client: TestClient) -> None:
     problem(client.post(URL, content=b" " * (MAX_BODY_BYTES + 1)), 413)
 
 

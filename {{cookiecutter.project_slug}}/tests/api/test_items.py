@@ -1,5 +1,7 @@
 """The HTTP interface of items, as a client sees it."""
 
+import json
+from base64 import urlsafe_b64encode
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,6 +10,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 URL = "/v1/items"
+ID = "019ad1c0-0000-7000-8000-000000000000"
 
 # What is refused before it reaches a repository does not need to be sent to both.
 in_memory = pytest.mark.parametrize("client", ["memory"], indirect=True)
@@ -245,6 +248,7 @@ def test_a_patch_that_is_wrong_is_refused_by_the_name_of_its_field(
     ("params", "wrong"),
     [
         ({"limit": 0}, "limit"),
+        ({"limit": -1}, "limit"),
         ({"limit": 101}, "limit"),
         ({"limit": 10**30}, "limit"),
         ({"limit": "many"}, "limit"),
@@ -270,6 +274,29 @@ def test_a_cursor_belongs_to_one_sort(client: TestClient) -> None:
     create(client, "b")
     cursor = client.get(URL, params={"limit": 1}).json()["next_cursor"]
     response = client.get(URL, params={"sort": "name", "cursor": cursor})
+    assert wrong_fields(response) == [("query", "cursor")]
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        {},
+        {"sort": "name", "value": "a"},
+        {"sort": "name", "value": "a", "id": "0"},
+        {"sort": "name", "value": None, "id": ID},
+        {"sort": "name", "value": "\0", "id": ID},
+        {"sort": "name", "value": "a" * 129, "id": ID},
+        {"sort": "created_at", "value": "0001-01-01T00:00:00+14:00", "id": ID},
+        {"sort": "created_at", "value": "9999-12-31T23:59:59-14:00", "id": ID},
+        {"sort": "created_at", "value": "2026-01-01T00:00:00", "id": ID},
+        {"sort": "created_at", "value": 10**30, "id": ID},
+    ],
+)
+@in_memory
+def test_a_forged_cursor_is_refused(client: TestClient, position: dict[str, Any]) -> None:
+    cursor = urlsafe_b64encode(json.dumps(position).encode()).decode()
+    params = {"sort": position.get("sort", "name"), "cursor": cursor}
+    response = client.get(URL, params=params)
     assert wrong_fields(response) == [("query", "cursor")]
 
 
