@@ -57,7 +57,11 @@ UNDO: dict[str, list[Edit]] = {
     "Changes of different fields all stay": [
         (FIELDS, "quantity: Quantity | MISSING = MISSING", "quantity: Quantity = 0"),
         (FIELDS, "is_active: StrictBool | MISSING = MISSING", "is_active: bool = True"),
-        (FIELDS, "description: Description | MISSING | None = MISSING", "description: Description | None = None"),
+        (
+            FIELDS,
+            "description: Description | MISSING | None = MISSING",
+            "description: Description | None = None",
+        ),
     ],
     "The clock of an item never goes back": [
         (SQL, "case((before > now, before), else_=now)", "now"),
