@@ -40,13 +40,13 @@ def run_migrations() -> None:
         poolclass=pool.NullPool,
     )
 
-    # Left to itself the driver commits before each DDL statement; foreign keys are not enforced
-    # here, as they are in the service, because SQLite alters a table by making it anew.
+    # Foreign keys are not enforced here, as they are in the service, because SQLite alters a
+    # table by making it anew.
     @event.listens_for(engine, "connect")
-    def _leave_transactions_alone(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
+    def _set_up(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
 
+    # Of several replicas that migrate at once, the others wait here and find nothing left to do.
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
