@@ -23,10 +23,10 @@ SYNC_SPELLING = (
     (r"\basync (def|with) ", r"\1 "),
     (r"\bawait ", ""),
     (
-        r"import (Connection, )?(e.*)\n(.*exc.*\n)?from sqlalchemy\.ext\.asyncio .*_engine\n",
-        r"import \1Engine, create_engine, \2\n\3",
+        r"import (Connection, )?(e.*)\nfrom sqlalchemy\.ext\.asyncio .*_engine\n",
+        r"import \1Engine, create_engine, \2\n",
     ),
-    (r"import (event.*)\n.*asyncio import AsyncEngine\n", r"import Engine, \1\n"),
+    (r"import (?:Engine, )?(event.*)\n.*asyncio import AsyncEngine\n", r"import Engine, \1\n"),
     (r"\bsqlalchemy\.ext\.asyncio import AsyncSession\b", "sqlalchemy.orm import Session"),
     (r"\bAsyncEngine\b", "Engine"),
     (r"\bAsyncSession\b", "Session"),

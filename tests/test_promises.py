@@ -102,7 +102,7 @@ UNDO: dict[str, list[Edit]] = {
     "Broken UTF-8 is a 422": [
         (ERRORS, "error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__", "False"),
     ],
-    "A body has a limit": [(MIDDLEWARE, "if len(body) > self.limit:", "if False:")],
+    "A body has a limit": [(MIDDLEWARE, "too_large = len(body) > self.limit", "too_large = False")],
     "No redirect repeats the Host header": [
         (MAIN, "redirect_slashes=False", "redirect_slashes=True")
     ],
@@ -124,9 +124,12 @@ UNDO: dict[str, list[Edit]] = {
         (MIDDLEWARE, "except Exception:", "except ValueError:"),
     ],
     "A file that was moved is not written to": [
-        (ENGINE, 'record.info["file"] != _identity(path)', "False"),
+        (ENGINE, "found != first", "False"),
     ],
     "A file that is missing is not made": [(ENGINE, '"mode": "rw"', '"mode": "rwc"')],
+    "A column may change its type under the service": [
+        (DRIVER, "context.is_disconnect = True", "pass"),
+    ],
     "A dead connection is replaced unseen": [(ENGINE, "pool_pre_ping=True", "pool_pre_ping=False")],
     "A server that vanishes is noticed": [
         (ENGINE, '        "tcp_user_timeout": seconds * 1000,\n', ""),

@@ -5,27 +5,18 @@ import sys
 
 import uvicorn
 from alembic.util import CommandError
-from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.migrate import upgrade
 from app.logs import configure_logging
-from app.settings import Settings
+from app.settings import read_settings
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m app", description=__doc__)
     parser.add_argument("--reload", action="store_true", help="restart when a file changes")
     options = parser.parse_args(arguments)
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        wrong = [
-            f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
-            if e["type"] != "default_factory_not_called"  # only follows from another one
-        ]
-        sys.exit("\n".join(["The environment or .env is not right:", *wrong]))
+    settings = read_settings()
     configure_logging(settings)
     if settings.app_env == "development":
         try:

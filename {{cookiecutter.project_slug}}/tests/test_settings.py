@@ -37,13 +37,36 @@ def test_a_wrong_database_is_refused_without_telling_its_password(
 
 
 {% if cookiecutter.database == "sqlite" %}
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:?cache=shared"])
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_database_in_memory_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="must name a file"):
         Settings(database_url=SecretStr(url))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///file:orders.db?uri=true",
+        "sqlite:///orders.db?mode=ro",
+        "sqlite://me:secret@host/orders.db",
+        "sqlite://host/orders.db",
+    ],
+)
+def test_a_url_with_more_than_a_path_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="must be a path and nothing more"):
+        Settings(database_url=SecretStr(url))
+
+
 {% endif %}
+@pytest.mark.parametrize("seconds", ["0", "-1", "inf", "nan", "3601", "soon"])
+def test_a_timeout_is_between_nothing_and_an_hour(
+    seconds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_TIMEOUT", seconds)
+    with pytest.raises(ValidationError, match="database_timeout"):
+        Settings()
+
+
 def test_the_password_does_not_show() -> None:
     url = "{{ 'sqlite:///secret.db' if cookiecutter.database == 'sqlite' else 'postgresql://me:secret@here/db' }}"
     settings = Settings(database_url=SecretStr(url))

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable
 from contextlib import ExitStack
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import RETRY_LATER, problem
@@ -55,18 +56,22 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
 
+        announced = Headers(scope=scope).get("content-length", "")
+        too_large = announced.isdecimal() and int(announced[:18]) > self.limit
         body = bytearray()
         more = True
-        while more:
+        while more and not too_large:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > self.limit:
-                too_large = problem(413, f"A body may have at most {self.limit:,} bytes.")
-                await too_large(scope, receive, send)
-                return
+            too_large = len(body) > self.limit
+
+        if too_large:
+            refusal = problem(413, f"A body may have at most {self.limit:,} bytes.")
+            await refusal(scope, receive, send)
+            return
 
         whole: list[Message] = [{"type": "http.request", "body": bytes(body)}]
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.db.base import UtcDateTime
 from app.db.tables import Base
-from app.settings import Settings
+from app.settings import Settings, read_settings
 
 # How long to wait for another replica that is migrating now.
 PATIENCE_SECONDS = 60
@@ -31,7 +31,7 @@ def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]
 
 
 def run_migrations() -> None:
-    settings: Settings = context.config.attributes.get("settings") or Settings()
+    settings: Settings = context.config.attributes.get("settings") or read_settings()
     url = make_url(settings.database_url.get_secret_value())
 {% if cookiecutter.database == "sqlite" %}
     engine = create_engine(
@@ -54,7 +54,10 @@ def run_migrations() -> None:
 {% else %}
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={"prepare_threshold": None},  # PgBouncer may be in between
+        connect_args={
+            "connect_timeout": settings.database_timeout,
+            "prepare_threshold": None,  # PgBouncer may be in between
+        },
         poolclass=pool.NullPool,
     )
 {% endif %}
