@@ -32,8 +32,6 @@ from tests.conftest import empty, settings_for
 from tests.database import UNREACHABLE_URL
 from tests.fakes.store import InMemoryStore
 
-pytestmark = pytest.mark.no_cover  # what only a random request reaches deserves a test of its own
-
 CONFIG = {
     "seed": 1,
     # What databases choke on: NUL in a text, and a version that no integer column holds.
