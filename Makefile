@@ -17,7 +17,7 @@ try: .venv/installed  ## Render the default service into try/, unless it is ther
 	test -d try/my-service || cookiecutter . --no-input --output-dir try
 	$(MAKE) --directory try/my-service run
 
-test: lint  ## Run the whole test suite: render, install and check every variant
+test: lint  ## Render, install and check every variant
 	pytest -m "not slower"
 
 test-slow: .venv/installed  ## Break each promise of each variant, and see the test that finds it

@@ -64,8 +64,8 @@ STAYS_ASYNC = {
         (r"async def readyz", "def readyz"),
         (r"await store\.check", "store.check"),
     ),
-    "tests/api/test_middleware.py": (),
     "app/main.py": ((r"await opened\.close", "opened.close"),),
+    "tests/api/test_middleware.py": (),
 }
 
 

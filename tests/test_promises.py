@@ -225,9 +225,9 @@ def fails(
     """Whether `test` fails while `edits` are made."""
     assert file in {name for name, _, _ in edits}
     before = {name: service.read(name) for name, _, _ in edits}
-    for name, old, new in edits:
-        if service.answers["concurrency"] == "sync" and name in SPELLED:
-            old, new = spelled(old), spelled(new)  # noqa: PLW2901
+    for name, *texts in edits:
+        is_sync = service.answers["concurrency"] == "sync" and name in SPELLED
+        old, new = map(spelled, texts) if is_sync else texts
         text = service.read(name)
         assert text.count(old) == 1, f"{name} of {service.path} has not one {old!r}"
         (service.path / name).write_text(text.replace(old, new), encoding="utf-8")

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.conftest import QUESTIONS, RENDERS, TEMPLATE, Bake, Service, each_render, variant_id
+from tests.test_spelling import STAYS_ASYNC
 
 # Words that belong to one answer alone.
 WORDS = {
@@ -19,15 +20,6 @@ WORDS = {
     ("concurrency", "sync"): r"\bthreads\b",
     ("ci", "github"): r"github(?!\.com)",
     ("ci", "gitlab"): r"gitlab",
-}
-# In a sync service Starlette still awaits what these hand it.
-STARLETTE_AWAITS = {
-    "app/api/dependencies.py",
-    "app/api/errors.py",
-    "app/api/middleware.py",
-    "app/api/routes/health.py",
-    "app/main.py",
-    "tests/api/test_middleware.py",
 }
 
 
@@ -58,7 +50,7 @@ def test_nothing_of_another_answer_remains(rendered: Bake, answers: dict[str, st
             line
             for line in lines(service)
             if re.search(word, f"{line[0]} {line[2]}", re.IGNORECASE)
-            and not (answer == "async" and line[0] in STARLETTE_AWAITS)
+            and not (answer == "async" and line[0] in STAYS_ASYNC)
         ]
         assert found == [], f"{answer} is left in a {variant_id(answers)} service"
 

@@ -48,7 +48,7 @@ class InMemoryRepository(Repository[E, C, U, Q]):
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
         old = self._wanted(id_, versions)
         new = old.model_copy(
-            update=changes.model_dump(exclude_unset=True)
+            update=changes.model_dump()
             | {"version": old.version + 1, "updated_at": max(datetime.now(UTC), old.updated_at)}
         )
         self._must_be_unique(new)
