@@ -69,20 +69,18 @@ STAYS_ASYNC = {
 }
 
 
+# Without the hooks a sync service would be half async; so this file stops it, until it is spelled.
+STOPS_UNLESS_SPELLED = "app/__init__.py"
+
+BEFORE = Path(".before-rendering")
+
+
 def spell_sync(kept: set[str]) -> None:
-    for name, rows in {**dict.fromkeys(SPELLED, SYNC_SPELLING), **STAYS_ASYNC}.items():
+    tables = {**dict.fromkeys(SPELLED, SYNC_SPELLING), **STAYS_ASYNC}
+    tables[STOPS_UNLESS_SPELLED] = ((r"raise ImportError\(.*\)\n?", ""),)
+    for name, rows in tables.items():
         if name not in kept:
             respell(Path(name), rows)
-
-
-def kept_files() -> set[str]:
-    """What --skip-if-file-exists kept: files that rendering has not written since pre_gen ran."""
-    record = Path(".before-rendering.json")
-    if not record.exists():
-        return set()
-    before: dict[str, int] = json.loads(record.read_text(encoding="utf-8"))
-    record.unlink()
-    return {name for name, time_ns in before.items() if Path(name).stat().st_mtime_ns == time_ns}
 
 
 def respell(path: Path, rows: Iterable[tuple[str, str]]) -> None:
@@ -90,6 +88,40 @@ def respell(path: Path, rows: Iterable[tuple[str, str]]) -> None:
     for pattern, replacement in rows:
         text = re.sub(pattern, replacement, text)
     path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def files_before() -> Iterator[tuple[Path, Path]]:
+    """Each file that pre_gen_project.py found here, and its copy."""
+    copies = (path for path in sorted(BEFORE.rglob("*")) if path.is_file())
+    return ((copy.relative_to(BEFORE), copy) for copy in copies)
+
+
+def kept_files() -> set[str]:
+    """What --skip-if-file-exists kept: files that rendering has not written."""
+    return {
+        path.as_posix()
+        for path, copy in files_before()
+        if path.stat().st_mtime_ns == copy.stat().st_mtime_ns
+    }
+
+
+def keep_overwritten() -> list[str]:
+    """Puts the old content of each file beside it, unless it is unchanged or git has it."""
+    names = []
+    for path, copy in files_before():
+        if path.read_bytes() != copy.read_bytes() and not is_committed(path, copy):
+            numbers = ("", *range(2, 1000))
+            beside = (path.with_name(f"{path.name}.orig{number}") for number in numbers)
+            names.append(str(copy.rename(next(other for other in beside if not other.exists()))))
+    shutil.rmtree(BEFORE)
+    return names
+
+
+def is_committed(path: Path, copy: Path) -> bool:
+    committed = output("git", "rev-parse", "--verify", "--quiet", f"HEAD:./{path.as_posix()}")
+    return committed is not None and committed == output(
+        "git", "hash-object", "--no-filters", str(copy)
+    )
 
 
 def remove_empty_folders() -> None:
@@ -125,10 +157,13 @@ def run(*command: str) -> None:
 
 
 def output(*command: str) -> str | None:
-    """What `command` prints, or None if it fails."""
-    done = subprocess.run(
-        command, check=False, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8"
-    )
+    """What `command` prints, or None if it fails or is not installed."""
+    try:
+        done = subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8"
+        )
+    except OSError:
+        return None
     return None if done.returncode else done.stdout.strip()
 
 
@@ -144,6 +179,39 @@ def find_uv() -> str | None:
     # uvx tells its own path; an installer may have put uv beside this interpreter only.
     beside = shutil.which("uv", path=sysconfig.get_path("scripts"))
     return shutil.which("uv") or os.environ.get("UV") or beside
+
+
+def record_template(kept: set[str]) -> str | None:
+    """Writes .cruft.json, by which cruft finds the template; returns why if it cannot."""
+    if "_commit" in ANSWERS or "pyproject.toml" in kept:
+        return None  # cruft writes its own; and files that were skipped are of an older version
+    # A relative path was given from where cookiecutter was started.
+    template = Path(os.environ.get("PWD", ANSWERS["_output_dir"]), ANSWERS["_repo_dir"])
+    git = ("git", "-C", str(template))
+    commit = output(*git, "rev-parse", "--verify", "HEAD")
+    if commit is None or output(*git, "rev-parse", "--show-prefix") or not is_this(template):
+        return "later: uvx cruft link URL"
+    url = output(*git, "config", "remote.origin.url") or str(template.resolve())
+    url = re.sub(r"(?<=://)[^/@]+:[^/@]+@", "", url)  # a token is nothing to commit
+    answers = {name: answer for name, answer in ANSWERS.items() if not name.startswith("_")}
+    # The setup is done once: no update shall lock, install and commit anew.
+    answers |= {"setup": "files", "_template": url, "_commit": commit}
+    record = {
+        "template": url,
+        "commit": commit,
+        "checkout": ANSWERS["_checkout"],
+        "context": {"cookiecutter": answers},
+        "directory": None,
+    }
+    text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+    Path(".cruft.json").write_text(text, encoding="utf-8", newline="\n")
+    return None
+
+
+def is_this(template: Path) -> bool:
+    """Whether the folder holds this template, not what a wrong guess of a path led to."""
+    hook = template / "hooks" / "post_gen_project.py"
+    return hook.is_file() and hook.read_text(encoding="utf-8").startswith(f'"""{__doc__}"""')
 
 
 def commit() -> str | None:
@@ -164,26 +232,37 @@ def commit() -> str | None:
     return None
 
 
-def checks() -> Iterator[list[str]]:
-    """The lines of `make check`, each without its `uv run`; make itself need not be there."""
+def recipe(target: str) -> list[str]:
+    """The lines of `target` in the service's Makefile."""
     makefile = Path("Makefile").read_text(encoding="utf-8")
-    recipe = makefile.partition("\ncheck:")[2].partition("\n\n")[0]
-    return (shlex.split(line) for line in re.findall(r"\tuv run (.*)", recipe))
+    lines = makefile.partition(f"\n{target}:")[2].partition("\n\n")[0].splitlines()
+    return [line.strip() for line in lines if line.startswith("\t")]
+
+
+def make(*targets: str) -> str:
+    """What to type for `make targets`, also where make is not installed."""
+    if shutil.which("make"):
+        return " ".join(("make", *targets))
+    return " && ".join(line for target in targets for line in recipe(target))
 
 
 def set_up() -> Iterator[str]:
     """Locks, installs, commits and checks; yields what was left out, and how to do it later."""
-    later = f"later: cd {ANSWERS['project_slug']} && make install check"
+    later = f"later: cd {ANSWERS['project_slug']} && {make('install', 'check')}"
+    if "_commit" in ANSWERS:
+        yield f"cruft writes .cruft.json after this, so nothing is set up yet; {later}"
+        return
     uv = find_uv()
     if uv is None:
         yield f"uv is not installed (https://docs.astral.sh/uv), so nothing else is; {later}"
         return
-    print("Setting up:", end="", flush=True)
     try:
+        print("Setting up:", end="", flush=True)
         step("lock", uv, "lock")
         step("install", uv, "sync", "--locked")
         reason = commit()
-        for command in checks():
+        for line in recipe("check"):
+            command = shlex.split(line.removeprefix("uv run "))
             step(" ".join(command[:2]), uv, "run", "--no-sync", *command)
         print(" done.")
         if reason:
@@ -202,16 +281,23 @@ def main() -> None:
     if ANSWERS["concurrency"] == "sync":
         spell_sync(kept)
     remove_empty_folders()
+    unrecorded = record_template(kept)
+    overwritten = keep_overwritten()
 
-    print("{project_name}: {concurrency} on {database}, in {project_slug}".format(**ANSWERS))
+    name = " ".join(ANSWERS["project_name"].split())
+    print(name, "{concurrency} on {database}, in {project_slug}".format(**ANSWERS), sep=": ")
+    if overwritten:
+        print(f"Overwritten, their old content is in {', '.join(overwritten)}")
+    if unrecorded:
+        print(f"No .cruft.json, as the template came without its git history; {unrecorded}")
     if ANSWERS["setup"] == "full":
         for left_out in set_up():
             print(left_out)
     needs = "; needs the database of DATABASE_URL" if ANSWERS["database"] == "postgres" else ""
     print(f"""Next:
   cd {ANSWERS["project_slug"]}
-  make dev      # serve on http://127.0.0.1:8000, with docs at /docs{needs}
-  make check    # format, lint, types, migrations and tests""")
+  {make("dev"):13} # serve on http://127.0.0.1:8000, with docs at /docs{needs}
+  {make("check"):13} # format, lint, types, migrations and tests""")
 
 
 main()

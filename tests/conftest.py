@@ -94,6 +94,15 @@ class Service:
 
 Bake = Callable[..., Service]
 
+# What a commit needs to know, given by the environment so that no configuration is read.
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "A",
+    "GIT_AUTHOR_EMAIL": "a@example.com",
+    "GIT_COMMITTER_NAME": "A",
+    "GIT_COMMITTER_EMAIL": "a@example.com",
+}
+NO_GIT_CONFIG = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_traces_in_the_home_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -122,17 +131,37 @@ def baker(cookies: Cookies) -> Bake:
     def render(**answers: str) -> Service:
         unknown = answers.keys() - QUESTIONS.keys()
         assert not unknown, f"cookiecutter.json asks no such question: {unknown}"
-        result = cookies.bake({"setup": "files"} | answers, template=str(ROOT))
-        assert result.exception is None, result.exception
+        given = {question: as_given(question, answer) for question, answer in answers.items()}
+        result = cookies.bake({"setup": "files"} | given, template=str(ROOT))
+        if result.exception:
+            raise result.exception
         assert result.project_path is not None
         return Service(result.project_path, answers)
 
     return render
 
 
+def as_given(question: str, answer: str) -> str:
+    """The answer so that it stays text: cookiecutter renders what it is given."""
+    return answer if isinstance(QUESTIONS[question], list) else f"{{{{ {answer!a} }}}}"
+
+
 def cookiecutter(
-    *arguments: str, python: str = sys.executable, **variables: str
+    *arguments: str, template: Path | str = ROOT, python: str = sys.executable, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """The command line, in the words of its user."""
-    command = (python, "-m", "cookiecutter", str(ROOT), "--no-input", *arguments)
+    command = (python, "-m", "cookiecutter", str(template), *arguments)
     return execute(*command, folder=Path.cwd(), **variables)
+
+
+def render(folder: Path, *arguments: str, **more: Any) -> str:
+    """What a render into `folder` without questions prints; fails the test if it fails."""
+    done = cookiecutter("--no-input", "--output-dir", str(folder), *arguments, **more)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below the folder."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,8 +14,17 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Service, cookiecutter, each_variant, environment
-from tests.test_hooks import IDENTITY
+from tests.conftest import (
+    IDENTITY,
+    ROOT,
+    VARIANTS,
+    Service,
+    as_given,
+    environment,
+    render,
+    variant_id,
+)
+from tests.test_answers import ODD_ANSWERS
 
 pytestmark = pytest.mark.slow
 
@@ -45,17 +55,26 @@ with throwaway_database() as database:
 """
 
 
-@each_variant
+@pytest.mark.parametrize(
+    ("variant", "odd"),
+    list(zip(VARIANTS, ODD_ANSWERS, strict=True)),
+    ids=[variant_id(answers) for answers in VARIANTS],
+)
 def test_a_variant_is_set_up_passes_its_own_checks_and_serves(
-    tmp_path: Path, answers: dict[str, str]
+    tmp_path: Path, variant: dict[str, str], odd: dict[str, str]
 ) -> None:
-    """One test for all of it: the setup takes half a minute, and workers share no fixtures."""
-    given = [f"{question}={answer}" for question, answer in (answers | {"setup": "full"}).items()]
-    done = cookiecutter("--output-dir", str(tmp_path), *given, **IDENTITY)
-    assert done.returncode == 0, done.stdout
-    assert " done." in done.stdout, done.stdout
+    """One test for all of it: the setup takes half a minute, and workers share no fixtures.
 
-    service = Service(tmp_path / "my-service", answers)
+    The answers are odd, the path has blanks, and what needs a compiler fails.
+    """
+    answers = variant | odd | {"setup": "full"}
+    given = [f"{question}={as_given(question, answer)}" for question, answer in answers.items()]
+    folder = tmp_path / "a folder of 'mine'"
+    told = render(folder, *given, CC="/no/compiler", CXX="/no/compiler", **IDENTITY)
+    assert " done." in told, told
+
+    service = Service(folder / odd["project_slug"], answers)
+    its_lock_is_current_and_names_no_project_that_a_slug_may_have(service)
     everything_is_committed(service)
     its_own_checks_pass(service)
     it_serves(service)
@@ -105,6 +124,14 @@ def its_own_checks_pass(service: Service) -> None:
     told = service.run("make", "check")
     assert "Total coverage: 100.00%" in told
     assert re.search(r"= \d+ passed in [\d.]+s", told), "some tests were skipped"
+
+
+def its_lock_is_current_and_names_no_project_that_a_slug_may_have(service: Service) -> None:
+    service.run("uv", "lock", "--check")
+    locked = {package["name"] for package in tomllib.loads(service.read("uv.lock"))["package"]}
+    hook = (ROOT / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
+    refused = hook.partition('DEPENDENCIES = """')[2].partition('"""')[0].split()
+    assert locked - {service.answers["project_slug"].lower()} <= {*refused}
 
 
 def everything_is_committed(service: Service) -> None:

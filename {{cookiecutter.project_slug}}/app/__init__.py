@@ -1,0 +1,3 @@
+{% if cookiecutter.concurrency == "sync" %}
+raise ImportError("This service is half rendered: render it again with the hooks of its template.")
+{% endif %}

@@ -1,3 +1,4 @@
+{% from "escaping.jinja" import python %}
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -34,7 +35,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         await opened.close()
 
     app = ProblemAPI(
-        title={{ cookiecutter.__title }},
+        title={{ python(cookiecutter.project_name) }},
         version="0.1.0",
         lifespan=lifespan,
         exception_handlers=HANDLERS,

@@ -1,0 +1,267 @@
+"""Which answers make a service, what becomes of them in it, and which are refused."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import unicodedata
+from pathlib import Path
+
+import pytest
+from cookiecutter.exceptions import CookiecutterException, FailedHookException
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from tests.conftest import QUESTIONS, ROOT, Bake, Service, as_given, cookiecutter, environment
+
+TEXTS = ("project_name", "description", "author_name", "author_email")
+
+# Each of these is also installed and run by test_services.py, on one of the variants.
+ODD_ANSWERS = [
+    {
+        "project_name": "Straße 'n' \"Co\" \\ 😀 {{ 7*7 }}",
+        "project_slug": "class",
+        "description": 'It says "C:\\new" & <more> #1, for $5 or 10%. ' + "Really! " * 625,
+        "author_name": "Conan O'Brien",
+        "author_email": '"c o"@example.com',
+    },
+    {
+        "project_name": "طلبات 注文 Заказы {% raw %}",
+        "project_slug": "My-Service",
+        "description": "One line.\n\nAnd another,\twith a tab.\n",
+        "author_name": "Łukasz Þór",
+        "author_email": "no address at all",
+    },
+    {
+        "project_name": '"" `rm -rf ~` $(id) ${HOME} %(here)s {0} #',
+        "project_slug": "json",
+        "description": "# 1. *not* a _heading_ &amp; [no](link) <script>alert(1)</script>",
+        "author_name": "a'b\"c`d",
+        "author_email": "a+b@münchen.example",
+    },
+    {
+        "project_name": "👩\u200d💻 می\u200cخواهم 5\u00a0€ " + "x" * 300,
+        "project_slug": "x" * 63,
+        "description": "--- {# no comment #} {% endraw %} '''\"\"\" \\",
+        "author_name": "名前",
+        "author_email": "名前@例え.jp",
+    },
+]
+
+REFUSED = [
+    ("project_slug", "../x", "cannot name a folder"),
+    ("project_slug", "..", "cannot name a folder"),
+    ("project_slug", "/tmp/x", "cannot name a folder"),  # noqa: S108 - it is refused
+    ("project_slug", ".hidden", "cannot name a folder"),
+    ("project_slug", "a b", "cannot name a folder"),
+    ("project_slug", "1st", "cannot name a folder"),
+    ("project_slug", "a_b", "cannot name a folder"),
+    ("project_slug", "a.b", "cannot name a folder"),
+    ("project_slug", "a-", "cannot name a folder"),
+    ("project_slug", "a--b", "cannot name a folder"),
+    ("project_slug", "straße", "cannot name a folder"),
+    ("project_slug", "a\n", "cannot name a folder"),
+    ("project_slug", "x" * 64, "63 at most"),
+    ("project_slug", "x" * 200, "63 at most"),
+    ("project_slug", "NUL", "device on Windows"),
+    ("project_slug", "com1", "device on Windows"),
+    ("project_slug", "fastapi", "a package that the service needs"),
+    ("project_slug", "Starlette", "a package that the service needs"),
+    ("description", " ", "is empty"),
+    ("description", "\n", "is empty"),
+    ("author_name", "", "is empty"),
+    ("author_email", "a\x07b", "invisible character"),
+    ("author_name", "a\u202eb", "invisible character"),
+    ("project_name", "a\u200bb", "invisible character"),
+]
+
+ACCEPTED_SLUGS = [
+    "a", "x1", "class", "none", "true", "null", "yes", "json", "os", "app", "tests", "site",
+    "My-Service", "API", "a-1-b", "con-man", "x" * 63,
+]  # fmt: skip
+
+
+def line(text: str) -> str:
+    """What is left of an answer: its lines, joined to one."""
+    return " ".join(filter(None, map(str.strip, text.replace("\t", " ").splitlines())))
+
+
+def assert_it_is_called(service: Service, answers: dict[str, str]) -> None:
+    """Every answer is found where it belongs, read as that file's own language reads it."""
+    wanted = {question: line(answers[question]) for question in TEXTS}
+    project = tomllib.loads(service.read("pyproject.toml"))["project"]
+    assert project["description"] == wanted["description"]
+    author = {"name": wanted["author_name"], "email": wanted["author_email"]}
+    assert project["authors"] == [author]
+    titles = [
+        ast.literal_eval(keyword.value)
+        for node in ast.walk(ast.parse(service.read("app/main.py")))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "title"
+    ]
+    assert titles == [wanted["project_name"]]
+    readme = MarkdownIt("commonmark").enable("strikethrough").parse(service.read("README.md"))
+    heading, name, _, paragraph, description, _ = readme[:6]
+    assert (heading.type, shown(name)) == ("heading_open", wanted["project_name"])
+    assert (paragraph.type, shown(description)) == ("paragraph_open", wanted["description"])
+
+
+def shown(block: Token) -> str:
+    """What a reader sees of it; fails if that is more than text."""
+    assert {part.type for part in block.children or []} <= {"text", "text_special"}
+    return "".join(part.content for part in block.children or [])
+
+
+@pytest.mark.parametrize(("question", "answer", "told"), REFUSED, ids=ascii)
+def test_an_answer_that_will_not_do_is_refused_in_a_sentence(
+    tmp_path: Path, question: str, answer: str, told: str
+) -> None:
+    out = tmp_path / "a" / "out"
+    options = ("--no-input", "--output-dir", str(out))
+    done = cookiecutter(*options, "setup=files", f"{question}={answer}")
+    assert done.returncode == 1
+    (sentence,) = (line for line in done.stdout.splitlines() if line.startswith("Not rendered: "))
+    assert question in sentence
+    assert told in sentence
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("question", [q for q, a in QUESTIONS.items() if isinstance(a, list)])
+def test_an_unknown_choice_is_refused_with_the_choices_there_are(
+    tmp_path: Path, question: str
+) -> None:
+    done = cookiecutter("--no-input", "--output-dir", str(tmp_path / "out"), f"{question}=other")
+    assert done.returncode == 1
+    last = done.stdout.splitlines()[-1]
+    assert "other" in last
+    assert question in last
+    assert all(choice in last for choice in QUESTIONS[question])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("answers", ODD_ANSWERS, ids=lambda answers: answers["project_slug"][:12])
+def test_good_but_odd_answers_are_found_where_they_belong(
+    rendered: Bake, answers: dict[str, str]
+) -> None:
+    service = rendered(**answers)
+    assert service.path.name == answers["project_slug"]
+    assert_it_is_called(service, answers)
+
+
+@pytest.mark.parametrize("slug", ACCEPTED_SLUGS)
+def test_a_slug_of_letters_digits_and_hyphens_is_accepted(rendered: Bake, slug: str) -> None:
+    service = rendered(project_slug=slug)
+    project = tomllib.loads(service.read("pyproject.toml"))["project"]
+    assert service.path.name == project["name"] == slug
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Order Desk", "order-desk"),
+        ("3D printing", "service-3d-printing"),
+        ("Straße", "strasse"),
+        ("😀", "my-service"),
+        ("x" * 62 + " y", "x" * 62),
+    ],
+)
+def test_every_name_proposes_a_slug_that_will_do(rendered: Bake, name: str, slug: str) -> None:
+    assert rendered(project_name=name).path.name == slug
+
+
+def test_what_is_typed_at_a_prompt_stays_text(tmp_path: Path) -> None:
+    typed = {
+        "project_name": '{{ 7*7 }} {% raw %} it\'s "$HOME"',
+        "project_slug": "typed",
+        "description": "{{ cookiecutter }} {# gone? #} {% endif %}",
+        "author_name": "O'Brien",
+        "author_email": "{{",
+    }
+    told = subprocess.run(
+        [sys.executable, "-m", "cookiecutter", str(ROOT), "--output-dir", str(tmp_path)],
+        input="\n".join([*typed.values(), "2", "2", "3", "2", ""]),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for question, choices in QUESTIONS["__prompts__"].items():
+        texts = choices.values() if isinstance(choices, dict) else [choices]
+        assert all(text.split("(")[0] in " ".join(told.split()) for text in texts), question
+    service = Service(tmp_path / "typed", typed)
+    assert "psycopg" in service.read("pyproject.toml")
+    assert_it_is_called(service, typed)
+
+
+def test_newlines_of_a_config_file_are_blanks(tmp_path: Path) -> None:
+    config = tmp_path / "team.yaml"
+    config.write_text(
+        "default_context:\n"
+        "  description: |\n    First.\n\n    Second.\n"
+        "  author_name: >\n    A\n    B\n"
+    )
+    options = ("--config-file", str(config), "--output-dir", str(tmp_path))
+    assert cookiecutter("--no-input", *options, "setup=files").returncode == 0
+    project = tomllib.loads((tmp_path / "my-service" / "pyproject.toml").read_text())["project"]
+    assert project["description"] == "First. Second."
+    assert project["authors"][0]["name"] == "A B"
+
+
+def is_refused(text: str) -> bool:
+    """By the rule as the README has it."""
+    invisible = {
+        *"\u200b\ufeff",
+        *map(chr, range(0x202A, 0x202F)),
+        *map(chr, range(0x2066, 0x206A)),
+    }
+    signs = {*line(text)}
+    return not signs or any(
+        sign in invisible or unicodedata.category(sign) in {"Cc", "Cs"} for sign in signs
+    )
+
+
+# What has a meaning somewhere comes up more often than among all characters there are.
+SIGNS = st.sampled_from("'\"\\`$%#<>&;{}[]()*_~|=+-!@:.,/ \n\t\u2028\u00a0aA1é😀")
+ANY_TEXT = st.text(SIGNS | st.characters(), min_size=1, max_size=30)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(texts=st.tuples(*[ANY_TEXT] * len(TEXTS)))
+def test_any_text_is_refused_or_found_where_it_belongs(
+    rendered: Bake, texts: tuple[str, ...]
+) -> None:
+    answers = dict(zip(TEXTS, texts, strict=True))
+    if any(map(is_refused, texts)):
+        with pytest.raises(FailedHookException):
+            rendered(**answers, project_slug="fuzz")
+    else:
+        assert_it_is_called(rendered(**answers, project_slug="fuzz"), answers)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(slug=st.text(st.sampled_from("aZ09-_. é😀$'\"") | st.characters(exclude_characters="/\\")))
+def test_any_slug_is_refused_or_the_name_of_the_folder(rendered: Bake, slug: str) -> None:
+    try:
+        service = rendered(project_slug=slug)
+    except (CookiecutterException, OSError, ValueError):
+        assert not re.fullmatch(r"[a-zA-Z]([a-zA-Z0-9]{0,62})", slug)
+    else:
+        assert service.path.name == slug
+
+
+def test_answers_reach_the_hooks_as_data(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    attack = f"'); __import__('pathlib').Path({str(mark)!r}).touch(); (\""
+    given_answers = [f"{question}={as_given(question, attack)}" for question in TEXTS]
+    folder = str(tmp_path / "out")
+    done = cookiecutter(
+        "--no-input", "--output-dir", folder, *given_answers, "project_slug=a", "setup=files"
+    )
+    assert done.returncode == 0, done.stdout
+    assert not mark.exists()
+    assert json.dumps(attack) in (tmp_path / "out" / "a" / "pyproject.toml").read_text()

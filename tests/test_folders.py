@@ -1,0 +1,231 @@
+"""What was there before a render is there after it, whatever happens in between."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import (
+    IDENTITY,
+    ROOT,
+    TEMPLATE,
+    Bake,
+    contents,
+    cookiecutter,
+    each_render,
+    environment,
+    execute,
+    render,
+)
+
+BEFORE = ".before-rendering"
+NAMES = ["README.md", "app/main.py", "app/mine.py", "tests/test_mine.py", "notes.txt"]
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A folder where a service would go, with files of its own, some called like a service's."""
+    for name in NAMES:
+        path = tmp_path / "out" / "my-service" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"mine: {name}\n")
+    (tmp_path / "out" / "beside.txt").write_text("mine too")
+    return tmp_path / "out" / "my-service"
+
+
+def refused(folder: Path, *arguments: str) -> str:
+    """What a render that fails prints."""
+    done = cookiecutter("--no-input", "--output-dir", str(folder), "setup=files", *arguments)
+    assert done.returncode == 1, done.stdout
+    return done.stdout
+
+
+def test_a_folder_that_is_there_already_is_not_touched(mine: Path) -> None:
+    before = contents(mine.parent)
+    assert "already exists" in refused(mine.parent)
+    assert contents(mine.parent) == before
+
+
+def test_what_is_overwritten_is_kept_beside_its_file(mine: Path) -> None:
+    before = contents(mine)
+    told = render(mine.parent, "setup=files", "concurrency=sync", "--overwrite-if-exists")
+    assert "README.md.orig, app/main.py.orig\n" in told
+    after = contents(mine)
+    for name, content in before.items():
+        assert after[f"{name}.orig" if name in {"README.md", "app/main.py"} else name] == content
+    assert f"{BEFORE}/README.md" not in after
+    assert not (mine / BEFORE).exists()
+    # Once more: what is now the same as the template's is not kept again, and no copy is replaced.
+    (mine / "README.md").write_text("mine again\n")
+    told = render(mine.parent, "setup=files", "concurrency=sync", "--overwrite-if-exists")
+    assert "in README.md.orig2\n" in told
+    assert contents(mine) == after | {"README.md.orig2": b"mine again\n"}
+
+
+def test_what_git_has_is_not_kept_beside_its_file(mine: Path) -> None:
+    for command in ("init", "add .", "commit -m mine"):
+        done = execute("git", *command.split(), folder=mine, **IDENTITY)
+        assert done.returncode == 0, done.stdout
+    (mine / "app" / "main.py").write_text("not committed\n")
+    told = render(mine.parent, "setup=files", "--overwrite-if-exists")
+    assert "in app/main.py.orig\n" in told
+    assert (mine / "app" / "main.py.orig").read_text() == "not committed\n"
+    assert not (mine / "README.md.orig").exists()
+
+
+def test_files_that_are_to_be_skipped_stay_as_they_are(mine: Path) -> None:
+    skip = ("setup=files", "concurrency=sync", "--overwrite-if-exists", "--skip-if-file-exists")
+    before = contents(mine)
+    assert ".orig" not in render(mine.parent, *skip)
+    # A service now; its team edits a file, and deletes another.
+    edited = mine / "app" / "api" / "routes" / "items.py"
+    edited.write_text(edited.read_text() + "\n\nasync def export() -> None:\n    await all()\n")
+    (mine / "app" / "db" / "session.py").unlink()
+    before |= contents(mine)
+    assert ".orig" not in render(mine.parent, *skip)
+    after = contents(mine)
+    assert before.items() <= after.items()
+    assert after.keys() - before.keys() == {"app/db/session.py"}
+    assert b"async" not in after["app/db/session.py"]
+
+
+def test_rendering_over_a_service_can_change_its_answers(tmp_path: Path) -> None:
+    render(tmp_path, "setup=files", "concurrency=async")
+    render(tmp_path, "setup=files", "concurrency=sync", "--overwrite-if-exists")
+    render(tmp_path / "fresh", "setup=files", "concurrency=sync")
+    fresh = contents(tmp_path / "fresh" / "my-service")
+    assert fresh.items() <= contents(tmp_path / "my-service").items()
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_written_through(mine: Path) -> None:
+    outside = mine.parent / "outside"
+    outside.mkdir()
+    (outside / "main.py").write_text("outside\n")
+    shutil.rmtree(mine / "app")
+    (mine / "app").symlink_to(outside)
+    before = contents(mine.parent)
+    told = refused(mine.parent, "--overwrite-if-exists")
+    assert f"{mine / 'app'} is a link to {outside}" in told
+    assert contents(mine.parent) == before
+
+
+def test_nothing_is_written_but_the_new_folder(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    out = tmp_path / "some where" / "else"
+    render(out, "setup=files", HOME=str(home), TMPDIR=str(home))
+    (new,) = out.iterdir()
+    assert [path for path in out.parent.iterdir() if path != out] == []
+    assert new.name == "my-service"
+    # cookiecutter leaves its copies of the hooks where temporary files go.
+    assert all(re.fullmatch(r"tmp\w+\.py", name) for name in contents(home))
+
+
+def test_no_folder_of_the_template_has_a_condition_as_its_name() -> None:
+    """Where it renders empty, cookiecutter writes into the root: cookiecutter#1518."""
+    assert [path for path in TEMPLATE.rglob("*") if path.is_dir() and "{" in path.name] == []
+
+
+@each_render
+def test_the_hook_knows_all_that_rendering_may_write_to(
+    rendered: Bake, answers: dict[str, str]
+) -> None:
+    hook = (ROOT / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
+    known = re.findall(r'^    "(.+)",$', hook.partition("WRITTEN = (")[2], re.MULTILINE)
+    written = {path.name for path in rendered(**answers).path.iterdir()}
+    assert written <= {*known}
+
+
+def stopped(mine: Path, told: str) -> None:
+    """What holds after a render over `mine` was stopped in its middle, by whatever it was."""
+    assert "Next:" not in told
+    now = contents(mine)
+    for name in NAMES:
+        assert f"mine: {name}\n".encode() in (now[name], now.get(f"{BEFORE}/{name}"))
+    assert (mine.parent / "beside.txt").read_text() == "mine too"
+    assert "was stopped in its middle" in refused(mine.parent, "--overwrite-if-exists")
+    assert contents(mine) == now
+
+
+def test_a_render_that_is_interrupted_loses_nothing(mine: Path) -> None:
+    os.mkfifo(mine / "pyproject.toml")  # whoever opens it to write waits for a reader
+    command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "setup=files"]
+    with subprocess.Popen(
+        [*command, "--overwrite-if-exists", "--output-dir", str(mine.parent)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        while (mine / "README.md").read_text() == "mine: README.md\n":
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGINT)
+        told = process.communicate()[0]
+    assert process.returncode == 1, told
+    (mine / "pyproject.toml").unlink()
+    stopped(mine, told)
+
+
+# No file may grow beyond this many bytes: room for the first hook, not for the README.
+FULL_DISK = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+sys.argv = ["cookiecutter", *sys.argv[1:]]
+runpy.run_module("cookiecutter", run_name="__main__")
+"""
+
+
+def render_on_a_full_disk(folder: Path, *options: str) -> str:
+    command = (sys.executable, "-c", FULL_DISK, str(ROOT), "--no-input", "setup=files", *options)
+    done = execute(*command, "--output-dir", str(folder), folder=folder)
+    assert done.returncode == 1, done.stdout
+    assert "File too large" in done.stdout
+    return done.stdout
+
+
+def test_a_full_disk_loses_nothing(mine: Path) -> None:
+    stopped(mine, render_on_a_full_disk(mine.parent, "--overwrite-if-exists"))
+
+
+def test_a_full_disk_touches_nothing_beside_a_new_folder(mine: Path) -> None:
+    before = contents(mine.parent)
+    render_on_a_full_disk(mine.parent, "project_slug=new")
+    after = contents(mine.parent)
+    assert {name: after[name] for name in after if not name.startswith("new/")} == before
+
+
+def test_a_hook_that_fails_loses_nothing(mine: Path, tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    for part in ("hooks", "templates", TEMPLATE.name):
+        shutil.copytree(ROOT / part, template / part)
+    shutil.copy(ROOT / "cookiecutter.json", template)
+    hook = template / "hooks" / "post_gen_project.py"
+    hook.write_text("import sys\n\nsys.exit('it fails')\n")
+    options = ("--no-input", "setup=files", "--output-dir", str(mine.parent))
+    done = cookiecutter(*options, "--overwrite-if-exists", template=template)
+    assert done.returncode == 1
+    assert "it fails" in done.stdout
+    stopped(mine, done.stdout)
+    assert cookiecutter(*options, "project_slug=new", template=template).returncode == 1
+    assert not (mine.parent / "new").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    folder.chmod(0o500)
+    if os.geteuid() == 0:
+        folder = Path("/proc/self")  # root may write to all folders but those of the kernel
+    done = cookiecutter("--no-input", "setup=files", "--output-dir", str(folder))
+    assert done.returncode == 1
+    assert "my-service" in done.stdout
+    assert not (folder / "my-service").exists()
