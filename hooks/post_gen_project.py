@@ -156,11 +156,11 @@ def run(*command: str) -> None:
         raise SetupError("\n  ".join([f"{shlex.join(command)} failed:", *last_lines]))
 
 
-def output(*command: str) -> str | None:
+def output(*command: str, given: str = "") -> str | None:
     """What `command` prints, or None if it fails or is not installed."""
     try:
         done = subprocess.run(
-            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8"
+            command, check=False, input=given, capture_output=True, encoding="utf-8"
         )
     except OSError:
         return None
@@ -212,6 +212,27 @@ def is_this(template: Path) -> bool:
     """Whether the folder holds this template, not what a wrong guess of a path led to."""
     hook = template / "hooks" / "post_gen_project.py"
     return hook.is_file() and hook.read_text(encoding="utf-8").startswith(f'"""{__doc__}"""')
+
+
+def lend_a_base() -> None:
+    """Gives git these files where `cruft update` was called, so that it can merge.
+
+    Git can merge only what it has, and after the first update no clone has what the template
+    alone would render.
+    """
+    service = Path(os.environ.get("PWD", ""))
+    if "_commit" in ANSWERS and (service / ".cruft.json").is_file():
+        paths = "\n".join(str(path) for path in Path.cwd().rglob("*") if path.is_file())
+        output(
+            "git",
+            "-C",
+            str(service),
+            "hash-object",
+            "-w",
+            "--no-filters",
+            "--stdin-paths",
+            given=paths,
+        )
 
 
 def commit() -> str | None:
@@ -283,6 +304,7 @@ def main() -> None:
     remove_empty_folders()
     unrecorded = record_template(kept)
     overwritten = keep_overwritten()
+    lend_a_base()
 
     name = " ".join(ANSWERS["project_name"].split())
     print(name, "{concurrency} on {database}, in {project_slug}".format(**ANSWERS), sep=": ")

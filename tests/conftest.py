@@ -6,8 +6,10 @@ import functools
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from pytest_cookies.plugin import Cookies
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
+VERSION: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 
 # A service is tested with the settings of its own, not with those of whoever runs these tests.
@@ -165,3 +168,40 @@ def contents(folder: Path) -> dict[str, bytes]:
     """Every file below the folder."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+@dataclass
+class Template:
+    """A repository of this template, as it is now, which may change."""
+
+    path: Path
+
+    def git(self, *arguments: str) -> None:
+        done = execute("git", *arguments, folder=self.path, **IDENTITY)
+        assert done.returncode == 0, done.stdout
+
+    def release(self, *edits: tuple[str, str, str]) -> None:
+        """Commits the template with these changes: file, old text, new text."""
+        for name, old, new in edits:
+            path = self.path / TEMPLATE.name / name
+            path.parent.mkdir(exist_ok=True)
+            text = path.read_text(encoding="utf-8") if old else ""
+            assert not old or text.count(old) == 1, f"{name} has not one {old!r}"
+            path.write_text(text.replace(old, new), encoding="utf-8")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "A release")
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Template:
+    path = tmp_path / "template"
+    listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
+        of_the_template = name.startswith(("cookiecutter.json", "hooks/", "templates/", "{{"))
+        if of_the_template and (ROOT / name).exists():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, path / name)
+    made = Template(path)
+    made.git("-c", "init.defaultBranch=main", "init", "--quiet")
+    made.release()
+    return made

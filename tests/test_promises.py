@@ -19,14 +19,14 @@ ITEMS, STORE, SQL = "app/api/routes/items.py", "app/db/session.py", "app/db/repo
 SCHEMAS, FIELDS = "app/schemas/base.py", "app/schemas/items.py"
 ERRORS, MIDDLEWARE, MAIN = "app/api/errors.py", "app/api/middleware.py", "app/main.py"
 ENGINE, DRIVER, ENV = "app/db/engine.py", "app/db/errors.py", "app/db/migrations/env.py"
-SETTINGS, FILTERS = "app/settings.py", "app/db/repositories/items.py"
+SETTINGS, BASE = "app/settings.py", "app/db/base.py"
 
 UNIT = """            async with sessions.begin() as session:
-                yield Repositories(items=SqlItemRepository(session))
+                yield repositories(session)
 """
 COMMIT_ANYWAY = """            async with sessions() as session:
                 try:
-                    yield Repositories(items=SqlItemRepository(session))
+                    yield repositories(session)
                 finally:
                     await session.commit()
 """
@@ -43,7 +43,6 @@ async def unit(store: StoreDep):
 async def create_item(new: ItemCreate, response: Response, repositories=Depends(unit)) -> Item:
     item = await repositories.items.add(new)
 """
-CONTAINS = "ItemTable.name.contains(query.name_contains)"
 LIMIT = "            Middleware(BodyLimit, limit=MAX_BODY_BYTES),\n"
 PROBES = "                probes=health.PATHS,\n            ),\n"
 
@@ -159,7 +158,7 @@ UNDO_ON = {
     "sqlite": {
         "A taken name is a 409": [(DRIVER, "if code in UNIQUE:", "if False:")],
         "`%`, `_` and `\\` stand for themselves": [
-            (FILTERS, "func.instr(ItemTable.name, query.name_contains) > 0", CONTAINS),
+            (BASE, "func.instr(column, part) > 0", "column.contains(part)"),
         ],
         "A database that is gone is a 503": [(DRIVER, "    sqlite3.SQLITE_CANTOPEN,\n", "")],
         "Replicas migrate one at a time": [(ENV, "BEGIN IMMEDIATE", "BEGIN")],
@@ -171,7 +170,7 @@ UNDO_ON = {
         "A taken name is a 409": [
             (DRIVER, "if isinstance(error, errors.UniqueViolation):", "if False:"),
         ],
-        "`%`, `_` and `\\` stand for themselves": [(FILTERS, ", autoescape=True", "")],
+        "`%`, `_` and `\\` stand for themselves": [(BASE, ", autoescape=True", "")],
         "A database that is gone is a 503": [(DRIVER, "if lost or", "if")],
         "Replicas migrate one at a time": [
             (ENV, "            _wait_for_others(connection, settings)\n", ""),

@@ -8,8 +8,19 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
-from tests.conftest import QUESTIONS, RENDERS, TEMPLATE, Bake, Service, each_render, variant_id
+from tests.conftest import (
+    QUESTIONS,
+    RENDERS,
+    ROOT,
+    TEMPLATE,
+    VERSION,
+    Bake,
+    Service,
+    each_render,
+    variant_id,
+)
 from tests.test_spelling import STAYS_ASYNC
 
 # Words that belong to one answer alone.
@@ -35,10 +46,12 @@ def lines(service: Service) -> list[tuple[str, int, str]]:
 
 @each_render
 def test_nothing_of_the_template_remains(rendered: Bake, answers: dict[str, str]) -> None:
+    """Nothing but the table that says of which version the service is."""
     service = rendered(**answers)
     # GitHub's own expressions are the one thing in double braces that belongs here.
     jinja = re.compile(r"(?<!\$)\{\{|\{%|%\}|\{#|cookiecutter")
-    assert [line for line in lines(service) if jinja.search(line[2])] == []
+    found = [line[2] for line in lines(service) if jinja.search(line[2])]
+    assert found == ["[tool.cookiecutter-fastapi-service]"]
     assert [path for path in service.files() if "{" in path.name] == []
 
 
@@ -138,3 +151,25 @@ def test_an_app_is_small_and_its_modules_are_short(rendered: Bake, answers: dict
     }
     assert max(lengths.values()) <= 150
     assert sum(lengths.values()) < 1500
+
+
+def test_the_newest_entry_of_the_changelog_is_of_this_version() -> None:
+    """And each entry says what to do in a service that takes it."""
+    entries = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    assert entries[0].startswith(f"{VERSION} (")
+    assert [entry.split()[0] for entry in entries if "\n### Upgrading\n\n" not in entry] == []
+
+
+@each_render
+def test_a_service_says_of_which_version_it_is(rendered: Bake, answers: dict[str, str]) -> None:
+    tools = tomllib.loads(rendered(**answers).read("pyproject.toml"))["tool"]
+    assert tools["cookiecutter-fastapi-service"] == {"version": VERSION}
+
+
+def test_the_tools_of_the_template_are_locked_in_the_ranges_that_it_wants() -> None:
+    locked = dict(
+        re.findall(r"^([\w-]+)==([\w.]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    )
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["dev"]
+    for requirement in map(Requirement, wanted):
+        assert requirement.specifier.contains(locked[requirement.name]), requirement

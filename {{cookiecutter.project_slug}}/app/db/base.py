@@ -3,9 +3,30 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, Dialect, MetaData
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+{% if cookiecutter.database == "sqlite" %}
+from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, func
+{% else %}
+from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData
+{% endif %}
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+# How text sorts: the same on every machine, as in Python.
+{% if cookiecutter.database == "sqlite" %}
+BY_CODE_POINT = "BINARY"
+{% else %}
+BY_CODE_POINT = "C"
+{% endif %}
+
+
+def contains(column: InstrumentedAttribute[str], part: str) -> ColumnElement[bool]:
+    """Whether `part` is in it, its case and all of its characters taken as they are."""
+{% if cookiecutter.database == "sqlite" %}
+    # LIKE would ignore the case of the letters A to Z, and of no others.
+    return func.instr(column, part) > 0
+{% else %}
+    return column.contains(part, autoescape=True)
+{% endif %}
 
 
 class UtcDateTime(TypeDecorator[datetime]):

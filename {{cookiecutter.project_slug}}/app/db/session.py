@@ -16,6 +16,12 @@ from app.settings import Settings
 Sessions = async_sessionmaker[AsyncSession]
 
 
+def repositories(session: AsyncSession) -> Repositories:
+    return Repositories(
+        items=SqlItemRepository(session),
+    )
+
+
 class SqlStore(Store):
     def __init__(self, settings: Settings) -> None:
         self.engine = make_engine(settings)
@@ -33,7 +39,7 @@ class SqlStore(Store):
     async def _repositories(self, sessions: Sessions) -> AsyncIterator[Repositories]:
         try:
             async with sessions.begin() as session:
-                yield Repositories(items=SqlItemRepository(session))
+                yield repositories(session)
         except exc.TimeoutError as error:
             raise Unavailable("Every connection to the database is in use.") from error
 

@@ -1,27 +1,36 @@
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 from app.repositories.errors import Unavailable
 from app.repositories.store import Repositories, Store
-from app.schemas.items import Item
 from tests.fakes.items import InMemoryItemRepository
+
+Tables = defaultdict[str, dict[UUID, Any]]
+
+
+def repositories(tables: Tables) -> Repositories:
+    return Repositories(
+        items=InMemoryItemRepository(tables["items"]),
+    )
 
 
 class InMemoryStore(Store):
     def __init__(self) -> None:
-        self._items: dict[UUID, Item] = {}
+        self._tables: Tables = defaultdict(dict)
         self.available = True
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Repositories]:
-        yield Repositories(items=InMemoryItemRepository(self._items))
+        yield repositories(self._tables)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Repositories]:
-        changed = dict(self._items)
-        yield Repositories(items=InMemoryItemRepository(changed))
-        self._items = changed
+        changed = defaultdict(dict, {name: dict(rows) for name, rows in self._tables.items()})
+        yield repositories(changed)
+        self._tables = changed
 
     async def check(self) -> None:
         if not self.available:

@@ -1,11 +1,8 @@
 from collections.abc import Iterator
 
-{% if cookiecutter.database == "sqlite" %}
-from sqlalchemy import ColumnElement, func
-{% else %}
 from sqlalchemy import ColumnElement
-{% endif %}
 
+from app.db.base import contains
 from app.db.repositories.base import SqlRepository
 from app.db.tables.items import ItemTable
 from app.repositories.items import ItemRepository
@@ -18,11 +15,6 @@ class SqlItemRepository(SqlRepository[Item, ItemCreate, ItemUpdate, ItemFilter],
 
     def _conditions(self, query: ItemFilter) -> Iterator[ColumnElement[bool]]:
         if query.name_contains is not None:
-{% if cookiecutter.database == "sqlite" %}
-            # LIKE would ignore the case of the letters A to Z, and of no others.
-            yield func.instr(ItemTable.name, query.name_contains) > 0
-{% else %}
-            yield ItemTable.name.contains(query.name_contains, autoescape=True)
-{% endif %}
+            yield contains(ItemTable.name, query.name_contains)
         if query.is_active is not None:
             yield ItemTable.is_active == query.is_active

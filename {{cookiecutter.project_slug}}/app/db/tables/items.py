@@ -3,7 +3,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.base import EntityTable
+from app.db.base import BY_CODE_POINT, EntityTable
 
 
 class ItemTable(EntityTable):
@@ -14,12 +14,7 @@ class ItemTable(EntityTable):
         Index(None, "created_at", "id"),
     )
 
-{% if cookiecutter.database == "sqlite" %}
-    name: Mapped[str] = mapped_column(String(128))
-{% else %}
-    # Sorted by code point: the same on every server, whatever its locale and its version.
-    name: Mapped[str] = mapped_column(String(128, collation="C"))
-{% endif %}
+    name: Mapped[str] = mapped_column(String(128, collation=BY_CODE_POINT))
     description: Mapped[str | None] = mapped_column(String(2000))
     quantity: Mapped[int]
     is_active: Mapped[bool]

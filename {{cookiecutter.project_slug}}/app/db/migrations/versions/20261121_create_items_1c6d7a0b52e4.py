@@ -20,7 +20,7 @@ def upgrade() -> None:
         "items",
         sa.Column("id", sa.Uuid(), nullable=False),
 {% if cookiecutter.database == "sqlite" %}
-        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("name", sa.String(length=128, collation="BINARY"), nullable=False),
 {% else %}
         sa.Column("name", sa.String(length=128, collation="C"), nullable=False),
 {% endif %}

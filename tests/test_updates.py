@@ -1,0 +1,321 @@
+"""A service that its team has changed takes what changes in the template."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import (
+    IDENTITY,
+    ROOT,
+    VARIANTS,
+    Service,
+    Template,
+    execute,
+    render,
+    variant_id,
+)
+from tests.test_services import serving
+
+MARKERS = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
+REVISION = "app/db/migrations/versions/*_create_events_*.py"
+UPDATE = ("uvx", "cruft>=2.16,<3", "update", "--skip-apply-ask")
+
+
+def rendered_from(template: Template, folder: Path, answers: dict[str, str]) -> Service:
+    given = [f"{question}={answer}" for question, answer in answers.items()]
+    render(folder, *given, template=template.path)
+    service = Service(folder / "my-service", answers)
+    commit(service, "First commit")
+    return service
+
+
+def commit(service: Service, message: str) -> None:
+    service.run("git", "init", "--quiet")
+    service.run("git", "add", "--all")
+    service.run("git", "commit", "--quiet", "--message", message, **IDENTITY)
+
+
+def conflicts(service: Service) -> dict[str, int]:
+    """How many conflicts each file has."""
+    names = service.run("git", "ls-files", "--cached", "--others", "--exclude-standard")
+    counts = {
+        name: len(MARKERS.findall(service.read(name))) // 3 + name.endswith(".rej")
+        for name in names.splitlines()
+        if (service.path / name).exists()
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def replace(service: Service, name: str, old: str, new: str) -> None:
+    text = service.read(name)
+    assert text.count(old) == 1, f"{name} has not one {old!r}"
+    (service.path / name).write_text(text.replace(old, new), encoding="utf-8")
+
+
+def put_before(service: Service, name: str, place: str, *lines: str) -> None:
+    """Writes the lines before the one that starts with `place`."""
+    replace(service, name, f"\n{place}", "\n".join(["", *lines, place]))
+
+
+def write_like_items(service: Service, name: str) -> None:
+    """The file of the second entity: that of the items, renamed."""
+    text = service.read(name)
+    for old, new in (("Item", "Event"), ("item", "event"), ('["events"]', '["items"]')):
+        text = text.replace(old, new)  # the last: a page has items, whatever they are
+    (service.path / name.replace("item", "event")).write_text(text, encoding="utf-8")
+
+
+def add_events(service: Service) -> None:
+    """Events beside the items, as the service's README says."""
+    for folder in ("schemas", "repositories", "db/tables", "db/repositories", "api/routes"):
+        write_like_items(service, f"app/{folder}/items.py")
+    write_like_items(service, "tests/fakes/items.py")
+    write_like_items(service, "tests/api/test_items.py")
+
+    tables, interfaces = "app/db/tables/__init__.py", "app/repositories/store.py"
+    put_before(service, tables, "from app.db.tables", "from app.db.tables.events import EventTable")
+    replace(service, tables, '"Base", ', '"Base", "EventTable", ')
+    put_before(
+        service,
+        interfaces,
+        "from app.repositories.items",
+        "from app.repositories.events import EventRepository",
+    )
+    put_before(service, interfaces, "    items: ", "    events: EventRepository")
+    put_before(
+        service,
+        "app/db/session.py",
+        "from app.db.repositories.items",
+        "from app.db.repositories.events import SqlEventRepository",
+    )
+    put_before(
+        service,
+        "app/db/session.py",
+        "        items=",
+        "        events=SqlEventRepository(session),",
+    )
+    put_before(
+        service,
+        "tests/fakes/store.py",
+        "from tests.fakes.items",
+        "from tests.fakes.events import InMemoryEventRepository",
+    )
+    put_before(
+        service,
+        "tests/fakes/store.py",
+        "        items=",
+        '        events=InMemoryEventRepository(tables["events"]),',
+    )
+    replace(service, "app/main.py", "import health, items", "import events, health, items")
+    put_before(service, "app/main.py", "    return app", "    app.include_router(events.router)")
+
+
+def change_as_teams_do(service: Service) -> None:
+    """A second entity, a setting, another limit, and words of their own."""
+    add_events(service)
+    put_before(
+        service,
+        "app/settings.py",
+        "    log_level",
+        "    # Who answers.",
+        '    team: str = "orders"',
+        "",
+    )
+    put_before(service, ".env.example", "# LOG_LEVEL", "# TEAM=orders")
+    put_before(service, "README.md", "| `LOG_LEVEL`", "| `TEAM` | `orders` | who answers |")
+    put_before(service, "README.md", "## Settings", "## Who we are", "", "We take orders.", "")
+    replace(service, "app/schemas/items.py", "max_length=2000", "max_length=1000")
+
+
+def changes_of_the_team_are_there(service: Service) -> None:
+    for name, texts in {
+        ".env.example": ["# TEAM=orders\n"],
+        "README.md": [
+            "## Who we are\n\nWe take orders.\n",
+            "| `TEAM` | `orders` | who answers |\n",
+        ],
+        "app/db/session.py": ["        events=SqlEventRepository(session),\n"],
+        "app/db/tables/__init__.py": ['"Base", "EventTable", '],
+        "app/main.py": ["import events, ", "    app.include_router(events.router)\n"],
+        "app/repositories/store.py": ["    events: EventRepository\n"],
+        "app/schemas/items.py": ["max_length=1000"],
+        "app/settings.py": ['    # Who answers.\n    team: str = "orders"\n'],
+        "tests/fakes/store.py": ["        events=InMemoryEventRepository("],
+    }.items():
+        assert [text for text in texts if text not in service.read(name)] == [], name
+
+
+# What a later release may bring: words, code near to what teams edit, a command, a file.
+HOST = '    host: str = "127.0.0.1"\n'
+NEWS = (
+    ("README.md", "## Tests\n", "## News\n\nThere is something new.\n\n## Tests\n"),
+    ("app/db/session.py", '"""Where a session', '"""Here it says where a session'),
+    ("app/settings.py", HOST, f"    # This machine only.\n{HOST}"),
+    ("app/schemas/items.py", "Create(Schema):\n", 'Create(Schema):\n    """New."""\n\n'),
+    ("Makefile", "format:  ##", "news:  ## Say what is new\n\t@echo nothing\n\nformat:  ##"),
+    ("docs/news.md", "", "# News\n"),
+)  # fmt: skip
+
+
+@pytest.mark.slower
+@pytest.mark.parametrize("answers", VARIANTS, ids=variant_id)
+def test_a_service_that_its_team_changed_takes_an_update(
+    tmp_path: Path, template: Template, answers: dict[str, str]
+) -> None:
+    service = with_its_own_events(template, tmp_path, answers)
+    assert "up to date" in service.run("make", "template-check")
+
+    template.release(*NEWS)
+    behind = execute("make", "template-check", folder=service.path)
+    assert behind.returncode != 0
+    assert "out of date" in behind.stdout
+    service.run("make", "template-update")
+    assert conflicts(service) == {}
+    changes_of_the_team_are_there(service)
+    for name, _, new in NEWS:
+        assert new in service.read(name)
+    assert "up to date" in service.run("make", "template-check")
+    service.run("make", "check")
+
+
+def with_its_own_events(template: Template, folder: Path, answers: dict[str, str]) -> Service:
+    service = rendered_from(template, folder / "services", answers)
+    service.run("make", "install")
+    change_as_teams_do(service)
+    migrate_events(service)
+    service.run("make", "format")
+    commit(service, "Events")
+    return service
+
+
+def migrate_events(service: Service) -> None:
+    with serving(service) as (_, database):
+        service.run("make", "migration", "m=create events", DATABASE_URL=database)
+    assert len(list(service.path.glob(REVISION))) == 1
+
+
+@pytest.mark.slower
+@pytest.mark.parametrize(
+    ("before", "switched"),
+    [
+        ({"database": "sqlite", "concurrency": "sync"}, {"concurrency": "async"}),
+        ({"database": "postgres", "concurrency": "async"}, {"concurrency": "sync", "ci": "gitlab"}),
+        ({"database": "sqlite", "concurrency": "async"}, {"database": "postgres", "ci": "none"}),
+        ({"database": "postgres", "concurrency": "sync"}, {"database": "sqlite"}),
+    ],
+    ids=lambda answers: "-".join(answers.values()),
+)
+def test_an_answer_can_be_switched_on_the_way(
+    tmp_path: Path, template: Template, before: dict[str, str], switched: dict[str, str]
+) -> None:
+    service = with_its_own_events(template, tmp_path, before | {"setup": "files"})
+    template.release(*NEWS)
+    service.run(*UPDATE, "--variables-to-update", json.dumps(switched))
+    assert conflicts(service) == {}
+    changes_of_the_team_are_there(service)
+    service.run("make", "install")
+    # By hand, for the template does not know of them: routes are spelled like those of the items,
+    # and revisions, which are written for one database, are written again.
+    write_like_items(service, "app/api/routes/items.py")
+    if "database" in switched:
+        next(service.path.glob(REVISION)).unlink()
+        migrate_events(service)
+    service.run("make", "check")
+
+
+@pytest.mark.slower
+def test_fifty_services_are_updated_as_the_docs_say(tmp_path: Path, template: Template) -> None:
+    """Three of them: one merges, one has a conflict, one is up to date."""
+    page = (ROOT / "docs" / "teams.md").read_text(encoding="utf-8")
+    script = page.partition("```sh\n# services.txt")[2].partition("```")[0]
+    urls = []
+    for name in ("merges", "conflicts", "current"):
+        if name == "current":
+            template.release(*NEWS)
+        service = rendered_from(template, tmp_path / name, {"setup": "files"})
+        if name == "conflicts":
+            replace(service, "README.md", "## Tests\n", "## How we test\n")
+            commit(service, "Ours")
+        service.run("git", "clone", "--quiet", "--bare", ".", str(tmp_path / f"{name}.git"))
+        urls.append(f"file://{tmp_path / name}.git")
+    folder = tmp_path / "all"
+    folder.mkdir()
+    (folder / "services.txt").write_text("\n".join(urls))
+    told = execute("sh", "-c", f"# {script}", folder=folder, **IDENTITY).stdout
+    assert "conflicts needs a person\n" in told
+    assert told.count("needs a person") == 1, told
+    pushed = {
+        url: "template-update" in execute("git", "ls-remote", "--heads", url, folder=folder).stdout
+        for url in urls
+    }
+    assert list(pushed.values()) == [True, False, False]
+
+
+def test_a_conflict_is_only_where_both_sides_changed_the_same_lines(
+    tmp_path: Path, template: Template
+) -> None:
+    service = rendered_from(template, tmp_path, {"setup": "files"})
+    change_as_teams_do(service)
+    replace(service, "app/settings.py", HOST, '    host: str = "0.0.0.0"\n')
+    replace(service, "README.md", "## Tests\n", "## How we test\n")
+    commit(service, "Ours")
+    template.release(*NEWS, ("app/settings.py", HOST, '    host: str = "::1"\n'))
+    service.run("make", "template-update")
+    assert conflicts(service) == {"README.md": 1, "app/settings.py": 1}
+    changes_of_the_team_are_there(service)
+    for name, _, new in NEWS:
+        if name not in {"README.md", "app/settings.py"}:
+            assert new in service.read(name)
+
+
+def test_updates_follow_each_other_in_clones_that_have_only_what_was_committed(
+    tmp_path: Path, template: Template
+) -> None:
+    """The lines that change are so near to those of the team that it takes a merge to tell."""
+    service = rendered_from(template, tmp_path / "services", {"setup": "files"})
+    change_as_teams_do(service)
+    commit(service, "Events")
+    line = "def repositories(session: AsyncSession) -> Repositories:\n"
+    for number in range(3):
+        newer = f"{line}    # Release {number}.\n"
+        template.release(("app/db/session.py", line, newer))
+        service.run("make", "template-update")
+        assert conflicts(service) == {}
+        changes_of_the_team_are_there(service)
+        assert newer in service.read("app/db/session.py")
+        commit(service, f"Update {number}")
+        line = newer
+        clone = tmp_path / f"clone {number}"
+        service.run("git", "clone", "--no-local", "--quiet", ".", str(clone))
+        service = Service(clone, service.answers)
+
+
+def test_what_a_team_deleted_stays_deleted(tmp_path: Path, template: Template) -> None:
+    service = rendered_from(template, tmp_path, {"setup": "files"})
+    for name in ("README.md", ".pre-commit-config.yaml"):
+        (service.path / name).unlink()
+    commit(service, "Without")
+    template.release(*NEWS)
+    service.run("make", "template-update")
+    assert conflicts(service) == {}
+    assert not (service.path / "README.md").exists()
+    assert (service.path / "docs" / "news.md").exists()
+
+
+def test_an_update_neither_installs_nor_commits(tmp_path: Path, template: Template) -> None:
+    """Whatever the setup was: cruft renders twice, in folders that it throws away."""
+    folder = tmp_path / "services"
+    create = ("uvx", "cruft>=2.16,<3", "create", str(template.path), "--no-input")
+    done = execute(*create, "--output-dir", str(folder), folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "nothing is set up yet; later: cd my-service && make install check" in done.stdout
+    service = Service(folder / "my-service", {})
+    assert {path.name for path in service.path.iterdir()}.isdisjoint({".git", ".venv", "uv.lock"})
+    commit(service, "First commit")
+    template.release(*NEWS)
+    told = service.run(*UPDATE)
+    assert "Setting up" not in told
+    assert service.run("git", "rev-list", "--count", "HEAD").strip() == "1"
+    assert not (service.path / "uv.lock").exists()
