@@ -194,14 +194,30 @@ class Template:
 
 @pytest.fixture
 def template(tmp_path: Path) -> Template:
-    path = tmp_path / "template"
+    made = Template(tmp_path / "template")
+    made.path.mkdir()
+    made.git("-c", "init.defaultBranch=main", "init", "--quiet")
+    copy_sources(made.path)
+    made.release()
+    return made
+
+
+@pytest.fixture
+def template_with_history(tmp_path: Path) -> Template:
+    """A clone of this repository, and a release of what is here now."""
+    made = Template(tmp_path / "template")
+    execute("git", "clone", "--quiet", str(ROOT), str(made.path), folder=ROOT)
+    made.git("rm", "-r", "--quiet", ".")
+    copy_sources(made.path)
+    made.release()
+    return made
+
+
+def copy_sources(path: Path) -> None:
+    """What a render is made of, committed or not."""
     listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
     for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
         of_the_template = name.startswith(("cookiecutter.json", "hooks/", "templates/", "{{"))
         if of_the_template and (ROOT / name).exists():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, path / name)
-    made = Template(path)
-    made.git("-c", "init.defaultBranch=main", "init", "--quiet")
-    made.release()
-    return made

@@ -18,14 +18,21 @@ from tests.conftest import (
 )
 from tests.test_services import serving
 
+# The commit of each release that there is a service of; a shallow clone does not have them.
+RELEASES = {
+    "0.1.0": "c0c4fcf015709b6add32dfcc03a1e4a9294bb31c",
+}
+
 MARKERS = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
 REVISION = "app/db/migrations/versions/*_create_events_*.py"
 UPDATE = ("uvx", "cruft>=2.16,<3", "update", "--skip-apply-ask")
 
 
-def rendered_from(template: Template, folder: Path, answers: dict[str, str]) -> Service:
+def rendered_from(
+    template: Template, folder: Path, answers: dict[str, str], *options: str
+) -> Service:
     given = [f"{question}={answer}" for question, answer in answers.items()]
-    render(folder, *given, template=template.path)
+    render(folder, *options, *given, template=f"git+file://{template.path}")
     service = Service(folder / "my-service", answers)
     commit(service, "First commit")
     return service
@@ -160,13 +167,13 @@ NEWS = (
 
 
 @pytest.mark.slower
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("answers", VARIANTS, ids=variant_id)
-def test_a_service_that_its_team_changed_takes_an_update(
-    tmp_path: Path, template: Template, answers: dict[str, str]
+def test_a_service_of_each_release_that_its_team_changed_takes_an_update(
+    tmp_path: Path, template_with_history: Template, answers: dict[str, str], release: str
 ) -> None:
-    service = with_its_own_events(template, tmp_path, answers)
-    assert "up to date" in service.run("make", "template-check")
-
+    template = template_with_history
+    service = with_its_own_events(template, tmp_path, answers, "--checkout", RELEASES[release])
     template.release(*NEWS)
     behind = execute("make", "template-check", folder=service.path)
     assert behind.returncode != 0
@@ -180,8 +187,10 @@ def test_a_service_that_its_team_changed_takes_an_update(
     service.run("make", "check")
 
 
-def with_its_own_events(template: Template, folder: Path, answers: dict[str, str]) -> Service:
-    service = rendered_from(template, folder / "services", answers)
+def with_its_own_events(
+    template: Template, folder: Path, answers: dict[str, str], *options: str
+) -> Service:
+    service = rendered_from(template, folder / "services", answers, *options)
     service.run("make", "install")
     change_as_teams_do(service)
     migrate_events(service)

@@ -54,7 +54,7 @@ def test_a_git_url_with_a_checkout(
     commit = head(template)
     template.release(("README.md", "## Tests\n", "## Later\n"))
     url = f"file://{template.path}"
-    render(tmp_path, "--checkout", "v1", *ANSWERS, template=url)
+    render(tmp_path, "--checkout", "v1", *ANSWERS, template=f"git+{url}")
     assert files(tmp_path / "orders") == expected
     assert record(tmp_path / "orders") == {
         "template": url,
