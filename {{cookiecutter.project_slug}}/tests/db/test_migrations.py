@@ -22,6 +22,7 @@ from app.settings import Settings
 {% if cookiecutter.database == "postgres" %}
 from tests.database import blocked_writers
 {% endif %}
+from tests.revisions import config_for
 
 
 def schema(database: Engine) -> dict[str, object]:
@@ -72,9 +73,7 @@ def test_a_revision_written_from_the_tables_needs_no_code_of_the_service(
     expected = schema(database)
     command.downgrade(config(unmigrated), "base")
 
-    alembic = config(unmigrated)
-    alembic.set_main_option("path_separator", "newline")
-    alembic.set_main_option("version_locations", str(tmp_path))
+    alembic = config_for(unmigrated, tmp_path)
     command.revision(alembic, "written", autogenerate=True)
     (written,) = tmp_path.glob("*.py")
     assert "app." not in written.read_text(encoding="utf-8")
@@ -94,9 +93,7 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(
         "    op.execute('CREATE TABLE half (id INTEGER)')\n"
         "    op.execute('SELEKT 1')\n"
     )
-    alembic = config(unmigrated)
-    alembic.set_main_option("path_separator", "newline")
-    alembic.set_main_option("version_locations", f"{FOLDER / 'versions'}\n{tmp_path}")
+    alembic = config_for(unmigrated, FOLDER / "versions", tmp_path)
     with pytest.raises(DBAPIError, match="SELEKT"):
         command.upgrade(alembic, "head")
     assert schema(database) == {}

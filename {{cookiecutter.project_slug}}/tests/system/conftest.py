@@ -3,13 +3,12 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Barrier
 from typing import TypeVar
@@ -20,6 +19,7 @@ from sqlalchemy import make_url
 
 from app.settings import Settings
 from tests.database import DRIVER
+from tests.ports import free_port
 
 T = TypeVar("T")
 
@@ -90,13 +90,6 @@ def serve(settings: Settings, tmp_path: Path) -> Iterator[Serve]:
             return server
 
         yield start
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def within(seconds: float, happens: Callable[[], bool]) -> None:

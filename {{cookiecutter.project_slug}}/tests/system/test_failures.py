@@ -77,13 +77,11 @@ def its_database_is_back(server: Server) -> None:
 UPGRADE = """
 import sys
 from alembic import command
-from app.db.migrate import FOLDER, config
+from app.db.migrate import FOLDER
 from app.settings import Settings
+from tests.revisions import config_for
 
-alembic = config(Settings())
-alembic.set_main_option("path_separator", "newline")
-alembic.set_main_option("version_locations", f"{FOLDER / 'versions'}\\n{sys.argv[1]}")
-command.upgrade(alembic, "head")
+command.upgrade(config_for(Settings(), FOLDER / "versions", sys.argv[1]), "head")
 """
 
 
