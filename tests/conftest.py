@@ -94,6 +94,18 @@ class Service:
         assert done.returncode == 0, f"{' '.join(command)} in {self.path}\n{done.stdout}"
         return done.stdout
 
+    def start(self, script: str) -> subprocess.Popen[str]:
+        """Python of the service's own, beside the test, until its standard input ends."""
+        return subprocess.Popen(
+            ["uv", "run", "--no-sync", "python", "-c", script],
+            cwd=self.path,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
 
 Bake = Callable[..., Service]
 

@@ -190,7 +190,11 @@ def test_what_is_typed_at_a_prompt_stays_text(tmp_path: Path) -> None:
         text=True,
         check=True,
     ).stdout
-    for question, choices in QUESTIONS["__prompts__"].items():
+    prompts = QUESTIONS["__prompts__"]
+    assert prompts.keys() == {name for name in QUESTIONS if not name.startswith("_")}
+    for question, choices in prompts.items():
+        labelled = {*choices} - {"__prompt__"} if isinstance(choices, dict) else {*()}
+        assert not labelled or labelled == {*QUESTIONS[question]}
         texts = choices.values() if isinstance(choices, dict) else [choices]
         assert all(text.split("(")[0] in " ".join(told.split()) for text in texts), question
     service = Service(tmp_path / "typed", typed)

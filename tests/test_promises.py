@@ -4,13 +4,12 @@ Slow: some forty times in each variant a line of the service is undone and a tes
 """
 
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.conftest import Bake, Service, each_variant, environment, execute
+from tests.conftest import Bake, Service, each_variant, execute
 from tests.test_spelling import SPELLED, SPELLING
 
 pytestmark = pytest.mark.slower
@@ -257,14 +256,7 @@ def server(service: Service) -> Iterator[dict[str, str]]:
         "import sys; from tests.postgres import throwaway_server\n"
         "with throwaway_server() as url: print(url, flush=True); sys.stdin.read()"
     )
-    with subprocess.Popen(
-        ["uv", "run", "python", "-c", script],
-        cwd=service.path,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with service.start(script) as process:
         assert process.stdout
         yield {"TEST_DATABASE_URL": process.stdout.readline().strip()}
         process.communicate()

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import tomllib
 import urllib.error
 import urllib.request
@@ -20,7 +19,6 @@ from tests.conftest import (
     VARIANTS,
     Service,
     as_given,
-    environment,
     render,
     variant_id,
 )
@@ -88,16 +86,7 @@ def test_a_variant_is_set_up_passes_its_own_checks_and_serves(
 @contextmanager
 def serving(service: Service) -> Iterator[tuple[str, str]]:
     """The URLs of a running service and of its database."""
-    command = ["uv", "run", "--no-sync", "python", "-c", SERVE]
-    with subprocess.Popen(
-        command,
-        cwd=service.path,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with service.start(SERVE) as process:
         assert process.stdout
         told = process.stdout.readline().split()
         assert len(told) == 2, process.communicate()[1]
