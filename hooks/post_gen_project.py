@@ -14,6 +14,7 @@ import sysconfig
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 # The answers come as JSON in a string literal, so that none of them can end it and become code.
 ANSWERS: dict[str, str] = json.loads({{cookiecutter | jsonify | tojson}})
@@ -131,29 +132,12 @@ def remove_empty_folders() -> None:
             folder.rmdir()
 
 
-class SetupError(Exception):
-    """A step of the setup failed; the message shows the command and what it said."""
-
-
-def run(*command: str) -> None:
-    # An activated environment is that of cookiecutter, not that of the new service.
-    variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+def tell(text: str, end: str = "\n") -> None:
+    """Prints; where nobody listens any more, a service must not fail for it."""
     try:
-        done = subprocess.run(
-            command,
-            check=False,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        )
-    except OSError as error:
-        raise SetupError(f"{shlex.join(command)} cannot be run: {error}") from error
-    if done.returncode:
-        last_lines = done.stdout.strip().splitlines()[-20:]
-        raise SetupError("\n  ".join([f"{shlex.join(command)} failed:", *last_lines]))
+        print(text, end=end, flush=True)
+    except OSError:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
 
 
 def output(*command: str, given: str = "") -> str | None:
@@ -167,12 +151,163 @@ def output(*command: str, given: str = "") -> str | None:
     return None if done.returncode else done.stdout.strip()
 
 
+def record_template(kept: set[str]) -> Iterator[str]:
+    """Writes .cruft.json, by which cruft finds the template; yields what is not right with it."""
+    if "_commit" in ANSWERS or "pyproject.toml" in kept:
+        return  # cruft writes its own; and files that were skipped are of an older version
+    template = find_template()
+    git = ("git", "-C", str(template))
+    commit = output(*git, "rev-parse", "--verify", "HEAD")
+    if template is None or commit is None or output(*git, "rev-parse", "--show-prefix"):
+        yield (
+            "No .cruft.json, for it is not known from which commit the template came; "
+            f"later: cd {here()} && uvx cruft link URL-OF-THE-TEMPLATE"
+        )
+        return
+    is_path = ANSWERS["_repo_dir"] == ANSWERS["_template"]
+    if is_path and output(*git, "status", "--porcelain"):
+        yield f".cruft.json names the last commit of {template}, which has changes since"
+    url = source(template, is_path)
+    answers = {name: answer for name, answer in ANSWERS.items() if not name.startswith("_")}
+    # The setup is done once: no update shall lock, install and commit anew.
+    answers |= {"setup": "files", "_template": url, "_commit": commit}
+    record = {
+        "template": url,
+        "commit": commit,
+        "checkout": None if is_path else ANSWERS["_checkout"],  # cookiecutter checks out URLs only
+        "context": {"cookiecutter": answers},
+        "directory": None,
+    }
+    text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+    Path(".cruft.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+def find_template() -> Path | None:
+    """The folder of the template, which may have been given from where cookiecutter was started."""
+    for start in (ANSWERS["_output_dir"], os.environ.get("PWD", "")):
+        hook = Path(start, ANSWERS["_repo_dir"], "hooks", "post_gen_project.py")
+        if hook.is_file() and hook.read_text(encoding="utf-8").startswith(f'"""{__doc__}"""'):
+            return hook.parent.parent.resolve()
+    return None
+
+
+def source(template: Path, is_path: bool) -> str:
+    """Where colleagues find the template, without a password that its URL may have."""
+    git = ("git", "-C", str(template))
+    origin = output(*git, "config", "remote.origin.url")
+    is_pushed = not is_path or output(*git, "branch", "--remotes", "--contains", "HEAD")
+    if not origin or not is_pushed:
+        return str(template)
+    if origin.startswith("."):
+        return str((template / origin).resolve())
+    parts = urlsplit(origin)
+    if parts.scheme in {"http", "https"}:
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    return origin
+
+
+class Update:
+    """Helps `cruft update`, which renders the old version and the new one, to merge the two.
+
+    What git cannot merge makes cruft drop the merge of all else, so it is kept out of it.
+    """
+
+    def __init__(self) -> None:
+        self.service = Path(os.environ.get("PWD", ""))
+        self.git = ("git", "-C", str(self.service))
+        self.note = self.service / (self._git("rev-parse", "--git-path", "template-base") or "")
+
+    @classmethod
+    def is_running(cls) -> bool:
+        return "_commit" in ANSWERS and Path(os.environ.get("PWD", ""), ".cruft.json").is_file()
+
+    def help(self) -> Iterator[str]:
+        """Yields what a person should know."""
+        if self._git("rev-parse", "--git-dir") is None:
+            return
+        if self._is_old():
+            self._store()
+        elif self.note.is_file():
+            base = json.loads(self.note.read_text(encoding="utf-8"))
+            self.note.unlink()
+            yield from self._leave_out(base)
+
+    def _git(self, *arguments: str, given: str = "") -> str | None:
+        return output(*self.git, *arguments, given=given)
+
+    def _is_old(self) -> bool:
+        record = json.loads((self.service / ".cruft.json").read_text(encoding="utf-8"))
+        answers = record["context"]["cookiecutter"].items()
+        return record["commit"] == ANSWERS["_commit"] and all(
+            ANSWERS.get(name) == answer for name, answer in answers if not name.startswith("_")
+        )
+
+    def _store(self) -> None:
+        """Gives the old version to git, which after the first update no clone has any more."""
+        names = rendered_names()
+        paths = "\n".join(str(Path(name).resolve()) for name in names)
+        stored = self._git("hash-object", "-w", "--no-filters", "--stdin-paths", given=paths)
+        base = dict(zip(names, (stored or "").split(), strict=True))
+        self.note.write_text(json.dumps(base), encoding="utf-8")
+
+    def _leave_out(self, base: dict[str, str]) -> Iterator[str]:
+        """Makes the new version the same as the old in those files that cannot be merged."""
+        new = rendered_names()
+        for name in sorted({*base, *new}):
+            theirs = self.service / name
+            if theirs.is_symlink():
+                reason = "is a link"
+            elif name not in new and theirs.is_file() and self._is_changed(name, base[name]):
+                reason = "is no longer in the template, and you have changed it"
+            elif name not in base and theirs.exists() and self._git("ls-files", name) == "":
+                reason = "is new in the template, and you have one that git does not know"
+            else:
+                continue
+            Path(name).unlink(missing_ok=True)
+            if name in base:
+                command = (*self.git, "cat-file", "blob", base[name])
+                Path(name).parent.mkdir(parents=True, exist_ok=True)
+                Path(name).write_bytes(
+                    subprocess.run(command, check=True, capture_output=True).stdout
+                )
+            yield f"Left as it is: {name} {reason}"
+
+    def _is_changed(self, name: str, blob: str) -> bool:
+        return self._git("hash-object", "--no-filters", "--", name) != blob
+
+
+def rendered_names() -> list[str]:
+    return sorted(path.as_posix() for path in Path().rglob("*") if path.is_file())
+
+
+class SetupError(Exception):
+    """A step of the setup failed; the message shows the command and what it said."""
+
+
+def run(*command: str) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise SetupError(f"{shlex.join(command)} cannot be run: {error}") from error
+    if done.returncode:
+        last_lines = done.stdout.strip().splitlines()[-20:]
+        raise SetupError("\n  ".join([f"{shlex.join(command)} failed:", *last_lines]))
+
+
 def step(name: str, *command: str) -> None:
     """Shows what is running while it runs, then how long it took."""
-    print(f" {name}", end="", flush=True)
+    tell(f" {name}", end="")
     began = time.monotonic()
     run(*command)
-    print(f" {time.monotonic() - began:.1f}s,", end="", flush=True)
+    tell(f" {time.monotonic() - began:.1f}s,", end="")
 
 
 def find_uv() -> str | None:
@@ -181,69 +316,12 @@ def find_uv() -> str | None:
     return shutil.which("uv") or os.environ.get("UV") or beside
 
 
-def record_template(kept: set[str]) -> str | None:
-    """Writes .cruft.json, by which cruft finds the template; returns why if it cannot."""
-    if "_commit" in ANSWERS or "pyproject.toml" in kept:
-        return None  # cruft writes its own; and files that were skipped are of an older version
-    # A relative path was given from where cookiecutter was started.
-    template = Path(os.environ.get("PWD", ANSWERS["_output_dir"]), ANSWERS["_repo_dir"])
-    git = ("git", "-C", str(template))
-    commit = output(*git, "rev-parse", "--verify", "HEAD")
-    if commit is None or output(*git, "rev-parse", "--show-prefix") or not is_this(template):
-        return "later: uvx cruft link URL"
-    url = output(*git, "config", "remote.origin.url") or str(template.resolve())
-    url = re.sub(r"(?<=://)[^/@]+:[^/@]+@", "", url)  # a token is nothing to commit
-    answers = {name: answer for name, answer in ANSWERS.items() if not name.startswith("_")}
-    # The setup is done once: no update shall lock, install and commit anew.
-    answers |= {"setup": "files", "_template": url, "_commit": commit}
-    record = {
-        "template": url,
-        "commit": commit,
-        "checkout": ANSWERS["_checkout"],
-        "context": {"cookiecutter": answers},
-        "directory": None,
-    }
-    text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
-    Path(".cruft.json").write_text(text, encoding="utf-8", newline="\n")
-    return None
-
-
-def is_this(template: Path) -> bool:
-    """Whether the folder holds this template, not what a wrong guess of a path led to."""
-    hook = template / "hooks" / "post_gen_project.py"
-    return hook.is_file() and hook.read_text(encoding="utf-8").startswith(f'"""{__doc__}"""')
-
-
-def lend_a_base() -> None:
-    """Gives git these files where `cruft update` was called, so that it can merge.
-
-    Git can merge only what it has, and after the first update no clone has what the template
-    alone would render.
-    """
-    service = Path(os.environ.get("PWD", ""))
-    if "_commit" in ANSWERS and (service / ".cruft.json").is_file():
-        paths = "\n".join(str(path) for path in Path.cwd().rglob("*") if path.is_file())
-        output(
-            "git",
-            "-C",
-            str(service),
-            "hash-object",
-            "-w",
-            "--no-filters",
-            "--stdin-paths",
-            given=paths,
-        )
-
-
 def commit() -> str | None:
     """Returns why there is no first commit, if there is none."""
-    later = f"later: cd {ANSWERS['project_slug']} && git init && git add . && git commit"
     if not shutil.which("git"):
-        return f"git is not installed; {later}"
-    if around := output("git", "rev-parse", "--show-toplevel"):
-        return f"it belongs to the repository at {around}"
+        return "git is not installed"
     if output("git", "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT") is None:
-        return f"git does not know your name (git config --global user.name, user.email); {later}"
+        return "git does not know your name (git config --global user.name, user.email)"
     try:
         run("git", "-c", "init.defaultBranch=main", "init", "--quiet")
         run("git", "add", ".")
@@ -253,6 +331,13 @@ def commit() -> str | None:
     return None
 
 
+def here() -> str:
+    """The folder, as it is called where cookiecutter was started."""
+    start = os.path.realpath(os.environ.get("PWD", ANSWERS.get("_output_dir", "")))
+    folder = Path.cwd()
+    return shlex.quote(str(folder.relative_to(start) if folder.is_relative_to(start) else folder))
+
+
 def recipe(target: str) -> list[str]:
     """The lines of `target` in the service's Makefile."""
     makefile = Path("Makefile").read_text(encoding="utf-8")
@@ -260,64 +345,92 @@ def recipe(target: str) -> list[str]:
     return [line.strip() for line in lines if line.startswith("\t")]
 
 
-def make(*targets: str) -> str:
-    """What to type for `make targets`, also where make is not installed."""
-    if shutil.which("make"):
-        return " ".join(("make", *targets))
-    return " && ".join(line for target in targets for line in recipe(target))
+def make(target: str) -> str:
+    """What to type for `make target`, also where make is not installed."""
+    return f"make {target}" if shutil.which("make") else " && ".join(recipe(target))
+
+
+def later(steps: Iterable[str]) -> str:
+    """What to type for the steps that were left out."""
+    commands = {
+        "install": make("install"),
+        "commit": "git init && git add . && git commit --message 'First commit'",
+        "check": make("check"),
+    }
+    return " && ".join([f"later: cd {here()}", *(commands[name] for name in steps)])
 
 
 def set_up() -> Iterator[str]:
     """Locks, installs, commits and checks; yields what was left out, and how to do it later."""
-    later = f"later: cd {ANSWERS['project_slug']} && {make('install', 'check')}"
+    left = ["install", "commit", "check"]
     if "_commit" in ANSWERS:
-        yield f"cruft writes .cruft.json after this, so nothing is set up yet; {later}"
+        yield f"cruft writes .cruft.json after this, so nothing is set up yet; {later(left)}"
         return
+    if around := output("git", "rev-parse", "--show-toplevel"):
+        yield f"Not committed: it belongs to the repository at {around}"
+        left.remove("commit")
     uv = find_uv()
     if uv is None:
-        yield f"uv is not installed (https://docs.astral.sh/uv), so nothing else is; {later}"
+        yield (
+            "uv is not installed (https://docs.astral.sh/uv), so nothing else is; " + later(left)
+        )
         return
+    if not shutil.which("uv"):
+        yield f"uv is not on your PATH, where make looks for it; it is in {Path(uv).parent}"
     try:
-        print("Setting up:", end="", flush=True)
+        tell("Setting up:", end="")
         step("lock", uv, "lock")
         step("install", uv, "sync", "--locked")
-        reason = commit()
+        left.remove("install")
+        if "commit" in left:
+            if reason := commit():
+                yield f"Not committed: {reason}; {later(['commit'])}"
+            else:
+                left.remove("commit")
         for line in recipe("check"):
-            command = shlex.split(line.removeprefix("uv run "))
-            step(" ".join(command[:2]), uv, "run", "--no-sync", *command)
-        print(" done.")
-        if reason:
-            yield f"Not committed: {reason}"
+            words = shlex.split(line.removeprefix("uv run "))
+            step(" ".join(words[:2]), uv, "run", "--no-sync", *words)
+        tell(" done.")
     except SetupError as error:
-        print(f"\n{error}")
-        yield f"The files are complete, their setup is not; {later}"
+        tell(f"\n{error}")
+        yield f"The files are complete, their setup is not; {later(left)}"
     except KeyboardInterrupt:
-        print()
-        yield f"Stopped: the files are complete, their setup is not; {later}"
+        tell("")
+        yield f"Stopped: the files are complete, their setup is not; {later(left)}"
 
 
 def main() -> None:
+    # Set in hooks of git, they would lead it to another repository; and an activated environment
+    # is that of cookiecutter.
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "VIRTUAL_ENV"):
+        os.environ.pop(name, None)
+    if sys.stdout is None:  # closed by who started this
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
     sys.stdout.reconfigure(errors="replace")  # a name may not fit the terminal's encoding
+
     kept = kept_files()
     if ANSWERS["concurrency"] == "sync":
         spell_sync(kept)
     remove_empty_folders()
-    unrecorded = record_template(kept)
-    overwritten = keep_overwritten()
-    lend_a_base()
+    if Update.is_running():
+        keep_overwritten()
+        for line in Update().help():
+            tell(line)
+        return
 
+    told = [*record_template(kept)]
+    if overwritten := keep_overwritten():
+        told.append(f"Overwritten, their old content is in {', '.join(overwritten)}")
     name = " ".join(ANSWERS["project_name"].split())
-    print(name, "{concurrency} on {database}, in {project_slug}".format(**ANSWERS), sep=": ")
-    if overwritten:
-        print(f"Overwritten, their old content is in {', '.join(overwritten)}")
-    if unrecorded:
-        print(f"No .cruft.json, as the template came without its git history; {unrecorded}")
+    tell(f"{name}: " + "{concurrency} on {database}, in {project_slug}".format(**ANSWERS))
+    for line in told:
+        tell(line)
     if ANSWERS["setup"] == "full":
-        for left_out in set_up():
-            print(left_out)
+        for line in [*set_up()]:
+            tell(line)
     needs = "; needs the database of DATABASE_URL" if ANSWERS["database"] == "postgres" else ""
-    print(f"""Next:
-  cd {ANSWERS["project_slug"]}
+    tell(f"""Next:
+  cd {here()}
   {make("dev"):13} # serve on http://127.0.0.1:8000, with docs at /docs{needs}
   {make("check"):13} # format, lint, types, migrations and tests""")
 

@@ -1,6 +1,7 @@
 """Refuses what would make no working service, or lose files, before any file is written."""
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -29,25 +30,23 @@ DEPENDENCIES = """
     typing-inspection tzdata urllib3 uuid-utils uvicorn uvloop werkzeug
 """
 
-# Controls, halves of surrogate pairs; and invisible characters that can make source read other
-# than it runs: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
-UNWANTED = {"Cc", "Cs"}
+# What can make source read other than it runs:
+# https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
 INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 
 # What rendering may write to, in a folder that is there already.
+FOLDERS = ("app", "tests", ".github")
 WRITTEN = (
+    *FOLDERS,
     ".cruft.json",
     ".editorconfig",
     ".env.example",
-    ".github",
     ".gitignore",
     ".gitlab-ci.yml",
     ".pre-commit-config.yaml",
     "Makefile",
     "README.md",
-    "app",
     "pyproject.toml",
-    "tests",
 )
 BEFORE = Path(".before-rendering")
 
@@ -65,12 +64,18 @@ def bad_answers() -> Iterator[str]:
     elif slug.lower() in DEPENDENCIES.split():
         yield f"project_slug={slug!r} is a package that the service needs: take another name"
     for question in TEXTS:
+        if not isinstance(ANSWERS[question], str):
+            yield f"{question}={ANSWERS[question]!r} is no text: put it in quotes"
+            continue
         # As in templates/escaping.jinja: a line break is a blank.
         lines = ANSWERS[question].replace("\t", " ").splitlines()
         answer = " ".join(filter(None, map(str.strip, lines)))
-        if not answer:
-            yield f"{question} is empty: give it at least one character"
-        elif INVISIBLE.search(answer) or UNWANTED & set(map(unicodedata.category, answer)):
+        kinds = set(map(unicodedata.category, answer))
+        if all(kind[0] in "ZM" or kind == "Cf" for kind in kinds):
+            yield f"{question}={answer!r} is empty: give it at least one character that is seen"
+        elif "Cs" in kinds:
+            yield f"{question}={answer!r} is not in this machine's encoding: try LC_ALL=C.UTF-8"
+        elif "Cc" in kinds or INVISIBLE.search(answer):
             yield f"{question}={answer!r} has an invisible character: take it out"
 
 
@@ -92,8 +97,16 @@ def bad_folder() -> Iterator[str]:
             f"that were there before: put back what you need, delete {BEFORE}, then render again"
         )
     for path in present():
-        if path.is_symlink() and not path.resolve().is_relative_to(folder):
-            yield f"{folder / path} is a link to {path.resolve()}: rendering would write there"
+        target = Path(os.path.realpath(path))
+        if not target.is_relative_to(folder):
+            yield f"{folder / path} is a link to {target}: rendering might write there"
+        elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            yield f"{folder / path} cannot be read and written: change its permissions"
+        elif path.name in WRITTEN or path.suffix in {".py", ".md", ".toml", ".mako", ".yml"}:
+            is_folder = path.as_posix() in FOLDERS
+            if path.is_dir() != is_folder and path.exists():
+                kind = "a folder" if is_folder else "a file"
+                yield f"{folder / path} is in the place of {kind} of the service: move it away"
 
 
 def keep_what_is_there() -> None:

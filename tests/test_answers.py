@@ -74,6 +74,8 @@ REFUSED = [
     ("description", " ", "is empty"),
     ("description", "\n", "is empty"),
     ("author_name", "", "is empty"),
+    ("author_name", "\u2060", "is empty"),
+    ("author_name", "\udcc3", "not in this machine's encoding"),
     ("author_email", "a\x07b", "invisible character"),
     ("author_name", "a\u202eb", "invisible character"),
     ("project_name", "a\u200bb", "invisible character"),
@@ -216,6 +218,15 @@ def test_newlines_of_a_config_file_are_blanks(tmp_path: Path) -> None:
     assert project["authors"][0]["name"] == "A B"
 
 
+def test_a_config_file_with_an_answer_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "team.yaml"
+    config.write_text("default_context:\n  author_name: null\n  project_name: true\n")
+    options = ("--config-file", str(config), "--output-dir", str(tmp_path / "out"))
+    done = cookiecutter("--no-input", *options, "setup=files")
+    assert done.returncode == 1
+    assert "Not rendered: author_name=None is no text: put it in quotes.\n" in done.stdout
+
+
 def is_refused(text: str) -> bool:
     """By the rule as the README has it."""
     invisible = {
@@ -224,7 +235,10 @@ def is_refused(text: str) -> bool:
         *map(chr, range(0x2066, 0x206A)),
     }
     signs = {*line(text)}
-    return not signs or any(
+    nothing_seen = all(
+        unicodedata.category(sign) in {"Cf", "Mc", "Me", "Mn", "Zs"} for sign in signs
+    )
+    return nothing_seen or any(
         sign in invisible or unicodedata.category(sign) in {"Cc", "Cs"} for sign in signs
     )
 

@@ -115,6 +115,36 @@ def test_a_link_that_leads_out_of_the_folder_is_not_written_through(mine: Path) 
     assert contents(mine.parent) == before
 
 
+def test_what_is_in_the_place_of_a_file_or_a_folder_is_not_rendered_around(mine: Path) -> None:
+    (mine / "Makefile").mkdir()
+    (mine / "app" / "settings.py").mkdir()
+    shutil.rmtree(mine / "tests")
+    (mine / "tests").write_text("mine\n")
+    before = contents(mine.parent)
+    told = refused(mine.parent, "--overwrite-if-exists")
+    assert f"{mine / 'Makefile'} is in the place of a file" in told
+    assert f"{mine / 'app' / 'settings.py'} is in the place of a file" in told
+    assert f"{mine / 'tests'} is in the place of a folder" in told
+    assert contents(mine.parent) == before
+
+
+def test_links_that_lead_nowhere_are_no_reason_to_fail(mine: Path) -> None:
+    (mine / "app" / "loop").symlink_to("loop")
+    (mine / "app" / "gone").symlink_to("nothing")
+    render(mine.parent, "setup=files", "--overwrite-if-exists")
+    assert (mine / "app" / "loop").readlink() == Path("loop")
+    assert (mine / "app" / "gone").readlink() == Path("nothing")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write all files")
+def test_a_file_that_cannot_be_written_is_told_before_any_is_written(mine: Path) -> None:
+    (mine / "README.md").chmod(0o400)
+    before = contents(mine.parent)
+    told = refused(mine.parent, "--overwrite-if-exists")
+    assert f"{mine / 'README.md'} cannot be read and written" in told
+    assert contents(mine.parent) == before
+
+
 def test_nothing_is_written_but_the_new_folder(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -137,7 +167,7 @@ def test_the_hook_knows_all_that_rendering_may_write_to(
     rendered: Bake, answers: dict[str, str]
 ) -> None:
     hook = (ROOT / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
-    known = re.findall(r'^    "(.+)",$', hook.partition("WRITTEN = (")[2], re.MULTILINE)
+    known = re.findall(r'"([^"\n]+)"', hook.partition("FOLDERS = (")[2].partition("\n)")[0])
     written = {path.name for path in rendered(**answers).path.iterdir()}
     assert written <= {*known}
 

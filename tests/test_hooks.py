@@ -11,7 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import IDENTITY, NO_GIT_CONFIG, QUESTIONS, ROOT, contents, environment, render
+from tests.conftest import (
+    IDENTITY,
+    NO_GIT_CONFIG,
+    QUESTIONS,
+    ROOT,
+    contents,
+    environment,
+    execute,
+    render,
+)
+
+COMMIT = "git init && git add . && git commit --message 'First commit'"
+ALL = f"make install && {COMMIT} && make check"
 
 
 @pytest.fixture
@@ -44,14 +56,14 @@ def test_the_next_commands_are_told_in_ten_lines(tmp_path: Path, tools: Path) ->
     for setup in QUESTIONS["setup"]:
         told = render(tmp_path / setup, f"setup={setup}", PATH=str(tools), UV_FAILS_AT="never")
         assert len(told.splitlines()) <= 10
-        for command in ("cd my-service", "make dev", "make check"):
+        for command in (f"cd {tmp_path}/{setup}/my-service", "make dev", "make check"):
             assert command in told
 
 
 def test_a_full_setup_locks_installs_commits_and_checks(tmp_path: Path, tools: Path) -> None:
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY)
     steps = ["lock", "install", "commit", "ruff format", "ruff check", "mypy", "pytest", "done"]
-    positions = [told.index(f" {step}") for step in steps]
+    positions = [told.index(f" {step}", told.index("Setting up:")) for step in steps]
     assert positions == sorted(positions)
     service = tmp_path / "my-service"
     log = subprocess.check_output(["git", "log", "--format=%an %s"], cwd=service, text=True)
@@ -63,9 +75,10 @@ def test_a_full_setup_locks_installs_commits_and_checks(tmp_path: Path, tools: P
 def test_a_step_that_fails_is_shown_and_the_files_stay(
     tmp_path: Path, tools: Path, step: str
 ) -> None:
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT=step)
+    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT=step, **IDENTITY)
     assert f"{step} failed:" in told.replace("sync --locked", "sync")
-    assert "later: cd my-service && make install check" in told
+    left = {"lock": ALL, "sync": ALL, "mypy": "make check"}
+    assert f"later: cd {tmp_path}/my-service && {left[step]}\n" in told
     assert "Traceback" not in told
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
@@ -84,7 +97,8 @@ def test_without_uv_the_files_are_complete_and_the_rest_is_told(
 ) -> None:
     told = render(tmp_path, python=bare_python, PATH="", UV="")
     assert "uv is not installed" in told
-    assert "later: cd my-service && uv sync && uv run ruff format --check && " in told
+    assert f"later: cd {tmp_path}/my-service && uv sync && git init && " in told
+    assert "'First commit' && uv run ruff format --check && " in told
     assert "Traceback" not in told
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
     assert not (tmp_path / "my-service" / ".venv").exists()
@@ -95,14 +109,14 @@ def test_without_a_network_the_files_are_complete_and_the_rest_is_told(tmp_path:
     told = render(tmp_path, UV_OFFLINE="1", UV_CACHE_DIR=cache)
     assert "uv lock failed" in told
     assert "network" in told
-    assert "make install check" in told
+    assert f"later: cd {tmp_path}/my-service && {ALL}" in told
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
 def test_without_git_there_is_no_commit_and_all_else(tmp_path: Path, tools: Path) -> None:
     (tools / "git").unlink()
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never")
-    assert "git is not installed" in told
+    assert f"git is not installed; later: cd {tmp_path}/my-service && {COMMIT}\n" in told
     assert "done." in told
 
 
@@ -111,7 +125,8 @@ def test_without_make_the_commands_are_told_as_they_are_without_it(
 ) -> None:
     (tools / "make").unlink()
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="sync")
-    assert "later: cd my-service && uv sync && uv run ruff format --check && " in told
+    assert f"later: cd {tmp_path}/my-service && uv sync && git init && " in told
+    assert "'First commit' && uv run ruff format --check && " in told
     assert "\n  uv run python -m app --reload # serve" in told
     assert not re.search(r"make (dev|check|install)", told)
 
@@ -120,7 +135,7 @@ def test_without_a_python_that_is_new_enough_the_files_are_complete(tmp_path: Pa
     told = render(tmp_path, UV_PYTHON="3.9", UV_PYTHON_DOWNLOADS="never")
     assert "uv lock failed" in told
     assert "3.9" in told
-    assert "later: cd my-service && make install check" in told
+    assert f"later: cd {tmp_path}/my-service && {ALL}" in told
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
@@ -130,6 +145,7 @@ def test_without_a_name_for_git_there_is_no_commit_and_all_else(
     nobody = {"GIT_COMMITTER_NAME": "", "GIT_COMMITTER_EMAIL": "", **NO_GIT_CONFIG}
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **nobody)
     assert "git does not know your name" in told
+    assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in told
     assert "done." in told
     assert not (tmp_path / "my-service" / ".git").exists()
 
@@ -146,6 +162,7 @@ def test_a_commit_that_fails_is_told_and_the_checks_run_all_the_same(
     own = IDENTITY | NO_GIT_CONFIG | {"GIT_CONFIG_GLOBAL": str(config)}
     told = render(tmp_path, PATH=f"{tools}:/bin:/usr/bin", UV_FAILS_AT="never", **own)
     assert "Not committed: git commit" in told
+    assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in told
     assert "mypy" in told
     assert "done." in told
 
@@ -170,7 +187,9 @@ def test_a_setup_that_is_interrupted_leaves_complete_files(tmp_path: Path, tools
         start_new_session=True,
     ) as process:
         assert process.stdout
-        told = process.stdout.read(len("My Service: async on sqlite, in my-service\nSetting up:"))
+        told = ""
+        while not told.endswith("Setting up: lock"):
+            told += process.stdout.read(1)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
         told += process.stdout.read()
     assert "Stopped: the files are complete" in told
@@ -179,3 +198,41 @@ def test_a_setup_that_is_interrupted_leaves_complete_files(tmp_path: Path, tools
     assert contents(tmp_path / "my-service") == contents(tmp_path / "whole" / "my-service") | {
         ".cruft.json": (tmp_path / "my-service" / ".cruft.json").read_bytes()
     }
+
+
+def test_the_folder_is_called_as_it_is_where_the_render_was_started(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "setup=files")
+    for folder, called in ((".", "my-service"), ("a b", "'a b/my-service'")):
+        done = execute(*command, "--output-dir", folder, folder=tmp_path, PWD=str(tmp_path))
+        assert f"\n  cd {called}\n" in done.stdout
+
+
+def test_a_uv_that_is_not_on_the_path_is_used_and_told(
+    tmp_path: Path, tools: Path, bare_python: str
+) -> None:
+    uv = tmp_path / "elsewhere" / "uv"
+    uv.parent.mkdir()
+    (tools / "uv").rename(uv)
+    variables = {"PATH": str(tools), "UV": str(uv), "UV_FAILS_AT": "never"}
+    told = render(tmp_path, python=bare_python, **variables)
+    assert f"uv is not on your PATH, where make looks for it; it is in {uv.parent}\n" in told
+    assert "done." in told
+
+
+def test_nobody_needs_to_listen(tmp_path: Path) -> None:
+    render_it = f"{sys.executable} -m cookiecutter {ROOT} --no-input setup=files"
+    for name, end in (("head", "| head -1"), ("closed", ">&-"), ("both", ">&- 2>&-")):
+        command = f"{render_it} --output-dir {tmp_path} project_slug={name} {end}"
+        execute("sh", "-c", command, folder=tmp_path)
+        assert (tmp_path / name / "app" / "main.py").exists()
+        assert not (tmp_path / name / ".before-rendering").exists()
+
+
+def test_a_hook_of_git_may_render(tmp_path: Path, tools: Path) -> None:
+    """In it git's own variables point to the repository that it belongs to."""
+    other = tmp_path / "other"
+    subprocess.run(["git", "init", "--quiet", other], check=True)
+    variables = {"GIT_DIR": str(other / ".git"), "GIT_INDEX_FILE": str(other / ".git" / "index")}
+    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY, **variables)
+    assert "Not committed" not in told
+    assert (tmp_path / "my-service" / ".git").is_dir()

@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import (
     IDENTITY,
     ROOT,
+    TEMPLATE,
     VARIANTS,
     Service,
     Template,
@@ -221,7 +222,7 @@ def test_an_answer_can_be_switched_on_the_way(
 ) -> None:
     service = with_its_own_events(template, tmp_path, before | {"setup": "files"})
     template.release(*NEWS)
-    service.run(*UPDATE, "--variables-to-update", json.dumps(switched))
+    service.run("make", "template-update", f"answers={json.dumps(switched)}")
     assert conflicts(service) == {}
     changes_of_the_team_are_there(service)
     service.run("make", "install")
@@ -271,7 +272,9 @@ def test_a_conflict_is_only_where_both_sides_changed_the_same_lines(
     replace(service, "README.md", "## Tests\n", "## How we test\n")
     commit(service, "Ours")
     template.release(*NEWS, ("app/settings.py", HOST, '    host: str = "::1"\n'))
-    service.run("make", "template-update")
+    done = execute("make", "template-update", folder=service.path)
+    assert done.returncode != 0
+    assert "UU README.md\nUU app/settings.py\nThese could not be merged" in done.stdout
     assert conflicts(service) == {"README.md": 1, "app/settings.py": 1}
     changes_of_the_team_are_there(service)
     for name, _, new in NEWS:
@@ -301,6 +304,43 @@ def test_updates_follow_each_other_in_clones_that_have_only_what_was_committed(
         service = Service(clone, service.answers)
 
 
+def test_what_git_cannot_merge_is_left_alone_and_told_and_all_else_is_merged(
+    tmp_path: Path, template: Template
+) -> None:
+    """Or else cruft would give up the merge, and leave what changed in .rej files."""
+    template.release(("docs/old.md", "", "# Old\n"))
+    service = rendered_from(template, tmp_path, {"setup": "files"})
+    change_as_teams_do(service)
+    (service.path / "docs" / "old.md").write_text("# Old, and ours\n")
+    (service.path / "docs" / "README.md").write_text((service.path / "README.md").read_text())
+    (service.path / "README.md").unlink()
+    (service.path / "README.md").symlink_to("docs/README.md")
+    workflow = service.path / ".github" / "workflows" / "ci.yml"
+    workflow.write_text(workflow.read_text() + "# ours\n")
+    (service.path / ".git" / "info" / "exclude").write_text("docs/news.md\n")
+    (service.path / "docs" / "news.md").write_text("ours, and not in git\n")
+    commit(service, "Ours")
+    template.git("rm", "--quiet", f"{TEMPLATE.name}/docs/old.md")
+    line = "def repositories(session: AsyncSession) -> Repositories:\n"
+    newer = f"{line}    # So near to ours that it takes a merge.\n"
+    template.release(*NEWS[2:], ("app/db/session.py", line, newer))
+
+    told = service.run("make", "template-update", 'answers={"ci": "none"}')
+    no_longer = "is no longer in the template, and you have changed it"
+    assert f"Left as it is: .github/workflows/ci.yml {no_longer}\n" in told
+    assert f"Left as it is: docs/old.md {no_longer}\n" in told
+    assert "Left as it is: README.md is a link\n" in told
+    assert "Left as it is: docs/news.md is new in the template, and you have one that" in told
+    assert "Next:" not in told
+    assert conflicts(service) == {}
+    assert newer in service.read("app/db/session.py")
+    assert "    # This machine only.\n" in service.read("app/settings.py")
+    assert workflow.read_text().endswith("# ours\n")
+    assert service.read("docs/old.md") == "# Old, and ours\n"
+    assert service.read("docs/news.md") == "ours, and not in git\n"
+    assert (service.path / "README.md").is_symlink()
+
+
 def test_what_a_team_deleted_stays_deleted(tmp_path: Path, template: Template) -> None:
     service = rendered_from(template, tmp_path, {"setup": "files"})
     for name in ("README.md", ".pre-commit-config.yaml"):
@@ -319,7 +359,7 @@ def test_an_update_neither_installs_nor_commits(tmp_path: Path, template: Templa
     create = ("uvx", "cruft>=2.16,<3", "create", str(template.path), "--no-input")
     done = execute(*create, "--output-dir", str(folder), folder=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "nothing is set up yet; later: cd my-service && make install check" in done.stdout
+    assert "so nothing is set up yet; later: cd " in done.stdout
     service = Service(folder / "my-service", {})
     assert {path.name for path in service.path.iterdir()}.isdisjoint({".git", ".venv", "uv.lock"})
     commit(service, "First commit")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -79,19 +80,45 @@ def test_a_git_url_with_a_checkout(
     }
 
 
-def test_the_record_has_no_token_of_the_url(tmp_path: Path, template: Template) -> None:
-    template.git("remote", "add", "origin", "https://me:secret@example.com/org/repo.git")
+@pytest.mark.parametrize(
+    ("origin", "recorded"),
+    [
+        ("https://me:secret@example.com/org/repo.git", "https://example.com/org/repo.git"),
+        ("https://secret@example.com/repo.git", "https://example.com/repo.git"),
+        ("https://me:se@cret@example.com/repo.git", "https://example.com/repo.git"),
+        ("https://example.com/repo.git?token=secret", "https://example.com/repo.git"),
+        ("git@example.com:org/repo.git", "git@example.com:org/repo.git"),
+        ("ssh://git@example.com/repo.git", "ssh://git@example.com/repo.git"),
+    ],
+)
+def test_the_record_has_the_url_without_a_secret(
+    tmp_path: Path, template: Template, origin: str, recorded: str
+) -> None:
+    template.git("remote", "add", "origin", origin)
+    template.git("update-ref", "refs/remotes/origin/main", "HEAD")
     render(tmp_path, *ANSWERS, template=template.path)
-    assert record(tmp_path / "orders")["template"] == "https://example.com/org/repo.git"
-    assert "secret" not in (tmp_path / "orders" / ".cruft.json").read_text()
+    assert record(tmp_path / "orders")["template"] == recorded
+
+
+def test_a_commit_that_was_not_pushed_is_recorded_where_it_is(
+    tmp_path: Path, template: Template
+) -> None:
+    template.git("remote", "add", "origin", "https://example.com/repo.git")
+    (template.path / "new").write_text("not committed")
+    told = render(tmp_path, "--checkout", "nothing", *ANSWERS, template=template.path)
+    assert record(tmp_path / "orders")["template"] == str(template.path)
+    assert record(tmp_path / "orders")["checkout"] is None
+    assert f".cruft.json names the last commit of {template.path}, which has changes" in told
 
 
 def test_a_relative_path(tmp_path: Path, template: Template, expected: dict[str, bytes]) -> None:
     command = (sys.executable, "-m", "cookiecutter", "template", "--no-input", *ANSWERS)
-    done = execute(*command, folder=tmp_path, PWD=str(tmp_path))
-    assert done.returncode == 0, done.stdout
-    assert files(tmp_path / "orders") == expected
-    assert record(tmp_path / "orders")["template"] == str(template.path)
+    for start in (str(tmp_path), str(tmp_path / "expected"), ""):  # a wrong one helps nobody
+        done = execute(*command, folder=tmp_path, PWD=start)
+        assert done.returncode == 0, done.stdout
+        assert files(tmp_path / "orders") == expected
+        assert record(tmp_path / "orders")["template"] == str(template.path)
+        shutil.rmtree(tmp_path / "orders")
 
 
 def test_a_zip(tmp_path: Path, template: Template, expected: dict[str, bytes]) -> None:
@@ -101,7 +128,7 @@ def test_a_zip(tmp_path: Path, template: Template, expected: dict[str, bytes]) -
     assert files(tmp_path / "orders") == expected
     assert not (tmp_path / "orders" / ".cruft.json").exists()
     assert "No .cruft.json" in told
-    assert "later: uvx cruft link" in told
+    assert f"later: cd {tmp_path}/orders && uvx cruft link URL-OF-THE-TEMPLATE\n" in told
 
 
 def test_a_config_file_with_the_defaults_of_a_team(
