@@ -110,7 +110,8 @@ def keep_overwritten() -> list[str]:
     """Puts the old content of each file beside it, unless it is unchanged or git has it."""
     names = []
     for path, copy in files_before():
-        if path.read_bytes() != copy.read_bytes() and not is_committed(path, copy):
+        now = path.read_bytes() if path.exists() else b""
+        if now != copy.read_bytes() and not is_committed(path, copy):
             numbers = ("", *range(2, 1000))
             beside = (path.with_name(f"{path.name}.orig{number}") for number in numbers)
             names.append(str(copy.rename(next(other for other in beside if not other.exists()))))
@@ -159,6 +160,7 @@ def record_template(kept: set[str]) -> Iterator[str]:
     git = ("git", "-C", str(template))
     commit = output(*git, "rev-parse", "--verify", "HEAD")
     if template is None or commit is None or output(*git, "rev-parse", "--show-prefix"):
+        Path(".cruft.json").unlink(missing_ok=True)  # of the render before, and wrong now
         yield (
             "No .cruft.json, for it is not known from which commit the template came; "
             f"later: cd {here()} && uvx cruft link URL-OF-THE-TEMPLATE"
@@ -184,8 +186,12 @@ def record_template(kept: set[str]) -> Iterator[str]:
 
 def find_template() -> Path | None:
     """The folder of the template, which may have been given from where cookiecutter was started."""
-    for start in (ANSWERS["_output_dir"], os.environ.get("PWD", "")):
-        hook = Path(start, ANSWERS["_repo_dir"], "hooks", "post_gen_project.py")
+    for folder in (
+        Path(f"/proc/{os.getppid()}/cwd"),  # cookiecutter is there, where the system tells
+        Path(ANSWERS["_output_dir"], ANSWERS["_repo_dir"]),
+        Path(os.environ.get("PWD", ""), ANSWERS["_repo_dir"]),
+    ):
+        hook = folder / "hooks" / "post_gen_project.py"
         if hook.is_file() and hook.read_text(encoding="utf-8").startswith(f'"""{__doc__}"""'):
             return hook.parent.parent.resolve()
     return None
@@ -195,21 +201,24 @@ def source(template: Path, is_path: bool) -> str:
     """Where colleagues find the template, without a password that its URL may have."""
     git = ("git", "-C", str(template))
     origin = output(*git, "config", "remote.origin.url")
-    is_pushed = not is_path or output(*git, "branch", "--remotes", "--contains", "HEAD")
+    pushed = ("branch", "--remotes", "--contains", "HEAD", "--list", "origin/*")
+    is_pushed = not is_path or output(*git, *pushed)
     if not origin or not is_pushed:
         return str(template)
     if origin.startswith("."):
         return str((template / origin).resolve())
     parts = urlsplit(origin)
-    if parts.scheme in {"http", "https"}:
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
-    return origin
+    who, _, host = parts.netloc.rpartition("@")
+    # A name that git logs in with belongs to an SSH URL; in all others it may be a token.
+    user = who.partition(":")[0] + "@" if who and parts.scheme == "ssh" else ""
+    return parts._replace(netloc=user + host, query="").geturl() if parts.scheme else origin
 
 
 class Update:
     """Helps `cruft update`, which renders the old version and the new one, to merge the two.
 
-    What git cannot merge makes cruft drop the merge of all else, so it is kept out of it.
+    What git cannot merge makes cruft drop the merge of all else, so it is kept out of it. The old
+    version is rendered with its own hook, so what one tells the other must not change its form.
     """
 
     def __init__(self) -> None:
@@ -244,40 +253,51 @@ class Update:
 
     def _store(self) -> None:
         """Gives the old version to git, which after the first update no clone has any more."""
-        names = rendered_names()
-        paths = "\n".join(str(Path(name).resolve()) for name in names)
-        stored = self._git("hash-object", "-w", "--no-filters", "--stdin-paths", given=paths)
-        base = dict(zip(names, (stored or "").split(), strict=True))
+        base = {name: [blob, Path(name).stat().st_mode] for name, blob in self._blobs().items()}
         self.note.write_text(json.dumps(base), encoding="utf-8")
 
-    def _leave_out(self, base: dict[str, str]) -> Iterator[str]:
+    def _blobs(self) -> dict[str, str]:
+        """What is rendered here, as objects of git."""
+        names = sorted(path.as_posix() for path in Path().rglob("*") if path.is_file())
+        paths = "\n".join(str(Path(name).resolve()) for name in names)
+        stored = self._git("hash-object", "-w", "--no-filters", "--stdin-paths", given=paths)
+        return dict(zip(names, (stored or "").split(), strict=True))
+
+    def _leave_out(self, base: dict[str, tuple[str, int]]) -> Iterator[str]:
         """Makes the new version the same as the old in those files that cannot be merged."""
-        new = rendered_names()
+        new = self._blobs()
+        listed = (self._git("ls-files", "--stage", "-z") or "").split("\0")
+        entries = (line.partition("\t") for line in listed if line)
+        known = {name: entry.split() for entry, _, name in entries}  # mode, blob, stage
         for name in sorted({*base, *new}):
-            theirs = self.service / name
-            if theirs.is_symlink():
-                reason = "is a link"
-            elif name not in new and theirs.is_file() and self._is_changed(name, base[name]):
-                reason = "is no longer in the template, and you have changed it"
-            elif name not in base and theirs.exists() and self._git("ls-files", name) == "":
-                reason = "is new in the template, and you have one that git does not know"
-            else:
-                continue
-            Path(name).unlink(missing_ok=True)
-            if name in base:
-                command = (*self.git, "cat-file", "blob", base[name])
-                Path(name).parent.mkdir(parents=True, exist_ok=True)
-                Path(name).write_bytes(
-                    subprocess.run(command, check=True, capture_output=True).stdout
-                )
-            yield f"Left as it is: {name} {reason}"
+            old, mode = base.get(name, (None, 0))
+            if old != new.get(name) and (reason := self._why_not(name, old, new, known.get(name))):
+                Path(name).unlink(missing_ok=True)
+                if old:
+                    command = (*self.git, "cat-file", "blob", old)
+                    content = subprocess.run(command, check=True, capture_output=True).stdout
+                    Path(name).parent.mkdir(parents=True, exist_ok=True)
+                    Path(name).write_bytes(content)
+                    Path(name).chmod(mode)
+                yield f"Left as it is: {name} {reason}"
 
-    def _is_changed(self, name: str, blob: str) -> bool:
-        return self._git("hash-object", "--no-filters", "--", name) != blob
+    def _why_not(
+        self, name: str, old: str | None, new: dict[str, str], known: list[str] | None
+    ) -> str | None:
+        """Why git cannot merge a file that differs between the old version and the new one."""
+        theirs = self.service / name
+        if known and known[0].startswith("100"):
+            if old and name not in new and known[1] != old:
+                return "is no longer in the template, and you have changed it"
+        elif theirs.exists() or theirs.is_symlink():
+            return "has changed in the template, and yours is not a file that git knows"
+        elif not old and any(not folder.is_dir() for folder in self._folders_of(theirs)):
+            return "is new in the template, and you have a file where its folder would be"
+        return None
 
-
-def rendered_names() -> list[str]:
-    return sorted(path.as_posix() for path in Path().rglob("*") if path.is_file())
+    def _folders_of(self, path: Path) -> Iterator[Path]:
+        inside = (folder for folder in path.parents if folder.is_relative_to(self.service))
+        return (folder for folder in inside if folder.exists() or folder.is_symlink())
 
 
 class SetupError(Exception):
@@ -333,9 +353,10 @@ def commit() -> str | None:
 
 def here() -> str:
     """The folder, as it is called where cookiecutter was started."""
-    start = os.path.realpath(os.environ.get("PWD", ANSWERS.get("_output_dir", "")))
-    folder = Path.cwd()
-    return shlex.quote(str(folder.relative_to(start) if folder.is_relative_to(start) else folder))
+    start, folder = os.environ.get("PWD"), Path.cwd()
+    if start and folder.is_relative_to(os.path.realpath(start)):
+        folder = folder.relative_to(os.path.realpath(start))
+    return shlex.quote(str(folder))
 
 
 def recipe(target: str) -> list[str]:

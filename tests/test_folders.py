@@ -16,6 +16,7 @@ from tests.conftest import (
     ROOT,
     TEMPLATE,
     Bake,
+    Template,
     contents,
     cookiecutter,
     each_render,
@@ -128,12 +129,22 @@ def test_what_is_in_the_place_of_a_file_or_a_folder_is_not_rendered_around(mine:
     assert contents(mine.parent) == before
 
 
-def test_links_that_lead_nowhere_are_no_reason_to_fail(mine: Path) -> None:
-    (mine / "app" / "loop").symlink_to("loop")
-    (mine / "app" / "gone").symlink_to("nothing")
-    render(mine.parent, "setup=files", "--overwrite-if-exists")
-    assert (mine / "app" / "loop").readlink() == Path("loop")
-    assert (mine / "app" / "gone").readlink() == Path("nothing")
+@pytest.mark.parametrize("target", ["mine.py", "loop.py", "nothing", "../notes.txt"])
+def test_a_link_is_not_written_through_wherever_it_leads(mine: Path, target: str) -> None:
+    (mine / "app" / "loop.py").symlink_to(target)
+    before = contents(mine)
+    told = refused(mine.parent, "--overwrite-if-exists")
+    assert f"{mine / 'app' / 'loop.py'} is a link to {target}: rendering might" in told
+    assert contents(mine) == before
+
+
+def test_a_record_of_another_render_does_not_stay(mine: Path, template: Template) -> None:
+    (mine / ".cruft.json").write_text("{}\n")
+    shutil.rmtree(template.path / ".git")
+    told = render(mine.parent, "setup=files", "--overwrite-if-exists", template=template.path)
+    assert "No .cruft.json" in told
+    assert not (mine / ".cruft.json").exists()
+    assert (mine / ".cruft.json.orig").read_text() == "{}\n"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write all files")

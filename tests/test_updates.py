@@ -26,7 +26,7 @@ RELEASES = {
 
 MARKERS = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
 REVISION = "app/db/migrations/versions/*_create_events_*.py"
-UPDATE = ("uvx", "cruft>=2.16,<3", "update", "--skip-apply-ask")
+CRUFT = ("uvx", "--system-certs", "cruft>=2.16,<3")
 
 
 def rendered_from(
@@ -51,7 +51,7 @@ def conflicts(service: Service) -> dict[str, int]:
     counts = {
         name: len(MARKERS.findall(service.read(name))) // 3 + name.endswith(".rej")
         for name in names.splitlines()
-        if (service.path / name).exists()
+        if (service.path / name).is_file()
     }
     return {name: count for name, count in counts.items() if count}
 
@@ -274,7 +274,7 @@ def test_a_conflict_is_only_where_both_sides_changed_the_same_lines(
     template.release(*NEWS, ("app/settings.py", HOST, '    host: str = "::1"\n'))
     done = execute("make", "template-update", folder=service.path)
     assert done.returncode != 0
-    assert "UU README.md\nUU app/settings.py\nThese could not be merged" in done.stdout
+    assert "UU README.md\nUU app/settings.py\nNot all of it could be merged" in done.stdout
     assert conflicts(service) == {"README.md": 1, "app/settings.py": 1}
     changes_of_the_team_are_there(service)
     for name, _, new in NEWS:
@@ -308,29 +308,43 @@ def test_what_git_cannot_merge_is_left_alone_and_told_and_all_else_is_merged(
     tmp_path: Path, template: Template
 ) -> None:
     """Or else cruft would give up the merge, and leave what changed in .rej files."""
-    template.release(("docs/old.md", "", "# Old\n"))
+    template.release(("docs/old.md", "", "# Old\n"), ("docs/run.sh", "", "#!/bin/sh\n"))
+    (template.path / TEMPLATE.name / "docs" / "run.sh").chmod(0o755)
+    template.release()
     service = rendered_from(template, tmp_path, {"setup": "files"})
     change_as_teams_do(service)
     (service.path / "docs" / "old.md").write_text("# Old, and ours\n")
-    (service.path / "docs" / "README.md").write_text((service.path / "README.md").read_text())
-    (service.path / "README.md").unlink()
+    (service.path / "docs" / "run.sh").write_text("#!/bin/sh\necho ours\n")
+    (service.path / "README.md").rename(service.path / "docs" / "README.md")
     (service.path / "README.md").symlink_to("docs/README.md")
+    (service.path / "app" / "schemas").rename(service.path / "docs" / "schemas")
+    (service.path / "app" / "schemas").symlink_to("../docs/schemas")
+    (service.path / "docs" / "folder").mkdir()
+    (service.path / "docs" / "folder" / "mine").write_text("mine\n")
+    (service.path / "docs" / "file").write_text("mine\n")
     workflow = service.path / ".github" / "workflows" / "ci.yml"
     workflow.write_text(workflow.read_text() + "# ours\n")
     (service.path / ".git" / "info" / "exclude").write_text("docs/news.md\n")
     (service.path / "docs" / "news.md").write_text("ours, and not in git\n")
     commit(service, "Ours")
-    template.git("rm", "--quiet", f"{TEMPLATE.name}/docs/old.md")
+    for name in ("old.md", "run.sh"):
+        template.git("rm", "--quiet", f"{TEMPLATE.name}/docs/{name}")
     line = "def repositories(session: AsyncSession) -> Repositories:\n"
     newer = f"{line}    # So near to ours that it takes a merge.\n"
-    template.release(*NEWS[2:], ("app/db/session.py", line, newer))
+    in_the_way = (("docs/file/a.md", "", "# A\n"), ("docs/folder", "", "A file.\n"))
+    template.release(*NEWS[2:], NEWS[0], *in_the_way, ("app/db/session.py", line, newer))
 
-    told = service.run("make", "template-update", 'answers={"ci": "none"}')
+    told = service.run(
+        "make", "template-update", """answers={"ci": "none", "author_name": "O'B"}"""
+    )
     no_longer = "is no longer in the template, and you have changed it"
     assert f"Left as it is: .github/workflows/ci.yml {no_longer}\n" in told
     assert f"Left as it is: docs/old.md {no_longer}\n" in told
-    assert "Left as it is: README.md is a link\n" in told
-    assert "Left as it is: docs/news.md is new in the template, and you have one that" in told
+    no_file = "has changed in the template, and yours is not a file that git knows\n"
+    for name in ("README.md", "docs/news.md", "app/schemas/items.py", "docs/folder"):
+        assert f"Left as it is: {name} {no_file}" in told
+    assert "Left as it is: docs/file/a.md is new in the template, and you have a file" in told
+    assert told.count("Left as it is: ") == 8
     assert "Next:" not in told
     assert conflicts(service) == {}
     assert newer in service.read("app/db/session.py")
@@ -339,6 +353,15 @@ def test_what_git_cannot_merge_is_left_alone_and_told_and_all_else_is_merged(
     assert service.read("docs/old.md") == "# Old, and ours\n"
     assert service.read("docs/news.md") == "ours, and not in git\n"
     assert (service.path / "README.md").is_symlink()
+    assert (service.path / "docs" / "run.sh").stat().st_mode & 0o111
+    assert "O'B" in service.read("pyproject.toml")
+
+    # And so it stays with the next one.
+    commit(service, "Update")
+    template.release(("docs/news.md", "# News\n", "# Newer\n"))
+    told = service.run("make", "template-update")
+    assert f"Left as it is: docs/news.md {no_file}" in told
+    assert service.read("docs/news.md") == "ours, and not in git\n"
 
 
 def test_what_a_team_deleted_stays_deleted(tmp_path: Path, template: Template) -> None:
@@ -356,7 +379,7 @@ def test_what_a_team_deleted_stays_deleted(tmp_path: Path, template: Template) -
 def test_an_update_neither_installs_nor_commits(tmp_path: Path, template: Template) -> None:
     """Whatever the setup was: cruft renders twice, in folders that it throws away."""
     folder = tmp_path / "services"
-    create = ("uvx", "cruft>=2.16,<3", "create", str(template.path), "--no-input")
+    create = (*CRUFT, "create", str(template.path), "--no-input")
     done = execute(*create, "--output-dir", str(folder), folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "so nothing is set up yet; later: cd " in done.stdout
@@ -364,7 +387,7 @@ def test_an_update_neither_installs_nor_commits(tmp_path: Path, template: Templa
     assert {path.name for path in service.path.iterdir()}.isdisjoint({".git", ".venv", "uv.lock"})
     commit(service, "First commit")
     template.release(*NEWS)
-    told = service.run(*UPDATE)
+    told = service.run(*CRUFT, "update", "--skip-apply-ask")
     assert "Setting up" not in told
     assert service.run("git", "rev-list", "--count", "HEAD").strip() == "1"
     assert not (service.path / "uv.lock").exists()

@@ -89,6 +89,7 @@ def test_a_git_url_with_a_checkout(
         ("https://example.com/repo.git?token=secret", "https://example.com/repo.git"),
         ("git@example.com:org/repo.git", "git@example.com:org/repo.git"),
         ("ssh://git@example.com/repo.git", "ssh://git@example.com/repo.git"),
+        ("ssh://me:secret@example.com/repo.git", "ssh://me@example.com/repo.git"),
     ],
 )
 def test_the_record_has_the_url_without_a_secret(
@@ -184,7 +185,7 @@ def version_of(service: Service) -> str:
 
 def test_cruft_create(tmp_path: Path, template: Template, expected: dict[str, bytes]) -> None:
     given = json.dumps(dict(answer.split("=") for answer in ANSWERS))
-    create = ("uvx", "cruft>=2.16,<3", "create", str(template.path), "--no-input")
+    create = ("uvx", "--system-certs", "cruft>=2.16,<3", "create", str(template.path), "--no-input")
     done = execute(*create, "--extra-context", given, folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert files(tmp_path / "orders") == expected
