@@ -21,7 +21,7 @@ from tests.test_services import serving
 
 # The commit of each release that there is a service of; a shallow clone does not have them.
 RELEASES = {
-    "0.1.0": "7c8cf78a970b00a7f4dabfb3e1a27b2893cf868c",
+    "0.1.0": "c1515c9bd81378be82c9d5e8f447a28a54ddd0a9",
 }
 
 MARKERS = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
