@@ -20,7 +20,7 @@ try: .venv/installed  ## Render the default service into try/, unless it is ther
 test: lint  ## Render, install and check every variant
 	pytest -m "not slower"
 
-test-slow: .venv/installed  ## Break each promise of each variant, and see the test that finds it
+test-slow: .venv/installed  ## Break each promise of each variant, and update services of earlier releases
 	pytest -m slower
 
 lint: .venv/installed  ## Check the hooks and the tests of the template
