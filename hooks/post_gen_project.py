@@ -138,7 +138,7 @@ def tell(text: str, end: str = "\n") -> None:
     try:
         print(text, end=end, flush=True)
     except OSError:
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
+        sys.stdout = None  # print() does nothing from now on
 
 
 def output(*command: str, given: str = "") -> str | None:
@@ -152,14 +152,17 @@ def output(*command: str, given: str = "") -> str | None:
     return None if done.returncode else done.stdout.strip()
 
 
+def git_in(folder: Path, *arguments: str, given: str = "") -> str | None:
+    return output("git", "-C", str(folder), *arguments, given=given)
+
+
 def record_template(kept: set[str]) -> Iterator[str]:
     """Writes .cruft.json, by which cruft finds the template; yields what is not right with it."""
     if "_commit" in ANSWERS or "pyproject.toml" in kept:
         return  # cruft writes its own; and files that were skipped are of an older version
     template = find_template()
-    git = ("git", "-C", str(template))
-    commit = output(*git, "rev-parse", "--verify", "HEAD")
-    if template is None or commit is None or output(*git, "rev-parse", "--show-prefix"):
+    commit = template and git_in(template, "rev-parse", "--verify", "HEAD")
+    if not template or not commit or git_in(template, "rev-parse", "--show-prefix"):
         Path(".cruft.json").unlink(missing_ok=True)  # of the render before, and wrong now
         yield (
             "No .cruft.json, for it is not known from which commit the template came; "
@@ -167,7 +170,7 @@ def record_template(kept: set[str]) -> Iterator[str]:
         )
         return
     is_path = ANSWERS["_repo_dir"] == ANSWERS["_template"]
-    if is_path and output(*git, "status", "--porcelain"):
+    if is_path and git_in(template, "status", "--porcelain"):
         yield f".cruft.json names the last commit of {template}, which has changes since"
     url = source(template, is_path)
     answers = {name: answer for name, answer in ANSWERS.items() if not name.startswith("_")}
@@ -199,10 +202,9 @@ def find_template() -> Path | None:
 
 def source(template: Path, is_path: bool) -> str:
     """Where colleagues find the template, without a password that its URL may have."""
-    git = ("git", "-C", str(template))
-    origin = output(*git, "config", "remote.origin.url")
+    origin = git_in(template, "config", "remote.origin.url")
     pushed = ("branch", "--remotes", "--contains", "HEAD", "--list", "origin/*")
-    is_pushed = not is_path or output(*git, *pushed)
+    is_pushed = not is_path or git_in(template, *pushed)
     if not origin or not is_pushed:
         return str(template)
     if origin.startswith("."):
@@ -221,52 +223,49 @@ class Update:
     version is rendered with its own hook, so what one tells the other must not change its form.
     """
 
-    def __init__(self) -> None:
-        self.service = Path(os.environ.get("PWD", ""))
-        self.git = ("git", "-C", str(self.service))
-        self.note = self.service / (self._git("rev-parse", "--git-path", "template-base") or "")
+    def __init__(self, service: Path) -> None:
+        self.service = service
+        self.record = service / ".cruft.json"
 
-    @classmethod
-    def is_running(cls) -> bool:
-        return "_commit" in ANSWERS and Path(os.environ.get("PWD", ""), ".cruft.json").is_file()
+    def is_running(self) -> bool:
+        return "_commit" in ANSWERS and self.record.is_file()
 
     def help(self) -> Iterator[str]:
         """Yields what a person should know."""
-        if self._git("rev-parse", "--git-dir") is None:
+        path = git_in(self.service, "rev-parse", "--git-path", "template-base")
+        if path is None:
             return
+        note = self.service / path
         if self._is_old():
-            self._store()
-        elif self.note.is_file():
-            base = json.loads(self.note.read_text(encoding="utf-8"))
-            self.note.unlink()
+            note.write_text(json.dumps(self._base()), encoding="utf-8")
+        elif note.is_file():
+            base = json.loads(note.read_text(encoding="utf-8"))
+            note.unlink()
             yield from self._leave_out(base)
 
-    def _git(self, *arguments: str, given: str = "") -> str | None:
-        return output(*self.git, *arguments, given=given)
-
     def _is_old(self) -> bool:
-        record = json.loads((self.service / ".cruft.json").read_text(encoding="utf-8"))
+        record = json.loads(self.record.read_text(encoding="utf-8"))
         answers = record["context"]["cookiecutter"].items()
         return record["commit"] == ANSWERS["_commit"] and all(
             ANSWERS.get(name) == answer for name, answer in answers if not name.startswith("_")
         )
 
-    def _store(self) -> None:
-        """Gives the old version to git, which after the first update no clone has any more."""
-        base = {name: [blob, Path(name).stat().st_mode] for name, blob in self._blobs().items()}
-        self.note.write_text(json.dumps(base), encoding="utf-8")
+    def _base(self) -> dict[str, tuple[str, int]]:
+        """The old version, in git now: after the first update no clone has it any more."""
+        return {name: (blob, Path(name).stat().st_mode) for name, blob in self._blobs().items()}
 
     def _blobs(self) -> dict[str, str]:
         """What is rendered here, as objects of git."""
         names = sorted(path.as_posix() for path in Path().rglob("*") if path.is_file())
         paths = "\n".join(str(Path(name).resolve()) for name in names)
-        stored = self._git("hash-object", "-w", "--no-filters", "--stdin-paths", given=paths)
+        store = ("hash-object", "-w", "--no-filters", "--stdin-paths")
+        stored = git_in(self.service, *store, given=paths)
         return dict(zip(names, (stored or "").split(), strict=True))
 
     def _leave_out(self, base: dict[str, tuple[str, int]]) -> Iterator[str]:
         """Makes the new version the same as the old in those files that cannot be merged."""
         new = self._blobs()
-        listed = (self._git("ls-files", "--stage", "-z") or "").split("\0")
+        listed = (git_in(self.service, "ls-files", "--stage", "-z") or "").split("\0")
         entries = (line.partition("\t") for line in listed if line)
         known = {name: entry.split() for entry, _, name in entries}  # mode, blob, stage
         for name in sorted({*base, *new}):
@@ -274,7 +273,7 @@ class Update:
             if old != new.get(name) and (reason := self._why_not(name, old, new, known.get(name))):
                 Path(name).unlink(missing_ok=True)
                 if old:
-                    command = (*self.git, "cat-file", "blob", old)
+                    command = ("git", "-C", str(self.service), "cat-file", "blob", old)
                     content = subprocess.run(command, check=True, capture_output=True).stdout
                     Path(name).parent.mkdir(parents=True, exist_ok=True)
                     Path(name).write_bytes(content)
@@ -425,17 +424,17 @@ def main() -> None:
     # is that of cookiecutter.
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "VIRTUAL_ENV"):
         os.environ.pop(name, None)
-    if sys.stdout is None:  # closed by who started this
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
-    sys.stdout.reconfigure(errors="replace")  # a name may not fit the terminal's encoding
+    if sys.stdout:  # else it was closed by who started this
+        sys.stdout.reconfigure(errors="replace")  # a name may not fit the terminal's encoding
 
     kept = kept_files()
     if ANSWERS["concurrency"] == "sync":
         spell_sync(kept)
     remove_empty_folders()
-    if Update.is_running():
+    update = Update(Path(os.environ.get("PWD", "")))
+    if update.is_running():
         keep_overwritten()
-        for line in Update().help():
+        for line in update.help():
             tell(line)
         return
 

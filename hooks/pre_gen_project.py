@@ -36,8 +36,7 @@ INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 
 # What rendering may write to, in a folder that is there already.
 FOLDERS = ("app", "tests", ".github")
-WRITTEN = (
-    *FOLDERS,
+FILES = (
     ".cruft.json",
     ".editorconfig",
     ".env.example",
@@ -48,6 +47,7 @@ WRITTEN = (
     "README.md",
     "pyproject.toml",
 )
+SUFFIXES = {".py", ".md", ".toml", ".mako", ".yml"}
 BEFORE = Path(".before-rendering")
 
 
@@ -81,7 +81,7 @@ def bad_answers() -> Iterator[str]:
 
 def present() -> Iterator[Path]:
     """What is there of that which rendering may write to."""
-    for entry in map(Path, WRITTEN):
+    for entry in map(Path, (*FOLDERS, *FILES)):
         if entry.exists() or entry.is_symlink():
             yield entry
         if entry.is_dir():
@@ -99,13 +99,12 @@ def bad_folder() -> Iterator[str]:
     for path in present():
         if path.is_symlink():
             yield f"{folder / path} is a link to {path.readlink()}: rendering might write there"
-        elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        elif not os.access(path, os.R_OK | os.W_OK):
             yield f"{folder / path} cannot be read and written: change its permissions"
-        elif path.name in WRITTEN or path.suffix in {".py", ".md", ".toml", ".mako", ".yml"}:
-            is_folder = path.as_posix() in FOLDERS
-            if path.is_dir() != is_folder and path.exists():
-                kind = "a folder" if is_folder else "a file"
-                yield f"{folder / path} is in the place of {kind} of the service: move it away"
+        elif path.as_posix() in FOLDERS and not path.is_dir():
+            yield f"{folder / path} is in the place of a folder of the service: move it away"
+        elif path.is_dir() and (path.as_posix() in FILES or path.suffix in SUFFIXES):
+            yield f"{folder / path} is in the place of a file of the service: move it away"
 
 
 def keep_what_is_there() -> None:

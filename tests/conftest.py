@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import itertools
 import json
@@ -30,6 +31,15 @@ NOT_INHERITED = {
     "DATABASE_URL", "HOST", "LOG_FORMAT", "LOG_LEVEL", "MAKEFLAGS", "MAKELEVEL", "PORT",
     "TEST_DATABASE_URL", "VIRTUAL_ENV", "WORKERS",
 }  # fmt: skip
+
+
+def constant(hook: str, name: str) -> Any:
+    """A constant of a hook, which acts as soon as it is imported."""
+    source = (ROOT / "hooks" / hook).read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    raise AssertionError(f"{hook} has no {name}")
 
 
 def matrix(*left_out: str) -> list[dict[str, str]]:
@@ -62,12 +72,15 @@ def environment(**changes: str) -> dict[str, str]:
     return kept | {"PATH": path, "PYTHONUTF8": "1"} | changes
 
 
-def execute(*command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def execute(
+    *command: str, folder: Path, given: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """The command with `given` on its standard input, and what it says in one stream."""
     return subprocess.run(
         command,
         cwd=folder,
         env=environment(**variables),
-        stdin=subprocess.DEVNULL,
+        input=given,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -116,6 +129,7 @@ IDENTITY = {
     "GIT_COMMITTER_NAME": "A",
     "GIT_COMMITTER_EMAIL": "a@example.com",
 }
+CRUFT = ("uvx", "--system-certs", "cruft>=2.16,<3")
 NO_GIT_CONFIG = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
@@ -162,11 +176,27 @@ def as_given(question: str, answer: str) -> str:
 
 
 def cookiecutter(
-    *arguments: str, template: Path | str = ROOT, python: str = sys.executable, **variables: str
+    *arguments: str,
+    template: Path | str = ROOT,
+    python: str = sys.executable,
+    folder: Path = ROOT,
+    **more: str,
 ) -> subprocess.CompletedProcess[str]:
     """The command line, in the words of its user."""
     command = (python, "-m", "cookiecutter", str(template), *arguments)
-    return execute(*command, folder=Path.cwd(), **variables)
+    return execute(*command, folder=folder, **more)
+
+
+def begin_to_render(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+    """A render beside the test, with processes that `os.killpg` reaches as a terminal does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", *arguments],
+        env=environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def render(folder: Path, *arguments: str, **more: Any) -> str:

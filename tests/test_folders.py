@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,10 +16,11 @@ from tests.conftest import (
     TEMPLATE,
     Bake,
     Template,
+    begin_to_render,
+    constant,
     contents,
     cookiecutter,
     each_render,
-    environment,
     execute,
     render,
 )
@@ -129,6 +129,14 @@ def test_what_is_in_the_place_of_a_file_or_a_folder_is_not_rendered_around(mine:
     assert contents(mine.parent) == before
 
 
+def test_a_folder_may_be_called_as_one_at_the_top(mine: Path) -> None:
+    for name in ("tests/app", "app/tests", "tests/Makefile"):
+        (mine / name).mkdir()
+        (mine / name / "mine.txt").write_text("mine\n")
+    render(mine.parent, "setup=files", "--overwrite-if-exists")
+    assert (mine / "tests" / "app" / "mine.txt").read_text() == "mine\n"
+
+
 @pytest.mark.parametrize("target", ["mine.py", "loop.py", "nothing", "../notes.txt"])
 def test_a_link_is_not_written_through_wherever_it_leads(mine: Path, target: str) -> None:
     (mine / "app" / "loop.py").symlink_to(target)
@@ -177,10 +185,9 @@ def test_no_folder_of_the_template_has_a_condition_as_its_name() -> None:
 def test_the_hook_knows_all_that_rendering_may_write_to(
     rendered: Bake, answers: dict[str, str]
 ) -> None:
-    hook = (ROOT / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
-    known = re.findall(r'"([^"\n]+)"', hook.partition("FOLDERS = (")[2].partition("\n)")[0])
-    written = {path.name for path in rendered(**answers).path.iterdir()}
-    assert written <= {*known}
+    folders, files = (constant("pre_gen_project.py", name) for name in ("FOLDERS", "FILES"))
+    for path in rendered(**answers).path.iterdir():
+        assert path.name in (folders if path.is_dir() else files)
 
 
 def stopped(mine: Path, told: str) -> None:
@@ -196,15 +203,8 @@ def stopped(mine: Path, told: str) -> None:
 
 def test_a_render_that_is_interrupted_loses_nothing(mine: Path) -> None:
     os.mkfifo(mine / "pyproject.toml")  # whoever opens it to write waits for a reader
-    command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "setup=files"]
-    with subprocess.Popen(
-        [*command, "--overwrite-if-exists", "--output-dir", str(mine.parent)],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    options = ("setup=files", "--overwrite-if-exists", "--output-dir", str(mine.parent))
+    with begin_to_render(*options) as process:
         while (mine / "README.md").read_text() == "mine: README.md\n":
             assert process.poll() is None
             time.sleep(0.01)
@@ -244,19 +244,15 @@ def test_a_full_disk_touches_nothing_beside_a_new_folder(mine: Path) -> None:
     assert {name: after[name] for name in after if not name.startswith("new/")} == before
 
 
-def test_a_hook_that_fails_loses_nothing(mine: Path, tmp_path: Path) -> None:
-    template = tmp_path / "template"
-    for part in ("hooks", "templates", TEMPLATE.name):
-        shutil.copytree(ROOT / part, template / part)
-    shutil.copy(ROOT / "cookiecutter.json", template)
-    hook = template / "hooks" / "post_gen_project.py"
+def test_a_hook_that_fails_loses_nothing(mine: Path, template: Template) -> None:
+    hook = template.path / "hooks" / "post_gen_project.py"
     hook.write_text("import sys\n\nsys.exit('it fails')\n")
     options = ("--no-input", "setup=files", "--output-dir", str(mine.parent))
-    done = cookiecutter(*options, "--overwrite-if-exists", template=template)
+    done = cookiecutter(*options, "--overwrite-if-exists", template=template.path)
     assert done.returncode == 1
     assert "it fails" in done.stdout
     stopped(mine, done.stdout)
-    assert cookiecutter(*options, "project_slug=new", template=template).returncode == 1
+    assert cookiecutter(*options, "project_slug=new", template=template.path).returncode == 1
     assert not (mine.parent / "new").exists()
 
 

@@ -16,8 +16,9 @@ from tests.conftest import (
     NO_GIT_CONFIG,
     QUESTIONS,
     ROOT,
+    begin_to_render,
     contents,
-    environment,
+    cookiecutter,
     execute,
     render,
 )
@@ -178,14 +179,7 @@ def test_a_repository_around_the_folder_is_left_alone(tmp_path: Path, tools: Pat
 
 def test_a_setup_that_is_interrupted_leaves_complete_files(tmp_path: Path, tools: Path) -> None:
     (tools / "uv").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
-    with subprocess.Popen(
-        [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "-o", str(tmp_path)],
-        env=environment(PATH=str(tools)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with begin_to_render("--output-dir", str(tmp_path), PATH=str(tools)) as process:
         assert process.stdout
         told = ""
         while not told.endswith("Setting up: lock"):
@@ -201,9 +195,9 @@ def test_a_setup_that_is_interrupted_leaves_complete_files(tmp_path: Path, tools
 
 
 def test_the_folder_is_called_as_it_is_where_the_render_was_started(tmp_path: Path) -> None:
-    command = (sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "setup=files")
+    options = ("--no-input", "setup=files", "--output-dir")
     for folder, called in ((".", "my-service"), ("a b", "'a b/my-service'")):
-        done = execute(*command, "--output-dir", folder, folder=tmp_path, PWD=str(tmp_path))
+        done = cookiecutter(*options, folder, folder=tmp_path, PWD=str(tmp_path))
         assert f"\n  cd {called}\n" in done.stdout
 
 

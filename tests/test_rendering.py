@@ -3,7 +3,6 @@
 import json
 import re
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from tests.conftest import (
     VERSION,
     Bake,
     Service,
+    contents,
     each_render,
     variant_id,
 )
@@ -104,10 +104,7 @@ def test_every_configuration_file_can_be_read(rendered: Bake, answers: dict[str,
 
 @each_render
 def test_two_renders_of_the_same_answers_are_the_same(bake: Bake, answers: dict[str, str]) -> None:
-    def content(service: Service) -> dict[Path, bytes]:
-        return {path.relative_to(service.path): path.read_bytes() for path in service.files()}
-
-    assert content(bake(**answers)) == content(bake(**answers))
+    assert contents(bake(**answers).path) == contents(bake(**answers).path)
 
 
 @pytest.mark.parametrize(

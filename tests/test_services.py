@@ -15,10 +15,10 @@ import pytest
 
 from tests.conftest import (
     IDENTITY,
-    ROOT,
     VARIANTS,
     Service,
     as_given,
+    constant,
     render,
     variant_id,
 )
@@ -118,8 +118,7 @@ def its_own_checks_pass(service: Service) -> None:
 def its_lock_is_current_and_names_no_project_that_a_slug_may_have(service: Service) -> None:
     service.run("uv", "lock", "--check")
     locked = {package["name"] for package in tomllib.loads(service.read("uv.lock"))["package"]}
-    hook = (ROOT / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
-    refused = hook.partition('DEPENDENCIES = """')[2].partition('"""')[0].split()
+    refused = constant("pre_gen_project.py", "DEPENDENCIES").split()
     assert locked - {service.answers["project_slug"].lower()} <= {*refused}
 
 

@@ -2,27 +2,22 @@
 
 import ast
 import re
-from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, TEMPLATE, Bake
+from tests.conftest import (
+    TEMPLATE,
+    Bake,
+    constant,
+)
 
-HOOK = ROOT / "hooks" / "post_gen_project.py"
+HOOK = "post_gen_project.py"
 ASYNC = re.compile(r"async|await", re.IGNORECASE)
 
 
-def table(name: str) -> Any:
-    """A constant of the hook, which acts as soon as it is imported."""
-    for node in ast.parse(HOOK.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
-            return ast.literal_eval(node.value)
-    raise AssertionError(f"{HOOK.name} has no {name}")
-
-
-SPELLING: list[tuple[str, str]] = table("SYNC_SPELLING")
-SPELLED: list[str] = table("SPELLED")
-STAYS_ASYNC: dict[str, list[tuple[str, str]]] = table("STAYS_ASYNC")
+SPELLING: list[tuple[str, str]] = constant(HOOK, "SYNC_SPELLING")
+SPELLED: list[str] = constant(HOOK, "SPELLED")
+STAYS_ASYNC: dict[str, list[tuple[str, str]]] = constant(HOOK, "STAYS_ASYNC")
 
 
 def sources(rendered: Bake) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import (
+    CRUFT,
     IDENTITY,
     ROOT,
     TEMPLATE,
@@ -26,7 +27,6 @@ RELEASES = {
 
 MARKERS = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
 REVISION = "app/db/migrations/versions/*_create_events_*.py"
-CRUFT = ("uvx", "--system-certs", "cruft>=2.16,<3")
 
 
 def rendered_from(

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import (
+    CRUFT,
     QUESTIONS,
     ROOT,
     TEMPLATE,
@@ -113,9 +113,9 @@ def test_a_commit_that_was_not_pushed_is_recorded_where_it_is(
 
 
 def test_a_relative_path(tmp_path: Path, template: Template, expected: dict[str, bytes]) -> None:
-    command = (sys.executable, "-m", "cookiecutter", "template", "--no-input", *ANSWERS)
+    options = ("--no-input", *ANSWERS)
     for start in (str(tmp_path), str(tmp_path / "expected"), ""):  # a wrong one helps nobody
-        done = execute(*command, folder=tmp_path, PWD=start)
+        done = cookiecutter(*options, template="template", folder=tmp_path, PWD=start)
         assert done.returncode == 0, done.stdout
         assert files(tmp_path / "orders") == expected
         assert record(tmp_path / "orders")["template"] == str(template.path)
@@ -161,14 +161,8 @@ def test_a_replay_of_answers_to_an_older_template_renders_the_new_one(tmp_path: 
     answers = {"project_name": "Old", "project_slug": "old", "setup": "files"}
     saved = tmp_path / "old.json"
     saved.write_text(json.dumps({"cookiecutter": {**answers, "_version": "0.0.1"}}))
-    done = subprocess.run(
-        [sys.executable, "-m", "cookiecutter", str(ROOT), "--replay-file", str(saved)],
-        cwd=tmp_path,
-        input="\n" * 9,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    options = ("--replay-file", str(saved), "--output-dir", str(tmp_path))
+    done = cookiecutter(*options, given="\n" * 9)
     assert done.returncode == 0, done.stdout
     service = Service(tmp_path / "old", answers)
     assert (
@@ -185,7 +179,7 @@ def version_of(service: Service) -> str:
 
 def test_cruft_create(tmp_path: Path, template: Template, expected: dict[str, bytes]) -> None:
     given = json.dumps(dict(answer.split("=") for answer in ANSWERS))
-    create = ("uvx", "--system-certs", "cruft>=2.16,<3", "create", str(template.path), "--no-input")
+    create = (*CRUFT, "create", str(template.path), "--no-input")
     done = execute(*create, "--extra-context", given, folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert files(tmp_path / "orders") == expected
