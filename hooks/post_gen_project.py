@@ -60,7 +60,10 @@ SPELLED = (
 STAYS_ASYNC = {
     "app/api/dependencies.py": (),
     "app/api/errors.py": (),
+    "app/api/auth.py": (),
     "app/api/middleware.py": (),
+    "app/api/observation.py": (),
+    "app/api/routes/docs.py": (),
     "app/api/routes/health.py": (
         (r"async def readyz", "def readyz"),
         (r"await store\.check", "store.check"),

@@ -1,7 +1,9 @@
 """`python -m app` serves the application; `--reload` does so again after each change."""
 
 import argparse
+import os
 import sys
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from alembic.util import CommandError
@@ -9,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.migrate import upgrade
 from app.logs import configure_logging
+from app.server import LimitedProtocol
 from app.settings import read_settings
 
 
@@ -17,22 +20,32 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--reload", action="store_true", help="restart when a file changes")
     options = parser.parse_args(arguments)
     settings = read_settings()
+    try:
+        settings.check_auth()
+    except ValueError as error:
+        sys.exit(str(error))
     configure_logging(settings)
     if settings.app_env == "development":
         try:
             upgrade(settings)
         except (SQLAlchemyError, CommandError) as error:
             sys.exit(f"The database cannot be migrated. {error}")
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        reload=options.reload,
-        log_config=None,
-        server_header=False,
-    )
+    with TemporaryDirectory(prefix="metrics-") as folder:
+        if settings.workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        uvicorn.run(
+            "app.main:create_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            reload=options.reload,
+            http=LimitedProtocol,
+            timeout_graceful_shutdown=settings.shutdown_timeout,
+            access_log=False,  # app.api.observation has a line for each request
+            log_config=None,
+            server_header=False,
+        )
 
 
 if __name__ == "__main__":

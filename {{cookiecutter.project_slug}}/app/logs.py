@@ -11,6 +11,8 @@ from app.settings import Settings
 def configure_logging(settings: Settings) -> None:
     """Does nothing where the root logger has a handler already, as it has in tests."""
     shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.ExtraAdder(),
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

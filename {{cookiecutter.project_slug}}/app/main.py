@@ -7,31 +7,63 @@ from anyio.to_thread import current_default_thread_limiter
 {% endif %}
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
+from app.api.auth import Authentication
 from app.api.errors import HANDLERS, ProblemAPI
-from app.api.middleware import Admission, BodyLimit, UnexpectedErrors
+from app.api.middleware import Admission, BodyLimit, KnownHosts
+from app.api.observation import Observation
 from app.api.routes import health, items
+from app.api.routes.docs import OPENAPI_URL, add_docs
 from app.db.session import SqlStore
 from app.logs import configure_logging
 from app.repositories.store import Store
+from app.server import draining
 from app.settings import Settings
 
 MAX_BODY_BYTES = 1_000_000
+BODY_SECONDS = 30
+
+
+def middleware(settings: Settings) -> list[Middleware]:
+    """What a request passes on its way to its route."""
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "If-Match", "If-None-Match", "X-Request-ID"],
+        expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
+    )
+    return [
+        Middleware(Observation),
+        *([cors] if settings.cors_origins else []),
+        Middleware(KnownHosts, hosts=settings.allowed_hosts, probes=health.PATHS),
+        *([Middleware(Authentication, settings)] if settings.auth_jwks_url else []),
+        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=BODY_SECONDS),
+        Middleware(
+            Admission,
+            places=settings.max_connections,
+            timeout=settings.database_pool_timeout,
+            probes=health.PATHS,
+        ),
+    ]
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
     """The application; tests hand in their own settings and store."""
     settings = settings or Settings()
+    settings.check_auth()
     configure_logging(settings)
     opened = store or SqlStore(settings)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 {% if cookiecutter.concurrency == "sync" %}
         # A thread for each request that is let in, besides those that there are for all else.
         current_default_thread_limiter().total_tokens += settings.max_connections
 {% endif %}
-        yield
+        with draining(app.state, settings.drain_seconds):
+            yield
         await opened.close()
 
     app = ProblemAPI(
@@ -39,19 +71,19 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         version="0.1.0",
         lifespan=lifespan,
         exception_handlers=HANDLERS,
-        middleware=[
-            Middleware(UnexpectedErrors),
-            Middleware(BodyLimit, limit=MAX_BODY_BYTES),
-            Middleware(
-                Admission,
-                places=settings.max_connections,
-                timeout=settings.database_pool_timeout,
-                probes=health.PATHS,
-            ),
-        ],
+        middleware=middleware(settings),
         redirect_slashes=False,  # a redirect would repeat the client's Host header
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=OPENAPI_URL if settings.docs else None,
+        telemetry={"auto_configure": True},  # by OTEL_EXPORTER_OTLP_ENDPOINT and its like
     )
     app.state.store = opened
+    app.state.draining = False
     app.include_router(health.router)
     app.include_router(items.router)
+    if settings.auth_jwks_url:
+        app.bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    if settings.docs:
+        add_docs(app)
     return app

@@ -22,7 +22,7 @@ os.environ["DATABASE_URL"] = UNREACHABLE_URL
 
 
 def settings_for(url: str) -> Settings:
-    return Settings(database_url=SecretStr(url), database_timeout=1)
+    return Settings(database_url=SecretStr(url), database_timeout=1, allowed_hosts=("testserver",))
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,7 @@ def test_production_leaves_migrating_to_the_deployment(
     served: dict[str, Any], database: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("APP_ENV", "production")
+    monkeypatch.setenv("AUTH", "none")
     main([])
     assert served
     assert not inspect(database).has_table("items")

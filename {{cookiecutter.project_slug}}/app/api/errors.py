@@ -26,6 +26,7 @@ STATUS: dict[type[errors.RepositoryError], int] = {
 RETRY_LATER = {"Retry-After": "1"}  # in seconds
 NO_JSON = FieldProblem(location="body", field="", detail="is not JSON in UTF-8")
 REF = "#/components/schemas/{model}"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 log = logging.getLogger(__name__)
 
@@ -62,12 +63,17 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class ProblemAPI(FastAPI):
-    """Documents `Problem`, which FastAPI would do for media types of its own only."""
+    """Documents what FastAPI does not see: `Problem`, and how `/v1` is secured."""
+
+    bearer: dict[str, str] | None = None
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
         _, schemas = models_json_schema([(Problem, "serialization")], ref_template=REF)
         document["components"]["schemas"] |= schemas["$defs"]
+        if self.bearer:
+            document["components"]["securitySchemes"] = {"bearer": self.bearer}
+            document["security"] = [{"bearer": []}]
         return document
 
 
@@ -111,7 +117,7 @@ def _allowed_methods(request: Request) -> list[str]:
     """All of the path's methods; Starlette names those of one route, and a path may have more."""
     return [
         method
-        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        for method in METHODS
         for route in request.app.routes
         if route.matches({**request.scope, "method": method})[0] is Match.FULL
     ]

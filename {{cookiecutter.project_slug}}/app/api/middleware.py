@@ -1,55 +1,40 @@
 """Pure ASGI: Starlette's `BaseHTTPMiddleware` would run every request in a task of its own."""
 
 import asyncio
-import logging
 from collections.abc import Iterable
 from contextlib import ExitStack
 
 from starlette.datastructures import Headers
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import RETRY_LATER, problem
+from app.metrics import PENDING, PLACES, TIMEOUTS, WAITS
 
-log = logging.getLogger(__name__)
 
+class KnownHosts(TrustedHostMiddleware):
+    """Answers 400 to who asks for another host; `probes` come by address and are let in."""
 
-class UnexpectedErrors:
-    """Answers 500 to whatever no handler knows.
-
-    Starlette's own handler for `Exception` raises it again, upon which the server closes the
-    connection under the client's next request.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], probes: Iterable[str]) -> None:
+        super().__init__(app, [*hosts], www_redirect=False)
+        self.probes = {*probes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def observed(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, receive, observed)
-        except Exception:
-            if started or scope["type"] != "http":
-                raise
-            log.exception("unexpected error in %s %s", scope["method"], scope["path"])
-            await problem(500, "Something went wrong here.")(scope, receive, send)
+        known = scope.get("path") in self.probes
+        await (self.app if known else super().__call__)(scope, receive, send)
 
 
 class BodyLimit:
-    """Reads the body, and refuses one of more than `limit` bytes before it is read whole.
+    """Reads the body: at most `limit` bytes, in at most `timeout` seconds.
 
-    FastAPI's `max_body_size` does so too, but answers in plain text. What is behind this has the
-    whole body at once, and never waits for a client that sends slowly.
+    FastAPI's `max_body_size` has no timeout, and answers in plain text. What is behind this has
+    the whole body at once, and never waits for a client that sends slowly.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, timeout: float) -> None:
         self.app = app
         self.limit = limit
+        self.timeout = timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,13 +45,19 @@ class BodyLimit:
         too_large = announced.isdecimal() and int(announced[:18]) > self.limit
         body = bytearray()
         more = True
-        while more and not too_large:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            too_large = len(body) > self.limit
+        try:
+            async with asyncio.timeout(self.timeout):
+                while more and not too_large:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False)
+                    too_large = len(body) > self.limit
+        except TimeoutError:
+            late = problem(408, f"The body was not here within {self.timeout} seconds.")
+            await late(scope, receive, send)
+            return
 
         if too_large:
             refusal = problem(413, f"A body may have at most {self.limit:,} bytes.")
@@ -94,6 +85,7 @@ class Admission:
         self.timeout = timeout
         self.places = asyncio.Semaphore(places)
         self.reserved = {path: asyncio.Semaphore(1) for path in probes}
+        PLACES.set(places)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -102,9 +94,11 @@ class Admission:
 
         places = self.reserved.get(scope["path"], self.places)
         try:
-            async with asyncio.timeout(self.timeout):
-                await places.acquire()
+            with PENDING.track_inprogress(), WAITS.time():
+                async with asyncio.timeout(self.timeout):
+                    await places.acquire()
         except TimeoutError:
+            TIMEOUTS.inc()
             busy = problem(503, "Too many requests are being served now.", headers=RETRY_LATER)
             await busy(scope, receive, send)
             return

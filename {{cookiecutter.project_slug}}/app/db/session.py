@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.db.engine import READ, make_engine
 from app.db.migrate import head
+from app.db.observation import observe
 from app.db.repositories.items import SqlItemRepository
 from app.repositories.errors import Unavailable
 from app.repositories.store import Repositories, Store
@@ -25,6 +26,7 @@ def repositories(session: AsyncSession) -> Repositories:
 class SqlStore(Store):
     def __init__(self, settings: Settings) -> None:
         self.engine = make_engine(settings)
+        observe(self.engine.sync_engine)
         self._reader = async_sessionmaker(self.engine.execution_options(**READ))
         self._writer = async_sessionmaker(self.engine)
         self._head = head()

@@ -34,6 +34,8 @@ from tests.fakes.store import InMemoryStore
 
 CONFIG = {
     "seed": 1,
+    # It would take texts out of the code for cursors.
+    "analysis": {"constants": {"enabled": False}},
     # What databases choke on: NUL in a text, and a version that no integer column holds.
     "dictionaries": {"awkward": {"values": ["\0", '"9999999999"']}},
     "generation": {"dictionaries": {"string": {"dictionary": "awkward", "probability": 0.1}}},

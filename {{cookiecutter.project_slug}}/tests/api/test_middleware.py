@@ -92,6 +92,6 @@ def test_a_client_that_leaves_before_its_body_is_there_reaches_no_route() -> Non
     app, send = AsyncMock(), AsyncMock()
     part = {"type": "http.request", "body": b"{", "more_body": True}
     receive = AsyncMock(side_effect=[part, {"type": "http.disconnect"}])
-    asyncio.run(BodyLimit(app, limit=10)({"type": "http", "headers": []}, receive, send))
+    asyncio.run(BodyLimit(app, limit=10, timeout=1)({"type": "http", "headers": []}, receive, send))
     app.assert_not_called()
     send.assert_not_called()

@@ -82,6 +82,8 @@ def serve(settings: Settings, tmp_path: Path) -> Iterator[Serve]:
             defaults = {
                 "DATABASE_URL": settings.database_url.get_secret_value(),
                 "APP_ENV": "production",
+                "AUTH": "none",
+                "DRAIN_SECONDS": 0,
                 "PORT": free_port(),
             }
             given = {name: str(value) for name, value in (defaults | variables).items()}

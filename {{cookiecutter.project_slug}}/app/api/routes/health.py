@@ -1,27 +1,39 @@
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from app.api.dependencies import StoreDep
 from app.api.errors import problems
+from app.metrics import registry
+from app.repositories.errors import Unavailable
 
 router = APIRouter(tags=["health"])
-PATHS = ("/livez", "/readyz")
+PATHS = ("/livez", "/readyz", "/metrics")
 
 
 class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez")
 async def livez() -> Health:
     """The process answers. It asks nobody else: a slow database is no reason to restart it."""
     return Health()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=problems(503))
-async def readyz(store: StoreDep) -> Health:
-    """The database answers, and its schema is the one that this code needs."""
+async def readyz(request: Request, store: StoreDep) -> Health:
+    """The database answers, its schema is the one that this code needs, and no shutdown has begun."""
+    if request.app.state.draining:
+        raise Unavailable("The service is shutting down.")
     await store.check()
     return Health()
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics() -> Response:
+    return Response(generate_latest(registry()), media_type=CONTENT_TYPE_LATEST)

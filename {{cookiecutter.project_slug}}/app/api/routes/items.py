@@ -11,7 +11,7 @@ from app.schemas.pages import Page
 
 NOT_MODIFIED: dict[int | str, dict[str, str]] = {304: {"description": "The client has it."}}
 
-router = APIRouter(prefix="/v1/items", tags=["items"], responses=problems(422, 500, 503))
+router = APIRouter(prefix="/v1/items", tags=["items"], responses=problems(401, 422, 500, 503))
 
 
 @router.post("", status_code=201, responses=problems(409, 413))

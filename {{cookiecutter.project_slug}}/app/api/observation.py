@@ -1,0 +1,90 @@
+"""What every request gets, whoever answers it: an id, safe headers, its measures and a log line."""
+
+import logging
+import re
+from time import perf_counter
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+
+from app.api.errors import METHODS, problem
+from app.api.routes.health import PATHS
+from app.metrics import ACTIVE, REQUESTS
+
+# https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers
+SAFE_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+REQUEST_ID = re.compile(r"[\w.-]{1,128}", re.ASCII)
+# https://www.w3.org/TR/trace-context/#traceparent-header
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+CLIENT_LEFT = 499  # as nginx has it: there was nobody to answer any more
+
+log = logging.getLogger(__name__)
+
+
+def request_id(headers: Headers) -> str:
+    """The caller's `X-Request-ID` or trace id if valid, else a new one."""
+    if REQUEST_ID.fullmatch(given := headers.get("x-request-id", "")):
+        return given
+    trace = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    return trace[1] if trace else uuid4().hex
+
+
+class Observation:
+    """Also answers 500 to whatever no handler knows.
+
+    Starlette's own handler for `Exception` raises it again, upon which the server closes the
+    connection under the client's next request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        begun = perf_counter()
+        status = 0
+        id_ = request_id(Headers(scope=scope))
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = id_
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["app"].state.draining:
+                    headers["Connection"] = "close"  # so that the client's next one goes elsewhere
+            await send(message)
+
+        with bound_contextvars(request_id=id_), ACTIVE.track_inprogress():
+            try:
+                await self.app(scope, receive, observed)
+            except Exception:
+                if status:
+                    raise
+                log.exception("unexpected error")
+                await problem(500, "Something went wrong here.")(scope, receive, observed)
+            finally:
+                self._record(scope, status or CLIENT_LEFT, perf_counter() - begun)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        # Labels have few values, whatever clients send: the route's template, not its path.
+        route = getattr(scope.get("route"), "path", "")
+        method = scope["method"] if scope["method"] in METHODS else "_OTHER"
+        REQUESTS.labels(method, route, status).observe(seconds)
+        level = logging.DEBUG if route in PATHS else logging.INFO
+        fields = {"method": method, "route": route, "status": status, "seconds": round(seconds, 6)}
+        log.log(level, "request", extra=fields)

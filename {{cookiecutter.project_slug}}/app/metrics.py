@@ -1,0 +1,50 @@
+"""What `/metrics` shows to Prometheus, by the names of OpenTelemetry's conventions.
+
+https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
+https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
+"""
+
+import os
+from pathlib import Path
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, multiprocess
+
+REQUESTS = Histogram(
+    "http_server_request_duration_seconds",
+    "From the head of a request to the end of its answer.",
+    ["http_request_method", "http_route", "http_response_status_code"],
+)
+ACTIVE = Gauge("http_server_active_requests", "In work now.", multiprocess_mode="livesum")
+
+CONNECTIONS = Gauge(
+    "db_client_connection_count",
+    "Connections to the database: used by a request, or idle.",
+    ["db_client_connection_state"],
+    multiprocess_mode="livesum",
+)
+PLACES = Gauge(
+    "db_client_connection_max", "Connections that requests may use.", multiprocess_mode="livesum"
+)
+PENDING = Gauge(
+    "db_client_connection_pending_requests", "Waiting for one.", multiprocess_mode="livesum"
+)
+WAITS = Histogram("db_client_connection_wait_time_seconds", "How long a request waited for one.")
+TIMEOUTS = Counter("db_client_connection_timeouts", "Requests that waited in vain.")
+
+USED, IDLE = CONNECTIONS.labels("used"), CONNECTIONS.labels("idle")
+
+
+def registry() -> CollectorRegistry:
+    """Of this process; of all workers where `python -m app` started several."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder is None:
+        return REGISTRY
+    for file in Path(folder).glob("gauge_live*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    merged = CollectorRegistry()
+    multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call]
+    return merged
