@@ -70,6 +70,7 @@ STAYS_ASYNC = {
     ),
     "app/main.py": ((r"await opened\.close", "opened.close"),),
     "tests/api/test_middleware.py": (),
+    "tests/test_limits.py": (),
 }
 
 

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(f"The database cannot be migrated. {error}")
     with TemporaryDirectory(prefix="metrics-") as folder:
         if settings.workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
         uvicorn.run(
             "app.main:create_app",
             factory=True,

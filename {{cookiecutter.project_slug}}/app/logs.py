@@ -2,10 +2,16 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
 from app.settings import Settings
+
+
+def _without_colours(_: object, __: str, event: structlog.typing.EventDict) -> Any:
+    event.pop("color_message", None)  # uvicorn's own text once more, with escape codes
+    return event
 
 
 def configure_logging(settings: Settings) -> None:
@@ -13,6 +19,7 @@ def configure_logging(settings: Settings) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.ExtraAdder(),
+        _without_colours,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -39,7 +39,8 @@ def registry() -> CollectorRegistry:
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if folder is None:
         return REGISTRY
-    for file in Path(folder).glob("gauge_live*.db"):
+    # What a killed worker had in work is over. (On Windows a signal of 0 would end a process.)
+    for file in Path(folder).glob("gauge_live*.db") if os.name == "posix" else ():
         pid = int(file.stem.rpartition("_")[2])
         try:
             os.kill(pid, 0)

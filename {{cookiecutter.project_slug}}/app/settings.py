@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     def check_auth(self) -> None:
         """Raises a `ValueError` where the service would let everybody in without being told to."""
         if self.app_env == "production" and not (self.auth or self.auth_jwks_url):
-            raise ValueError("AUTH: in production set AUTH_JWKS_URL and AUTH_AUDIENCE, or AUTH=none")
+            raise ValueError("In production set AUTH_JWKS_URL and AUTH_AUDIENCE, or AUTH=none.")
 
     @field_validator("database_url")
     @classmethod

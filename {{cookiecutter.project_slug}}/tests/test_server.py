@@ -1,5 +1,6 @@
 """What `python -m app` does before and when it hands over to the server."""
 
+import os
 from typing import Any
 
 import pytest
@@ -48,6 +49,27 @@ def test_production_leaves_migrating_to_the_deployment(
     main([])
     assert served
     assert not inspect(database).has_table("items")
+
+
+def test_production_does_not_start_open_to_everybody_by_mistake(
+    served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APP_ENV", "production")
+    with pytest.raises(SystemExit, match="AUTH=none"):
+        main([])
+    assert not served
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_several_workers_share_a_folder_for_their_metrics(
+    served: dict[str, Any], monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")  # now it will be as it was after this test
+    monkeypatch.setenv("WORKERS", str(workers))
+    main([])
+    assert served["workers"] == workers
+    assert ("PROMETHEUS_MULTIPROC_DIR" in os.environ) == (workers > 1)
 
 
 def test_a_wrong_setting_is_named_and_nothing_starts(

@@ -67,6 +67,21 @@ def test_a_timeout_is_between_nothing_and_an_hour(
         Settings()
 
 
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", "items.example.com, *.internal")
+    monkeypatch.setenv("CORS_ORIGINS", "")
+    settings = Settings()
+    assert settings.allowed_hosts == ("items.example.com", "*.internal")
+    assert settings.cors_origins == ()
+
+
+@pytest.mark.parametrize("variable", ["ALLOWED_HOSTS", "CORS_ORIGINS"])
+def test_not_everybody_is_let_in_at_once(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "*")
+    with pytest.raises(ValidationError, match=variable.lower()):
+        Settings()
+
+
 def test_the_password_does_not_show() -> None:
     url = "{{ 'sqlite:///secret.db' if cookiecutter.database == 'sqlite' else 'postgresql://me:secret@here/db' }}"
     settings = Settings(database_url=SecretStr(url))

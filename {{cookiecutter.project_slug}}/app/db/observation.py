@@ -3,7 +3,8 @@
 import os
 from typing import Any
 
-from sqlalchemy import Engine, event
+from opentelemetry import trace
+from sqlalchemy import Engine, ExceptionContext, event
 
 from app.metrics import IDLE, USED
 
@@ -11,16 +12,34 @@ from app.metrics import IDLE, USED
 def observe(engine: Engine) -> None:
     event.listen(engine, "checkout", lambda *_: _show(engine.pool, 0))
     event.listen(engine, "checkin", lambda *_: _show(engine.pool, 1))
-    # As FastAPI does for its requests: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+    # The variables upon which FastAPI sends its spans somewhere.
     if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in os.environ):
-        from opentelemetry.instrumentation.sqlalchemy import (  # noqa: PLC0415 - not for nothing
-            SQLAlchemyInstrumentor,
-        )
-
-        SQLAlchemyInstrumentor().instrument(engine=engine, skip_dep_check=True)
+        _trace(engine)
 
 
 def _show(pool: Any, returning: int) -> None:
-    used = pool.checkedout() - returning
-    USED.set(used)
+    USED.set(pool.checkedout() - returning)
     IDLE.set(pool.checkedin() + returning)
+
+
+def _trace(engine: Engine) -> None:
+    """https://opentelemetry.io/docs/specs/semconv/database/database-spans/"""
+    tracer = trace.get_tracer(__name__)
+
+    def begin(_: Any, __: Any, statement: str, ___: Any, context: Any, ____: bool) -> None:
+        # With placeholders: a span holds no value of a row.
+        attributes = {"db.system.name": engine.dialect.name, "db.query.text": statement}
+        verb = statement.split(maxsplit=1)[0]
+        context.span = tracer.start_span(verb, kind=trace.SpanKind.CLIENT, attributes=attributes)
+
+    def end(*given: Any) -> None:
+        given[4].span.end()
+
+    def fail(error: ExceptionContext) -> None:
+        span = getattr(error.execution_context, "span", trace.INVALID_SPAN)
+        span.set_status(trace.StatusCode.ERROR)
+        span.end()
+
+    event.listen(engine, "before_cursor_execute", begin)
+    event.listen(engine, "after_cursor_execute", end)
+    event.listen(engine.dialect, "handle_error", fail)

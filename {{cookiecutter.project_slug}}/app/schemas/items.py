@@ -5,9 +5,9 @@ from pydantic import MISSING, Field, StrictBool, StrictInt
 from app.schemas.base import MAX_INT, Changes, Entity, Schema, Text, UtcDatetime, Whole
 from app.schemas.pages import Query
 
-Name = Annotated[Text, Field(min_length=1, max_length=128)]
-Description = Annotated[Text, Field(max_length=2000)]
-Quantity = Annotated[StrictInt, Field(ge=0, le=MAX_INT), Whole]
+Name = Annotated[Text, Field(min_length=1, max_length=128, examples=["Hex bolt M8"])]
+Description = Annotated[Text, Field(max_length=2000, examples=["Zinc-plated, 40 mm"])]
+Quantity = Annotated[StrictInt, Field(ge=0, le=MAX_INT, examples=[12]), Whole]
 
 
 class ItemCreate(Schema):

@@ -1,4 +1,5 @@
 from alembic import command
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.db.migrate import config
@@ -23,6 +24,22 @@ def test_a_service_without_its_database_lives_but_is_not_ready() -> None:
         problem(response, 503)
         assert response.headers["retry-after"] == "1"
         problem(client.get("/v1/items"), 503)
+
+
+def test_probes_may_ask_for_the_head_alone(client: TestClient) -> None:
+    for path in ("/livez", "/readyz"):
+        response = client.head(path)
+        assert (response.status_code, response.content) == (200, b"")
+
+
+def test_a_service_that_is_draining_lives_but_is_not_ready(client: TestClient) -> None:
+    app = client.app
+    assert isinstance(app, FastAPI)
+    app.state.draining = True
+    assert client.get("/livez").status_code == 200
+    problem(client.get("/readyz"), 503)
+    response = client.get("/v1/items")
+    assert (response.status_code, response.headers["connection"]) == (200, "close")
 
 
 def test_a_service_closes_its_store_when_it_stops() -> None:

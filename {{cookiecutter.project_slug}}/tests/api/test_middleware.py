@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 from unittest.mock import AsyncMock
 
@@ -14,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from app.api.middleware import BodyLimit
 from app.main import create_app
-from tests.api.test_items import URL, create, problem
+from tests.api.test_items import URL, create, in_memory, problem
 from tests.conftest import settings_for
 from tests.database import UNREACHABLE_URL
 from tests.fakes.store import InMemoryStore
@@ -95,3 +96,42 @@ def test_a_client_that_leaves_before_its_body_is_there_reaches_no_route() -> Non
     asyncio.run(BodyLimit(app, limit=10, timeout=1)({"type": "http", "headers": []}, receive, send))
     app.assert_not_called()
     send.assert_not_called()
+
+
+def test_a_body_that_does_not_end_is_refused() -> None:
+    app, send = AsyncMock(), AsyncMock()
+    scope = {"type": "http", "headers": [], "method": "POST"}
+    slow = AsyncMock(side_effect=partial(asyncio.sleep, 10))
+    asyncio.run(BodyLimit(app, limit=10, timeout=0.05)(scope, slow, send))
+    app.assert_not_called()
+    assert send.await_args_list[0].args[0]["status"] == 408
+
+
+@in_memory
+def test_a_host_that_is_not_ours_is_refused(client: TestClient) -> None:
+    assert client.get(URL, headers={"Host": "evil.example"}).status_code == 400
+    assert client.get(URL, headers={"Host": ""}).status_code == 400
+    for path in ("/livez", "/readyz", "/metrics"):
+        assert client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code == 200
+
+
+ORIGIN = "https://shop.example"
+PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "PATCH"}
+
+
+@in_memory
+def test_no_other_origin_may_read_the_answers(client: TestClient) -> None:
+    for response in (client.get(URL, headers=PREFLIGHT), client.options(URL, headers=PREFLIGHT)):
+        assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+def test_an_origin_that_is_named_may() -> None:
+    settings = settings_for(UNREACHABLE_URL).model_copy(update={"cors_origins": (ORIGIN,)})
+    with TestClient(create_app(settings, InMemoryStore())) as client:
+        allowed = client.options(URL, headers=PREFLIGHT).headers
+        assert allowed["access-control-allow-origin"] == ORIGIN
+        assert "PATCH" in allowed["access-control-allow-methods"]
+        answer = client.get(URL, headers={"Origin": ORIGIN}).headers
+        assert "ETag" in answer["access-control-expose-headers"]
+        other = client.get(URL, headers={"Origin": "https://evil.example"}).headers
+        assert "access-control-allow-origin" not in other

@@ -1,4 +1,4 @@
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,6 +10,7 @@ from app.metrics import registry
 from app.repositories.errors import Unavailable
 
 router = APIRouter(tags=["health"])
+OPEN: dict[str, Any] = {"security": []}  # orchestrators have no token
 PATHS = ("/livez", "/readyz", "/metrics")
 
 
@@ -18,14 +19,14 @@ class Health(BaseModel):
 
 
 @router.head("/livez", include_in_schema=False)
-@router.get("/livez")
+@router.get("/livez", openapi_extra=OPEN)
 async def livez() -> Health:
     """The process answers. It asks nobody else: a slow database is no reason to restart it."""
     return Health()
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", responses=problems(503))
+@router.get("/readyz", openapi_extra=OPEN, responses=problems(503))
 async def readyz(request: Request, store: StoreDep) -> Health:
     """The database answers, its schema is the one that this code needs, and no shutdown has begun."""
     if request.app.state.draining:

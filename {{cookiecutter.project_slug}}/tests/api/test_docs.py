@@ -1,0 +1,53 @@
+"""The pages of the documentation need nothing from elsewhere, and may run nothing else."""
+
+import json
+import re
+from base64 import b64encode
+from hashlib import sha256
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from tests.api.test_items import in_memory
+from tests.conftest import settings_for
+from tests.database import UNREACHABLE_URL
+from tests.fakes.store import InMemoryStore
+from tests.openapi import COMMITTED, document
+
+
+@in_memory
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_a_page_loads_only_what_this_service_has(client: TestClient, path: str) -> None:
+    page = client.get(path).text
+    addresses = re.findall(r'(?:src|href|spec-url)="([^"]+)"', page)
+    assert len(addresses) >= 3
+    for address in addresses:
+        assert address.startswith("/"), address
+        assert client.get(address).status_code == 200
+
+
+@in_memory
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_a_page_may_run_its_own_scripts_and_no_others(client: TestClient, path: str) -> None:
+    response = client.get(path)
+    policy = response.headers["content-security-policy"]
+    scripts = re.findall("<script>(.*?)</script>", response.text, re.DOTALL)
+    hashes = [f"'sha256-{b64encode(sha256(s.encode()).digest()).decode()}'" for s in scripts]
+    allowed = re.search("script-src 'self' ?(.*?);", policy)
+    assert allowed
+    assert allowed[1].split() == hashes
+
+
+def test_the_docs_can_be_switched_off() -> None:
+    settings = settings_for(UNREACHABLE_URL).model_copy(update={"docs": False})
+    with TestClient(create_app(settings, InMemoryStore())) as client:
+        for path in ("/docs", "/redoc", "/openapi.json", "/docs/assets/swagger-ui.css"):
+            assert client.get(path).status_code == 404
+
+
+@in_memory
+def test_the_committed_document_is_the_one_that_is_served(client: TestClient) -> None:
+    assert client.get("/openapi.json").json() == document()
+    committed = json.loads(COMMITTED.read_text(encoding="utf-8"))
+    assert committed == document(), "openapi.json is out of date: make openapi"

@@ -1,0 +1,112 @@
+"""What every request gets, whoever answers it."""
+
+import asyncio
+import logging
+import re
+from unittest.mock import AsyncMock, Mock
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
+from structlog.contextvars import get_contextvars
+
+from app.api.observation import Observation
+from tests.api.test_items import URL, create, in_memory
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"X-Request-ID": "from-the_proxy.1"}, r"from-the_proxy\.1"),
+        ({"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}, TRACE),
+        ({"traceparent": f"00-{'0' * 32}-00f067aa0ba902b7-01"}, r"[0-9a-f]{32}"),
+        ({"X-Request-ID": "two words"}, r"[0-9a-f]{32}"),
+        ({"X-Request-ID": "x" * 129}, r"[0-9a-f]{32}"),
+        ({}, r"[0-9a-f]{32}"),
+    ],
+)
+@in_memory
+def test_an_answer_has_the_id_of_its_request(
+    client: TestClient, headers: dict[str, str], expected: str
+) -> None:
+    assert re.fullmatch(expected, client.get(URL, headers=headers).headers["x-request-id"])
+
+
+@in_memory
+@pytest.mark.parametrize("path", [URL, "/nowhere", "/docs", "/readyz"])
+def test_every_answer_tells_browsers_to_be_careful(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"].startswith("default-src 'none';")
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "server" not in headers
+
+
+@in_memory
+def test_a_request_is_logged_by_its_route_without_what_it_asked_for(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    item = create(client, name="bolt")
+    with caplog.at_level(logging.INFO, "app.api.observation"):
+        client.get(f"{URL}/{item['id']}", params={"secret": "1"})
+        client.request("BREW", "/secret")
+        client.get("/readyz")
+    records = [record for record in caplog.records if record.name == "app.api.observation"]
+    told = [(vars(r)["method"], vars(r)["route"], vars(r)["status"]) for r in records]
+    assert told == [("GET", "/v1/items/{item_id}", 200), ("_OTHER", "", 404)]
+    assert all(0 < vars(record)["seconds"] < 5 for record in records)
+    assert not any("secret" in str(vars(record)) for record in records)
+
+
+@in_memory
+def test_what_is_logged_in_a_request_has_its_id(client: TestClient) -> None:
+    app = client.app
+    assert isinstance(app, FastAPI)
+
+    @app.get("/logging")
+    def logging() -> dict[str, str]:
+        return get_contextvars()
+
+    response = client.get("/logging", headers={"X-Request-ID": "7"})
+    assert response.json() == {"request_id": "7"}
+    assert get_contextvars() == {}
+
+
+def samples(client: TestClient) -> dict[tuple[str, ...], float]:
+    """Each value of `/metrics` by its name and the values of its labels, in their names' order."""
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for sample in family.samples
+    }
+
+
+def test_requests_are_counted_by_route_and_status(client: TestClient) -> None:
+    before = samples(client)
+    item = create(client, name="bolt")
+    for _ in range(3):
+        client.get(f"{URL}/{item['id']}")
+    client.get(f"{URL}/{item['id']}/nothing")
+    now = samples(client)
+
+    def more(*labels: str) -> float:
+        key = ("http_server_request_duration_seconds_count", *labels)
+        return now[key] - before.get(key, 0)
+
+    assert more("GET", "200", URL + "/{item_id}") == 3
+    assert more("POST", "201", URL) == 1
+    assert more("GET", "404", "") == 1
+    assert now["http_server_active_requests",] == 1  # the one that asks
+    waits = ("db_client_connection_wait_time_seconds_count",)
+    assert now[waits] - before[waits] >= 6
+
+
+def test_a_client_that_left_is_counted_too() -> None:
+    app = AsyncMock()
+    scope = {"type": "http", "method": "GET", "headers": [], "app": Mock()}
+    asyncio.run(Observation(app)(scope, AsyncMock(), send := AsyncMock()))
+    app.assert_awaited_once()
+    send.assert_not_called()
