@@ -38,13 +38,16 @@ INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 FOLDERS = ("app", "tests", ".github")
 FILES = (
     ".cruft.json",
+    ".dockerignore",
     ".editorconfig",
     ".env.example",
     ".gitignore",
     ".gitlab-ci.yml",
     ".pre-commit-config.yaml",
+    "Dockerfile",
     "Makefile",
     "README.md",
+    "compose.yaml",
     "pyproject.toml",
 )
 SUFFIXES = {".py", ".md", ".toml", ".mako", ".yml"}
