@@ -185,7 +185,10 @@ class Build:
             for file in files:
                 copied = to / file.relative_to(start)
                 copied.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(file, copied, follow_symlinks=False)
+                if options.get("from") in self.stages and not file.is_symlink():
+                    os.link(file, copied)  # a stage that is done is not written to any more
+                else:
+                    shutil.copy2(file, copied, follow_symlinks=False)
             if owner := identity(options.get("chown", "0")):
                 os.chown(to, owner["user"], owner["group"])
 

@@ -75,7 +75,7 @@ def test_an_image_migrates_serves_and_ends(
 ) -> None:
     """One test for all of it, with the variables that compose.yaml gives the containers."""
     service = bake(**answers)
-    service.run("uv", "sync" if answers["database"] == "postgres" else "lock")
+    service.run("uv", "lock")
     (service.path / ".env").write_text("PORT=1\n")
     (service.path / "app" / "__pycache__").mkdir(exist_ok=True)
     (service.path / "app" / "__pycache__" / "old.pyc").touch()
@@ -137,6 +137,7 @@ def containers(image: Image, service: Service) -> Iterator[tuple[dict[str, str],
     if service.answers["database"] == "sqlite":
         yield variables_of(service) | changes, url
         return
+    service.run("uv", "sync", "--locked")
     with service.start(DATABASE) as database:
         assert database.stdout
         found = re.match(r"(.*//\w+):(.*)(@[\w.]+:\d+)/(\w+)", database.stdout.readline())
