@@ -87,11 +87,12 @@ def instructions(dockerfile: str) -> Iterator[tuple[str, list[str], str]]:
     """The name, the flags and the rest of each: `COPY`, `["--from=build"]`, `/a /b`."""
     lines = [line for line in dockerfile.splitlines() if not line.lstrip().startswith("#")]
     for line in "\n".join(lines).replace("\\\n", "").splitlines():
-        name, *words = line.split(" ")
-        flags = [word for word in words if word.startswith("--")] if name != "CMD" else []
-        rest = " ".join(words).strip()
-        for flag in flags:
-            rest = rest.replace(flag, "", 1).strip()
+        name, _, rest = line.strip().partition(" ")
+        flags = []
+        while rest.startswith("--"):
+            flag, _, rest = rest.partition(" ")
+            flags.append(flag)
+            rest = rest.lstrip()
         if name:
             yield name, flags, rest
 

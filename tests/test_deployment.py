@@ -264,6 +264,19 @@ def test_make_image_gives_what_the_dockerfile_asks_for(rendered: Bake) -> None:
 
 
 @each_variant
+def test_one_container_builds_the_image_and_none_pulls_it(
+    rendered: Bake, answers: dict[str, str]
+) -> None:
+    """Compose would build it in parallel, and pull what somebody else calls so."""
+    built = {
+        name: (container.get("build"), container["pull_policy"])
+        for name, container in compose(rendered(**answers)).items()
+        if name != "database"
+    }
+    assert built == {"migrate": (".", "build"), "service": (None, "never")}
+
+
+@each_variant
 def test_containers_may_write_nowhere_but_to_tmp_and_their_volumes(
     rendered: Bake, answers: dict[str, str]
 ) -> None:
