@@ -132,7 +132,7 @@ def is_committed(path: Path, copy: Path) -> bool:
 
 def remove_empty_folders() -> None:
     """Removes what is left of a folder whose every file belongs to another answer."""
-    for folder in (Path(".github/workflows"), Path(".github")):
+    for folder in (Path(".github/workflows"), Path(".github"), Path("deploy")):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 

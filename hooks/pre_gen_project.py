@@ -35,19 +35,22 @@ DEPENDENCIES = """
 INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 
 # What rendering may write to, in a folder that is there already.
-FOLDERS = ("app", "tests", ".github")
+FOLDERS = ("app", "tests", "deploy", ".github")
 FILES = (
     ".cruft.json",
+    ".dockerignore",
     ".editorconfig",
     ".env.example",
     ".gitignore",
     ".gitlab-ci.yml",
     ".pre-commit-config.yaml",
+    "Dockerfile",
     "Makefile",
     "README.md",
+    "compose.yaml",
     "pyproject.toml",
 )
-SUFFIXES = {".py", ".md", ".toml", ".mako", ".yml"}
+SUFFIXES = {".py", ".md", ".toml", ".mako", ".yml", ".yaml"}
 BEFORE = Path(".before-rendering")
 
 

@@ -70,10 +70,9 @@ class Authentication:
         if name not in self.keys or (monotonic() > self.expire and not self.fetching.locked()):
             async with self.fetching:
                 await self._fetch()
-        if not self.keys:
-            raise jwt.PyJWKClientError("no key has been read yet")
         if name not in self.keys:
-            raise jwt.InvalidTokenError("its key is not known")
+            unknown = jwt.InvalidTokenError if self.keys else jwt.PyJWKClientError
+            raise unknown("its key is not known")
         return jwt.decode(token, self.keys[name], **self.expected)
 
     async def _fetch(self) -> None:

@@ -1,0 +1,261 @@
+"""A Dockerfile performed in folders: `image = build(service.path, folder)`, without an engine.
+
+What it copies and what it runs is real. Other than with an engine a stage begins with this
+machine's programs instead of an image's, and its `/` is a folder; every stage has the same one
+while it is made, because what is installed there knows its own path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import environment
+
+# An engine's own, where the image sets none: no program of these tests is found there.
+PATH = "/usr/local/bin:/usr/bin:/bin"
+# Where a path of the image begins: not within a name, and not in the middle of a URL.
+ABSOLUTE = re.compile(r"(?<![\w.~])(?<!:/)/(?=\w)")
+
+
+@dataclass
+class Image:
+    """What a stage is when it is done, or as far as it is."""
+
+    root: Path
+    environment: dict[str, str] = field(default_factory=lambda: {"PATH": PATH})
+    arguments: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    volumes: list[str] = field(default_factory=list)
+    exposed: list[str] = field(default_factory=list)
+    folder: str = "/"
+    user: str = "0"
+    command: list[str] = field(default_factory=list)
+    health: list[str] = field(default_factory=list)
+
+    def path(self, name: str) -> Path:
+        """A path of the image, on this machine."""
+        return self.root / os.path.normpath(f"{self.folder}/{name}" if name[0] != "/" else name)[1:]
+
+    def here(self, text: str) -> str:
+        """The text with the image's absolute paths as they are on this machine."""
+        return ABSOLUTE.sub(f"{self.root}/", text)
+
+    def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
+        """The command as the image's user, with the image's variables and no others than these."""
+        return subprocess.Popen(
+            command,
+            cwd=self.path("."),
+            env=self.environment | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **identity(self.user),
+        )
+
+    def ended(self, *command: str, **variables: str) -> tuple[int, str]:
+        """How the command ended, and what it printed."""
+        with self.start(*command, **variables) as process:
+            told = process.communicate(timeout=60)[0]
+        return process.returncode, told
+
+    def run(self, *command: str, **variables: str) -> None:
+        """Fails the test, and shows what it printed, if the command fails."""
+        status, told = self.ended(*command, **variables)
+        assert status == 0, f"{shlex.join(command)}\n{told}"
+
+
+def identity(user: str) -> dict[str, Any]:
+    """How to run as the image's user; only root can."""
+    if os.geteuid() != 0:
+        return {}
+    uid, _, gid = user.partition(":")
+    return {"user": int(uid), "group": int(gid or uid), "extra_groups": ()}
+
+
+def instructions(dockerfile: str) -> Iterator[tuple[str, list[str], str]]:
+    """The name, the flags and the rest of each: `COPY`, `["--from=build"]`, `/a /b`."""
+    lines = [line for line in dockerfile.splitlines() if not line.lstrip().startswith("#")]
+    for line in "\n".join(lines).replace("\\\n", "").splitlines():
+        name, _, rest = line.strip().partition(" ")
+        flags = []
+        while rest.startswith("--"):
+            flag, _, rest = rest.partition(" ")
+            flags.append(flag)
+            rest = rest.lstrip()
+        if name:
+            yield name, flags, rest
+
+
+def words(text: str, variables: dict[str, str]) -> list[str]:
+    """https://docs.docker.com/reference/dockerfile/#environment-replacement"""
+
+    def value(found: re.Match[str]) -> str:
+        return found[0] if found[1] else variables.get(found[2], "")
+
+    filled = re.sub(r"(\\.)|\$\{?(\w+)\}?", value, text)
+    return [word.replace("\\$", "$") for word in shlex.split(filled)]
+
+
+def build(context: Path, folder: Path, **arguments: str) -> Image:
+    """The last stage of the context's Dockerfile, made in the folder."""
+    return Build(context, folder, arguments).last_stage()
+
+
+@dataclass
+class Build:
+    """The stages that are made so far."""
+
+    context: Path
+    folder: Path
+    arguments: dict[str, str]
+    stages: dict[str, Image] = field(default_factory=dict)
+
+    def last_stage(self) -> Image:
+        image = Image(self.folder)
+        dockerfile = (self.context / "Dockerfile").read_text(encoding="utf-8")
+        for name, flags, rest in instructions(dockerfile):
+            if name == "FROM":
+                image = self.stage(*rest.split(" AS "))
+            else:
+                self.perform(image, name, flags, rest)
+        return image
+
+    def stage(self, base: str, name: str = "") -> Image:
+        root = self.folder / "root"
+        for done in self.stages.values():
+            if done.root == root:
+                done.root = root.rename(self.folder / f"stage-{len(self.stages)}")
+        image = deepcopy(self.stages.get(base, Image(root)))
+        if image.root != root:
+            shutil.copytree(image.root, root, symlinks=True)
+        image.root = self.stages.setdefault(name, image).root = root
+        root.mkdir(exist_ok=True)
+        return image
+
+    def perform(self, image: Image, name: str, flags: list[str], rest: str) -> None:
+        variables = image.environment | image.arguments
+        match name:
+            case "ENV":
+                image.environment |= pairs(image.here(rest), variables)
+            case "LABEL":
+                image.labels |= pairs(rest, variables)
+            case "ARG":
+                given = {word: self.arguments.get(word, "") for word in rest.split()}
+                image.arguments |= given
+            case "WORKDIR":
+                image.folder = rest
+                image.path(".").mkdir(parents=True, exist_ok=True)
+            case "COPY":
+                options = dict(flag.removeprefix("--").split("=") for flag in flags)
+                self.copy(image, options, *rest.split())
+            case "RUN":
+                run_in(image, rest)
+            case "USER":
+                image.user = rest
+            case "VOLUME":
+                image.volumes.append(rest)
+            case "EXPOSE":
+                image.exposed.append(rest)
+            case "CMD":
+                image.command = json.loads(rest)
+            case "HEALTHCHECK":
+                image.health = json.loads(rest.removeprefix("CMD "))
+            case _:
+                raise AssertionError(f"{name} is not performed here")
+
+    def copy(self, image: Image, options: dict[str, str], *names: str) -> None:
+        *sources, target = names
+        for source in sources:
+            start, files = self.found(source, options.get("from"))
+            to = image.path(target)
+            if start.is_dir():
+                to.mkdir(parents=True, exist_ok=True)
+            elif target.endswith("/"):
+                to /= start.name
+            for file in files:
+                copied = to / file.relative_to(start)
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                if options.get("from") in self.stages and not file.is_symlink():
+                    os.link(file, copied)  # a stage that is done is not written to any more
+                else:
+                    shutil.copy2(file, copied, follow_symlinks=False)
+            if owner := identity(options.get("chown", "0")):
+                os.chown(to, owner["user"], owner["group"])
+
+    def found(self, source: str, origin: str | None) -> tuple[Path, list[Path]]:
+        """The source of a COPY, and the files that are copied of it."""
+        if origin in self.stages:
+            start = self.stages[origin].path(source)
+            return start, [path for path in start.rglob("*") if not path.is_dir()]
+        if origin:
+            program = shutil.which(Path(source).name, path=environment()["PATH"])
+            assert program, f"{source} of {origin} is not on this machine"
+            return Path(program), [Path(program)]
+        start = self.context / source
+        files = [path for path in context_files(self.context) if path.is_relative_to(start)]
+        assert files, f"there is no {source}, or .dockerignore leaves it out"
+        return start, files
+
+
+def pairs(text: str, variables: dict[str, str]) -> dict[str, str]:
+    split = (word.partition("=") for word in words(text, variables))
+    return {name: value for name, _, value in split}
+
+
+def run_in(image: Image, command: str) -> None:
+    given = environment(UV_PYTHON=python()) | image.environment
+    given["PATH"] = os.pathsep.join([str(image.path("/usr/local/bin")), image.environment["PATH"]])
+    done = subprocess.run(
+        ["sh", "-e", "-c", image.here(command)],
+        cwd=image.path("."),
+        env=given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"RUN {command}\n{done.stdout}"
+
+
+def python() -> str:
+    """An interpreter that others may run too: root's own may be in a private home."""
+    places = [Path(sys.base_prefix, "bin"), *map(Path, PATH.split(":"))]
+    probe = "import sys; sys.exit(sys.version_info < (3, 11))"
+    for found in filter(None, (shutil.which("python3", path=place) for place in places)):
+        try:
+            subprocess.run([found, "-c", probe], check=True, **identity("10001"))
+        except (PermissionError, subprocess.CalledProcessError):
+            continue
+        return found
+    raise AssertionError("no Python of this machine can be run by another user than root")
+
+
+def context_files(context: Path) -> Iterator[Path]:
+    """https://docs.docker.com/build/concepts/context/#dockerignore-files"""
+    rules = [
+        (line.startswith("!"), pattern(line.lstrip("!").strip("/")))
+        for line in (context / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
+    for path in sorted(context.rglob("*")):
+        name = path.relative_to(context).as_posix()
+        with_parents = [name, *(folder.as_posix() for folder in Path(name).parents)]
+        matched = [take for take, rule in rules if any(map(rule.fullmatch, with_parents[:-1]))]
+        if path.is_file() and [True, *matched][-1]:
+            yield path
+
+
+def pattern(rule: str) -> re.Pattern[str]:
+    escaped = re.escape(rule).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+    return re.compile(escaped)

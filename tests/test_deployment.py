@@ -1,0 +1,486 @@
+"""How a service is deployed: its image, its containers on one machine, its manifests."""
+
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.conftest import (
+    QUESTIONS,
+    VARIANTS,
+    Bake,
+    Service,
+    each_render,
+    each_variant,
+    variant_id,
+)
+from tests.images import Image, build, instructions, pairs
+from tests.test_answers import ODD_ANSWERS
+from tests.test_quality import settings_of, tool
+from tests.test_services import request
+
+# Runs in the service's environment: a database, until this script's standard input ends.
+DATABASE = """
+import sys
+from tests.database import throwaway_database
+
+with throwaway_database() as url:
+    print(url, flush=True)
+    sys.stdin.read()
+"""
+KINDS = {
+    "autoscaler.yaml": "HorizontalPodAutoscaler",
+    "deployment.yaml": "Deployment",
+    "disruption.yaml": "PodDisruptionBudget",
+    "kustomization.yaml": "Kustomization",
+    "migration.yaml": "Job",
+    "network.yaml": "NetworkPolicy",
+    "service.yaml": "Service",
+    "serviceaccount.yaml": "ServiceAccount",
+}
+# max_connections less superuser_reserved_connections, as PostgreSQL comes.
+CONNECTIONS = 97
+
+each_concurrency = pytest.mark.parametrize("concurrency", QUESTIONS["concurrency"])
+each_oddity = pytest.mark.parametrize("odd", ODD_ANSWERS, ids=lambda odd: odd["project_slug"])
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One that other users may enter, other than pytest's own."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name).resolve()
+        path.chmod(0o755)
+        yield path
+
+
+@pytest.mark.slow
+@each_variant
+def test_an_image_migrates_serves_and_ends(
+    bake: Bake, folder: Path, answers: dict[str, str]
+) -> None:
+    """One test for all of it, with the variables that compose.yaml gives the containers."""
+    service = bake(**answers)
+    service.run("uv", "lock")
+    (service.path / ".env").write_text("PORT=1\n")
+    (service.path / "app" / "__pycache__").mkdir(exist_ok=True)
+    (service.path / "app" / "__pycache__" / "old.pyc").touch()
+    for path in (service.path / "app").rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+    image = build(service.path, folder)
+    it_holds_the_service_and_nothing_else(image, service)
+    its_bytecode_is_compiled(image)
+    with containers(image, service) as (variables, url):
+        image.run(*compose(service)["migrate"]["command"], **variables)
+        before = state(image)
+        with serving(image, variables):
+            status, item = request(f"{url}/v1/items", "POST", {"name": "bolt"})
+            assert status == 201
+            assert request(f"{url}/v1/items/{item['id']}") == (200, item)
+        assert state(image) == before, "the service wrote into its image"
+
+
+def it_holds_the_service_and_nothing_else(image: Image, service: Service) -> None:
+    volumes = {volume.strip("/") for volume in image.volumes}
+    assert {path.name for path in image.root.iterdir()} == {"service"} | volumes
+    names = {path.name for path in image.path("/service").iterdir()}
+    assert names == {".venv", "app", "pyproject.toml"}
+    assert not list(image.root.rglob("old.pyc"))
+
+    groups = tomllib.loads(service.read("pyproject.toml"))["dependency-groups"]
+    unwanted = {re.split(r"[\[>]", wanted)[0] for wanted in groups["dev"]} | {"pip", "uv"}
+    found = image.path("/service/.venv").rglob("*.dist-info")
+    installed = {path.name.partition("-")[0].replace("_", "-") for path in found}
+    assert {"fastapi", "alembic"} <= installed
+    assert not installed & unwanted
+    assert not list(image.root.rglob("bin/uv"))
+
+
+def its_bytecode_is_compiled(image: Image) -> None:
+    """And is of this source: else each start would compile it again, and keep nothing of it."""
+    (packages,) = image.path("/service").glob(".venv/lib/*/site-packages")
+    sources = [*image.path("/service/app").rglob("*.py"), *packages.rglob("*.py")]
+    assert len(sources) > 500
+    for source in sources:
+        (cached,) = source.parent.glob(f"__pycache__/{source.stem}.*.pyc")
+        (modified,) = struct.unpack("<8xL", cached.read_bytes()[:12])
+        assert modified == int(source.stat().st_mtime), source
+
+
+@contextmanager
+def containers(image: Image, service: Service) -> Iterator[tuple[dict[str, str], str]]:
+    """What the containers get from compose.yaml, and the URL of the service in one of them.
+
+    Other than there they listen on this machine, and the database is one of the tests' own, whose
+    password holds every sign that means something in a URL.
+    """
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = str(listener.getsockname()[1])
+    changes = {"HOST": "127.0.0.1", "PORT": port, "WORKERS": "2", "DRAIN_SECONDS": "0"}
+    url = f"http://127.0.0.1:{port}"
+    if service.answers["database"] == "sqlite":
+        yield variables_of(service) | changes, url
+        return
+    service.run("uv", "sync", "--locked")
+    with service.start(DATABASE) as database:
+        assert database.stdout
+        found = re.match(r"(.*//\w+):(.*)(@[\w.]+:\d+)/(\w+)", database.stdout.readline())
+        assert found, database.communicate()[1]
+        start, password, server, name = found.groups()
+        variables = variables_of(service, POSTGRES_PASSWORD=unquote(password))
+        parts = re.fullmatch(r"(.*//)postgres@database:5432/(.*)", variables["DATABASE_URL"])
+        assert parts
+        assert parts[2] == compose(service)["database"]["environment"]["POSTGRES_DB"]
+        changes["DATABASE_URL"] = f"{start}{server}/{name}"
+        yield variables | changes, url
+        database.communicate()
+
+
+def compose(service: Service) -> dict[str, Any]:
+    services: dict[str, Any] = yaml.safe_load(service.read("compose.yaml"))["services"]
+    return services
+
+
+def variables_of(service: Service, **given: str) -> dict[str, str]:
+    """https://docs.docker.com/reference/compose-file/interpolation/"""
+
+    def value(found: re.Match[str]) -> str:
+        assert found[1] in given or found[2] == "-", f"{found[1]} is needed"
+        return given.get(found[1], found[3])
+
+    migrate, server = (compose(service)[name]["environment"] for name in ("migrate", "service"))
+    assert migrate == server
+    return {
+        name: re.sub(r"\$\{(\w+)(:?[-?])([^}]*)\}", value, text)
+        for name, text in server.items()
+        if text is not None
+    }
+
+
+@contextmanager
+def serving(image: Image, variables: dict[str, str]) -> Iterator[None]:
+    """The image's command, from when its health check passes until SIGTERM has ended it."""
+    deadline = time.monotonic() + 20
+    with image.start(*image.command, **variables) as server:
+        try:
+            while image.ended(*image.health, **variables)[0] != 0:
+                assert time.monotonic() < deadline, stopped(server)
+            yield
+            told = stopped(server)
+        finally:
+            server.kill()
+    assert server.returncode in {0, 143, -signal.SIGTERM}, told
+    assert "Application shutdown complete" in told
+
+
+def stopped(server: subprocess.Popen[str]) -> str:
+    server.send_signal(signal.SIGTERM)
+    return server.communicate(timeout=5)[0]
+
+
+def state(image: Image) -> dict[str, int]:
+    """When each file and folder was last changed, but for the volumes."""
+    volumes = [image.path(volume) for volume in image.volumes]
+    return {
+        str(path): path.lstat().st_mtime_ns
+        for path in image.root.rglob("*")
+        if not any(path.is_relative_to(volume) for volume in volumes)
+    }
+
+
+@pytest.mark.parametrize(
+    ("answers", "odd"), list(zip(VARIANTS, ODD_ANSWERS, strict=True)), ids=map(variant_id, VARIANTS)
+)
+def test_hadolint_has_nothing_to_say(
+    rendered: Bake, answers: dict[str, str], odd: dict[str, str]
+) -> None:
+    # It takes a backslash before the last quote for one that escapes it.
+    service = rendered(**answers, **odd | {"description": odd["description"].rstrip("\\")})
+    tool("hadolint", "Dockerfile", folder=service.path)
+
+
+@each_variant
+def test_the_compose_file_is_valid(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    schema = "vendor.compose-spec"
+    tool("check-jsonschema", "--builtin-schema", schema, "compose.yaml", folder=service.path)
+
+
+@each_oddity
+def test_an_image_is_labelled_with_the_answers(rendered: Bake, odd: dict[str, str]) -> None:
+    """Each on one line, and whatever signs it has."""
+    service = rendered(**odd)
+    (label,) = (rest for name, _, rest in parsed(service) if name == "LABEL")
+    labels = pairs(label, {"VERSION": "1", "REVISION": "abc", "CREATED": "today"})
+    told = {name.removeprefix("org.opencontainers.image."): text for name, text in labels.items()}
+    project = tomllib.loads(service.read("pyproject.toml"))["project"]
+    (author,) = project["authors"]
+    assert told == {
+        "title": odd["project_name"],
+        "description": project["description"],
+        "authors": f"{author['name']} <{author['email']}>",
+        "version": "1",
+        "revision": "abc",
+        "created": "today",
+    }
+
+
+def parsed(service: Service) -> list[tuple[str, list[str], str]]:
+    return list(instructions(service.read("Dockerfile")))
+
+
+@each_variant
+def test_an_image_is_made_of_what_is_pinned(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    images = [rest.partition(" AS ") for name, _, rest in parsed(service) if name == "FROM"]
+    stages = {stage for _, _, stage in images}
+    (base,) = {image for image, _, _ in images if image not in stages}
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base)
+    assert f'UV_PYTHON: "{base[7:11]}"' in rendered(ci="github").read(".github/workflows/ci.yml")
+    (uv,) = re.findall(r"astral-sh/uv:([\d.]+) ", service.read("Dockerfile"))
+    assert f'version: "{uv}"' in rendered(ci="github").read(".github/workflows/ci.yml")
+
+
+def test_make_image_gives_what_the_dockerfile_asks_for(rendered: Bake) -> None:
+    service = rendered()
+    (asked,) = (rest.split() for name, _, rest in parsed(service) if name == "ARG")
+    assert re.findall(r"--build-arg (\w+)=", service.read("Makefile")) == asked
+
+
+@each_variant
+def test_one_container_builds_the_image_and_none_pulls_it(
+    rendered: Bake, answers: dict[str, str]
+) -> None:
+    """Compose would build it in parallel, and pull what somebody else calls so."""
+    built = {
+        name: (container.get("build"), container["pull_policy"])
+        for name, container in compose(rendered(**answers)).items()
+        if name != "database"
+    }
+    assert built == {"migrate": (".", "build"), "service": (None, "never")}
+
+
+@each_variant
+def test_containers_may_write_nowhere_but_to_tmp_and_their_volumes(
+    rendered: Bake, answers: dict[str, str]
+) -> None:
+    service = rendered(**answers)
+    volumes = [f"data:{rest}" for name, _, rest in parsed(service) if name == "VOLUME"]
+    for name in ("migrate", "service"):
+        container = compose(service)[name]
+        assert container["read_only"] is True
+        assert container["tmpfs"] == ["/tmp"]  # noqa: S108 - the container's own
+        assert container.get("volumes", []) == volumes
+        assert container["cap_drop"] == ["ALL"]
+
+
+@each_render
+def test_only_a_service_that_can_have_replicas_has_manifests(
+    rendered: Bake, answers: dict[str, str]
+) -> None:
+    deploy = rendered(**answers).path / "deploy"
+    assert deploy.exists() == (answers["database"] == "postgres")
+
+
+def manifests(service: Service) -> dict[str, dict[str, Any]]:
+    """What is in deploy/, by its kind."""
+    files = {path.name: path for path in service.files("deploy/*")}
+    made = {name: yaml.safe_load(path.read_text(encoding="utf-8")) for name, path in files.items()}
+    assert {name: manifest["kind"] for name, manifest in made.items()} == KINDS
+    return {manifest["kind"]: manifest for manifest in made.values()}
+
+
+def valid(manifest: dict[str, Any]) -> None:
+    for version in ("1.27", kubernetes_validate.latest_version()):
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@each_concurrency
+def test_manifests_are_valid(rendered: Bake, concurrency: str) -> None:
+    made = manifests(rendered(database="postgres", concurrency=concurrency))
+    kustomization = made.pop("Kustomization")
+    assert kustomization["resources"] == sorted(KINDS.keys() - {"kustomization.yaml"})
+    for manifest in made.values():
+        valid(manifest)
+
+
+@each_concurrency
+def test_manifests_are_valid_together(rendered: Bake, concurrency: str) -> None:
+    """Each tag has a Job of its own, and the pods read the settings and run the image named."""
+    if not shutil.which("kubectl"):
+        pytest.skip("there is no kubectl on this machine")
+    service = rendered(database="postgres", concurrency=concurrency)
+    made = {
+        manifest["kind"]: manifest
+        for manifest in yaml.safe_load_all(service.run("kubectl", "kustomize", "deploy"))
+    }
+    assert made.keys() == {*KINDS.values(), "ConfigMap"} - {"Kustomization"}
+    for manifest in made.values():
+        valid(manifest)
+    (image,) = {container(made[kind])["image"] for kind in ("Deployment", "Job")}
+    assert image == "registry.example.com/my-service:0.1.0"
+    assert made["Job"]["metadata"]["name"] == "my-service-migrate-0.1.0"
+    settings, secret = container(made["Deployment"])["envFrom"]
+    assert settings["configMapRef"] == {"name": made["ConfigMap"]["metadata"]["name"]}
+    assert container(made["Job"])["envFrom"] == [secret]
+
+
+def pod(manifest: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = manifest["spec"]["template"]["spec"]
+    return made
+
+
+def container(manifest: dict[str, Any]) -> dict[str, Any]:
+    (made,) = pod(manifest)["containers"]
+    assert isinstance(made, dict)
+    return made
+
+
+@each_concurrency
+def test_pods_meet_the_restricted_standard(rendered: Bake, concurrency: str) -> None:
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted, and more."""
+    service = rendered(database="postgres", concurrency=concurrency)
+    (user,) = (rest for name, _, rest in parsed(service) if name == "USER")
+    for kind in ("Deployment", "Job"):
+        manifest = manifests(service)[kind]
+        assert pod(manifest)["automountServiceAccountToken"] is False
+        assert pod(manifest)["securityContext"] == {
+            "runAsNonRoot": True,
+            "runAsUser": int(user.partition(":")[0]),
+            "runAsGroup": int(user.partition(":")[2]),
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+        assert container(manifest)["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        (mount,), (volume,) = container(manifest)["volumeMounts"], pod(manifest)["volumes"]
+        assert mount == {"name": volume["name"], "mountPath": "/tmp"}  # noqa: S108
+        assert "emptyDir" in volume
+        assert {"cpu", "memory"} == container(manifest)["resources"]["requests"].keys()
+
+
+def settings_in(kustomization: dict[str, Any]) -> dict[str, str]:
+    (generator,) = kustomization["configMapGenerator"]
+    return dict(literal.split("=", 1) for literal in generator["literals"])
+
+
+@each_concurrency
+def test_what_is_said_twice_agrees(rendered: Bake, concurrency: str) -> None:
+    service = rendered(database="postgres", concurrency=concurrency)
+    made, on_one_machine = manifests(service), compose(service)
+    settings = settings_in(made["Kustomization"])
+    server, rollout = container(made["Deployment"]), made["Deployment"]["spec"]["strategy"]
+
+    # A server that ends has its time, and no other is killed for it.
+    needed = float(settings["DRAIN_SECONDS"]) + float(settings["SHUTDOWN_TIMEOUT"])
+    assert pod(made["Deployment"])["terminationGracePeriodSeconds"] > needed
+    assert float(on_one_machine["service"]["stop_grace_period"].rstrip("s")) > needed
+    assert rollout["rollingUpdate"]["maxUnavailable"] == 0
+
+    # Everybody means the same port.
+    (expose,) = (rest for name, _, rest in parsed(service) if name == "EXPOSE")
+    (port,) = server["ports"]
+    assert port["containerPort"] == int(expose)
+    assert f"PORT={expose}" in service.read("Dockerfile")
+    assert on_one_machine["service"]["ports"][0].endswith(f":{expose}")
+    assert made["Service"]["spec"]["ports"][0]["targetPort"] == port["name"]
+    assert made["NetworkPolicy"]["spec"]["ingress"] == [{"ports": [{"port": port["name"]}]}]
+
+    # Probes ask for what is there.
+    routes = service.read("app/api/routes/health.py")
+    probes = {name: server[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness")}
+    probes["readiness"] = server["readinessProbe"]["httpGet"]
+    assert {probe["port"] for probe in probes.values()} == {port["name"]}
+    paths = {name: probe["path"] for name, probe in probes.items()}
+    assert paths == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
+    assert [path for path in paths.values() if f'@router.get("{path}"' not in routes] == []
+    assert "'/readyz'" in service.read("Dockerfile")
+
+    # Both migrate in the same way.
+    assert container(made["Job"])["command"] == on_one_machine["migrate"]["command"]
+
+
+@each_concurrency
+def test_all_replicas_together_have_no_more_connections_than_there_are(
+    rendered: Bake, concurrency: str
+) -> None:
+    service = rendered(database="postgres", concurrency=concurrency)
+    made, source = manifests(service), service.read("app/settings.py")
+    each = 1  # for /readyz
+    for setting in ("database_pool_size", "database_max_overflow"):
+        (default,) = re.findall(rf"{setting}: \w+ = (\d+)", source)
+        each += int(default)
+    replicas = made["HorizontalPodAutoscaler"]["spec"]["maxReplicas"]
+    surge = made["Deployment"]["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
+    assert (replicas + surge) * each <= CONNECTIONS < (replicas + surge + 1) * each
+
+
+@each_concurrency
+def test_selectors_find_the_server_and_not_the_migration(rendered: Bake, concurrency: str) -> None:
+    made = manifests(rendered(database="postgres", concurrency=concurrency))
+    labels = {
+        kind: made[kind]["spec"]["template"]["metadata"]["labels"].items()
+        for kind in ("Deployment", "Job")
+    }
+    selectors = [
+        made["Deployment"]["spec"]["selector"]["matchLabels"],
+        made["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+        made["Service"]["spec"]["selector"],
+        *(
+            constraint["labelSelector"]["matchLabels"]
+            for constraint in pod(made["Deployment"])["topologySpreadConstraints"]
+        ),
+    ]
+    for selector in selectors:
+        assert selector.items() <= labels["Deployment"]
+        assert not selector.items() <= labels["Job"]
+    both = made["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"].items()
+    assert both <= labels["Deployment"]
+    assert both <= labels["Job"]
+    target = made["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
+    assert target["name"] == made["Deployment"]["metadata"]["name"]
+
+
+@each_oddity
+def test_names_in_kubernetes_are_labels_of_dns(rendered: Bake, odd: dict[str, str]) -> None:
+    made = manifests(rendered(database="postgres", **odd))
+    names = {made[kind]["metadata"]["name"] for kind in made.keys() - {"Kustomization"}}
+    assert [name for name in names if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", name)] == []
+    assert max(map(len, names)) <= 63 - len("-123456789.10")
+
+
+# Settings that the application takes from its environment besides those that it has by now.
+COMING = {
+    "ALLOWED_HOSTS", "AUTH", "AUTH_ALGORITHM", "AUTH_AUDIENCE", "AUTH_ISSUER", "AUTH_JWKS_URL",
+    "DRAIN_SECONDS", "SHUTDOWN_TIMEOUT",
+}  # fmt: skip
+
+
+@each_variant
+def test_every_variable_that_is_set_is_a_setting(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    known = settings_of(service) | COMING
+    given = set(compose(service)["service"]["environment"])
+    if answers["database"] == "postgres":
+        made = manifests(service)
+        given |= settings_in(made["Kustomization"]).keys()
+        known |= {"PGPASSWORD"}
+    assert given <= known
