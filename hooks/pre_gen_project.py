@@ -46,6 +46,7 @@ FILES = (
     "Makefile",
     "README.md",
     "pyproject.toml",
+    "renovate.json",
 )
 SUFFIXES = {".py", ".md", ".toml", ".mako", ".yml"}
 BEFORE = Path(".before-rendering")
