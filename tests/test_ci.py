@@ -38,8 +38,8 @@ PIPELINES = [answers for answers in RENDERS if answers["ci"] in FILES]
 
 each_pipeline = pytest.mark.parametrize("answers", PIPELINES, ids=variant_id)
 
-# What a job runs besides targets of the Makefile: it gets uv, or make, where its image has none.
-PREPARATIONS = {'python -m pip install "uv==$UV_VERSION"', "apk add --no-cache make"}
+# What a job runs besides targets of the Makefile: what its image does not have.
+PREPARATIONS = {'python -m pip install "uv==$UV_VERSION"', "apk add --no-cache git make uv"}
 
 
 @dataclass
@@ -282,18 +282,24 @@ def its_audit_is_of_what_it_ships(service: Service, audited: str) -> None:
 
 # In two parts, so that nobody finds them here.
 AWS_KEY = 'AWS_SECRET_ACCESS_KEY = "kD93mfLwPq0sZx8v' + 'Nc4bTy7uHj2gRa5eWi1oXt6M"\n'
+TOKEN = "glcbt-64_" + "x7Kq2LmN9pRtV4wYzA6bC"
 KIND = "PRIVATE" + " KEY"
 AWS_ID = 'AWS_ACCESS_KEY_ID = "AKIA' + 'QWE5RTYU7IOPASDF"\n'
 
 
 def its_secrets_are_found(service: Service) -> None:
-    """In a file that nobody has committed, and in one that is long gone; but not in .env."""
+    """In a file that nobody has committed, and in one that is long gone.
+
+    But not in what git ignores, nor in the URL by which a CI has cloned the service.
+    """
 
     def found() -> str:
         done = execute("make", "secrets", folder=service.path)
         return done.stdout if done.returncode else ""
 
     (service.path / ".env").write_text(AWS_ID + AWS_KEY)
+    (service.path / ".venv" / "a copy").write_text(AWS_ID + AWS_KEY)
+    service.run("git", "remote", "add", "origin", f"https://ci:{TOKEN}@example.com/a/b.git")
     assert not found()
 
     pem, key = service.path / "key.pem", base64.b64encode(secrets.token_bytes(1200)).decode()
