@@ -20,7 +20,6 @@ from tests.conftest import (
     as_given,
     constant,
     render,
-    variant_id,
 )
 from tests.test_answers import ODD_ANSWERS
 from tests.test_ci import FILES, its_jobs_pass, its_secrets_are_found
@@ -60,7 +59,9 @@ SERVICES = [
 ]
 
 
-@pytest.mark.parametrize("answers", SERVICES, ids=map(variant_id, VARIANTS))
+@pytest.mark.parametrize(
+    "answers", SERVICES, ids=["{database}-{concurrency}-{ci}".format(**one) for one in SERVICES]
+)
 def test_a_variant_is_set_up_passes_its_own_checks_and_serves(
     tmp_path: Path, answers: dict[str, str]
 ) -> None:
