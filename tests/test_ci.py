@@ -248,6 +248,9 @@ def its_jobs_pass(service: Service, programs: Path) -> dict[str, str]:
         for job in jobs(service).values():
             for command in job.commands:
                 told[command] = service.run("sh", "-c", command, **variables_of(job, url), **here)
+        if url:
+            done = execute("make", "migrations-check", folder=service.path, DATABASE_URL=url)
+            assert "All tables would be dropped" in done.stdout, "it is not empty any more"
     assert service.run("git", "status", "--porcelain") == ""
     calls = Path(here["CALLS"]).read_text()
     assert re.search(r"^docker build .*--tag", calls, re.MULTILINE)
