@@ -49,6 +49,7 @@ FILES = (
     "README.md",
     "compose.yaml",
     "pyproject.toml",
+    "renovate.json",
 )
 SUFFIXES = {".py", ".md", ".toml", ".mako", ".yml", ".yaml"}
 BEFORE = Path(".before-rendering")

@@ -20,9 +20,9 @@ from tests.conftest import (
     as_given,
     constant,
     render,
-    variant_id,
 )
 from tests.test_answers import ODD_ANSWERS
+from tests.test_ci import FILES, its_jobs_pass, its_secrets_are_found
 
 pytestmark = pytest.mark.slow
 
@@ -53,34 +53,38 @@ with throwaway_database() as database:
 """
 
 
+SERVICES = [
+    answers | odd | {"ci": ci, "setup": "full"}
+    for answers, odd, ci in zip(VARIANTS, ODD_ANSWERS, [*FILES, *FILES], strict=True)
+]
+
+
 @pytest.mark.parametrize(
-    ("variant", "odd"),
-    list(zip(VARIANTS, ODD_ANSWERS, strict=True)),
-    ids=[variant_id(answers) for answers in VARIANTS],
+    "answers", SERVICES, ids=["{database}-{concurrency}-{ci}".format(**one) for one in SERVICES]
 )
 def test_a_variant_is_set_up_passes_its_own_checks_and_serves(
-    tmp_path: Path, variant: dict[str, str], odd: dict[str, str]
+    tmp_path: Path, answers: dict[str, str]
 ) -> None:
     """One test for all of it: the setup takes half a minute, and workers share no fixtures.
 
     The answers are odd, the path has blanks, and what needs a compiler fails.
     """
-    answers = variant | odd | {"setup": "full"}
     given = [f"{question}={as_given(question, answer)}" for question, answer in answers.items()]
     folder = tmp_path / "a folder of 'mine'"
     told = render(folder, *given, CC="/no/compiler", CXX="/no/compiler", **IDENTITY)
     assert " done." in told, told
 
-    service = Service(folder / odd["project_slug"], answers)
+    service = Service(folder / answers["project_slug"], answers)
     its_lock_is_current_and_names_no_project_that_a_slug_may_have(service)
     everything_is_committed(service)
-    its_own_checks_pass(service)
+    its_own_checks_pass(its_jobs_pass(service, tmp_path / "programs")["make check"])
     it_serves(service)
     its_tests_leave_the_database_that_they_are_given(service)
     its_commit_hooks_need_no_network(service)
     its_next_revision_is_as_clean_as_the_first(service)
     if answers["database"] == "postgres":
         its_tests_can_use_the_server_of_the_wheel(service)
+    its_secrets_are_found(service)
 
 
 @contextmanager
@@ -109,8 +113,7 @@ def request(url: str, method: str = "GET", body: object = None) -> tuple[int, An
     return answer.status, json.loads(text) if text.startswith(b"{") else text.decode()
 
 
-def its_own_checks_pass(service: Service) -> None:
-    told = service.run("make", "check")
+def its_own_checks_pass(told: str) -> None:
     assert "Total coverage: 100.00%" in told
     assert re.search(r"= \d+ passed in [\d.]+s", told), "some tests were skipped"
 

@@ -1,0 +1,312 @@
+"""The CI of a service: valid, pinned, and the same on both platforms; test_services.py runs it."""
+
+import base64
+import json
+import re
+import secrets
+import shutil
+import socket
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import (
+    IDENTITY,
+    NO_GIT_CONFIG,
+    RENDERS,
+    ROOT,
+    Bake,
+    Service,
+    environment,
+    execute,
+    variant_id,
+)
+from tests.test_quality import targets, tool
+
+FILES = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml"}
+SCHEMAS = {"github": "vendor.github-workflows", "gitlab": "vendor.gitlab-ci"}
+PIPELINES = [answers for answers in RENDERS if answers["ci"] in FILES]
+
+each_pipeline = pytest.mark.parametrize("answers", PIPELINES, ids=variant_id)
+
+# What a job runs besides targets of the Makefile: what its image does not have.
+PREPARATIONS = {'python -m pip install "uv==$UV_VERSION"', "apk add --no-cache git make uv"}
+
+
+@dataclass
+class Job:
+    """What both platforms say in their own words."""
+
+    commands: list[str]
+    variables: dict[str, str]
+    images: list[str]
+    has_a_timeout: bool
+
+
+def jobs(service: Service) -> dict[str, Job]:
+    ci = service.answers["ci"]
+    pipeline = yaml.safe_load(service.read(FILES[ci]))
+    return dict(jobs_of_github(pipeline) if ci == "github" else jobs_of_gitlab(pipeline))
+
+
+def jobs_of_github(pipeline: dict[str, Any]) -> Iterator[tuple[str, Job]]:
+    for name, job in pipeline["jobs"].items():
+        yield (
+            name,
+            Job(
+                [step["run"] for step in job["steps"] if "run" in step],
+                pipeline["env"] | job.get("env", {}),
+                [container["image"] for container in job.get("services", {}).values()],
+                "timeout-minutes" in job,
+            ),
+        )
+
+
+def jobs_of_gitlab(pipeline: dict[str, Any]) -> Iterator[tuple[str, Job]]:
+    for name, own in pipeline.items():
+        if name in {"default", "variables", "workflow"} or name.startswith("."):
+            continue
+        job = pipeline["default"] | pipeline.get(own.get("extends"), {}) | own
+        yield (
+            name,
+            Job(
+                job["before_script"] + job["script"],
+                pipeline["variables"] | job.get("variables", {}),
+                [job["image"], *job.get("services", [])],
+                "timeout" in job,
+            ),
+        )
+
+
+@each_pipeline
+def test_a_pipeline_is_safe_and_valid(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    ci, file = answers["ci"], FILES[answers["ci"]]
+    tool("check-jsonschema", "--builtin-schema", SCHEMAS[ci], file, folder=service.path)
+    if ci == "github":
+        tool("zizmor", "--offline", "--persona=pedantic", file, folder=service.path)
+    assert all(job.has_a_timeout for job in jobs(service).values())
+
+
+@each_pipeline
+def test_all_that_a_pipeline_runs_is_pinned(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    pinned = re.compile(r" actions/\S+@[0-9a-f]{40} # v| astral-sh/setup-uv@[0-9a-f]{40} # v\d")
+    uses = re.findall(r"uses:.*", service.read(FILES[answers["ci"]]))
+    assert [line for line in uses if not pinned.search(line)] == []
+    images = [image for job in jobs(service).values() for image in job.images]
+    assert [image for image in images if not re.search(r":\d", image)] == []
+
+
+def test_both_platforms_use_the_uv_that_the_template_is_tested_with(rendered: Bake) -> None:
+    locked = re.search(r"^uv==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert locked
+    assert f'version: "{locked[1]}"\n' in rendered(ci="github").read(FILES["github"])
+    assert f'UV_VERSION: "{locked[1]}"\n' in rendered(ci="gitlab").read(FILES["gitlab"])
+
+
+@each_pipeline
+def test_a_pipeline_runs_targets_of_the_makefile(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    known = {f"make {target}" for target in targets(service.read("Makefile"))}
+    for name, job in jobs(service).items():
+        assert {*job.commands} <= known | PREPARATIONS, name
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_both_platforms_run_the_same_targets(rendered: Bake, database: str) -> None:
+    def run_by(ci: str) -> list[list[str]]:
+        found = jobs(rendered(ci=ci, database=database)).values()
+        return [[line for line in job.commands if line not in PREPARATIONS] for job in found]
+
+    assert run_by("github") == run_by("gitlab")
+
+
+@each_pipeline
+def test_what_is_pinned_is_updated(rendered: Bake, answers: dict[str, str]) -> None:
+    """By Renovate, of which nothing runs here: its schema, and what its presets look for."""
+    service = rendered(**answers)
+    tool(
+        "check-jsonschema",
+        "--builtin-schema",
+        "vendor.renovate",
+        "renovate.json",
+        folder=service.path,
+    )
+    presets = json.loads(service.read("renovate.json"))["extends"]
+    assert {"docker:pinDigests", "group:allNonMajor", ":maintainLockFilesWeekly"} <= {*presets}
+    if answers["ci"] == "github":
+        assert "helpers:pinGitHubActionDigests" in presets
+    else:
+        # https://docs.renovatebot.com/presets-customManagers/#custommanagersgitlabpipelineversions
+        assert "customManagers:gitlabPipelineVersions" in presets
+        marked = r"# renovate: datasource=pypi depName=uv\s+UV_VERSION: "
+        assert re.search(marked, service.read(".gitlab-ci.yml"))
+
+
+def test_what_belongs_to_a_platform_is_not_there_without_one(rendered: Bake) -> None:
+    service = rendered(ci="none")
+    assert [path for path in service.files() if path.name in {"renovate.json", "ci.yml"}] == []
+
+
+# Runs in the service's environment: a server for its jobs, until this script's standard input ends.
+SERVER = """
+import sys
+from tests.postgres import throwaway_server
+
+with throwaway_server() as url:
+    print(url, flush=True)
+    sys.stdin.read()
+"""
+# Programs that cannot run here note how they were called; docker needs a Dockerfile, as always.
+DOCKER = """#!/bin/sh
+test -f Dockerfile || { echo 'there is no Dockerfile' >&2; exit 1; }
+echo "docker $*" >> "$CALLS"
+"""
+APK = """#!/bin/sh
+echo "apk $*" >> "$CALLS"
+"""
+UVX = """#!/bin/sh
+case "$*" in *pip-audit*) ;; *) exec "$REAL_UVX" "$@" ;; esac
+echo "uvx $*" >> "$CALLS"
+cat > "$AUDITED"
+"""
+OSV = ("api.osv.dev", 443)
+
+
+def answers_here(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def stand_ins(folder: Path) -> dict[str, str]:
+    """The variables by which jobs find programs that stand in for what this machine has not."""
+    folder.mkdir()
+    programs = {"docker": DOCKER, "apk": APK} | ({} if answers_here(OSV) else {"uvx": UVX})
+    for name, script in programs.items():
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    (folder / "calls").touch()
+    path = environment()["PATH"]
+    return {
+        "PATH": f"{folder}:{path}",
+        "CALLS": str(folder / "calls"),
+        "AUDITED": str(folder / "audited"),
+        "REAL_UVX": str(shutil.which("uvx", path=path)),
+        "PIP_DRY_RUN": "1",  # the tests' own environment stays as it is
+    }
+
+
+@contextmanager
+def server(service: Service) -> Iterator[str]:
+    """The URL of what takes the place of a job's service container."""
+    with service.start(SERVER) as process:
+        assert process.stdout
+        url = process.stdout.readline().strip()
+        assert url, process.communicate()[1]
+        yield url
+        process.communicate()
+
+
+def variables_of(job: Job, url: str | None) -> dict[str, str]:
+    """Those of a job, where its database and its Python are on this machine."""
+    changed = dict(job.variables)
+    for name, value in job.variables.items():
+        if value.startswith("postgresql://"):
+            assert url
+            changed[name] = url
+    if "UV_PYTHON" in changed:
+        changed["UV_PYTHON"] = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return changed
+
+
+def commit(service: Service) -> None:
+    for command in (("add", "--all"), ("commit", "--quiet", "--message", "A commit")):
+        service.run("git", *command, **IDENTITY, **NO_GIT_CONFIG)
+
+
+def its_jobs_pass(service: Service, programs: Path) -> dict[str, str]:
+    """What each command of each job says, run in its order and with the variables of its job.
+
+    No container is run here: a server of this machine stands in for Postgres, and programs that
+    note their call stand in for docker and apk; also for pip-audit, where the service that knows
+    the vulnerabilities cannot be reached.
+    """
+    here = stand_ins(programs)
+    told = {}
+    with server(service) if service.answers["database"] == "postgres" else nullcontext() as url:
+        for job in jobs(service).values():
+            for command in job.commands:
+                told[command] = service.run("sh", "-c", command, **variables_of(job, url), **here)
+        if url:
+            done = execute("make", "migrations-check", folder=service.path, DATABASE_URL=url)
+            assert "All tables would be dropped" in done.stdout, "it is not empty any more"
+    assert service.run("git", "status", "--porcelain") == ""
+    calls = Path(here["CALLS"]).read_text()
+    assert re.search(r"^docker build .*--tag", calls, re.MULTILINE)
+    if Path(here["AUDITED"]).exists():
+        assert "pip-audit" in calls
+        its_audit_is_of_what_it_ships(service, Path(here["AUDITED"]).read_text())
+    return told
+
+
+def its_audit_is_of_what_it_ships(service: Service, audited: str) -> None:
+    names = set(re.findall(r"^([\w-]+)==\S+ .*\\$", audited, re.MULTILINE))
+    project = tomllib.loads(service.read("pyproject.toml"))
+    wanted = {re.split(r"[^\w-]", one)[0] for one in project["project"]["dependencies"]}
+    assert wanted < names
+    assert "pytest" not in names
+    assert audited.count("--hash=sha256:") >= len(names)
+
+
+# In two parts, so that nobody finds them here.
+AWS_KEY = 'AWS_SECRET_ACCESS_KEY = "kD93mfLwPq0sZx8v' + 'Nc4bTy7uHj2gRa5eWi1oXt6M"\n'
+TOKEN = "glcbt-64_" + "x7Kq2LmN9pRtV4wYzA6bC"
+KIND = "PRIVATE" + " KEY"
+AWS_ID = 'AWS_ACCESS_KEY_ID = "AKIA' + 'QWE5RTYU7IOPASDF"\n'
+
+
+def its_secrets_are_found(service: Service) -> None:
+    """In a file that nobody has committed, and in one that is long gone.
+
+    But not in what git ignores, nor in the URL by which a CI has cloned the service.
+    """
+
+    def found() -> str:
+        done = execute("make", "secrets", folder=service.path)
+        return done.stdout if done.returncode else ""
+
+    (service.path / ".env").write_text(AWS_ID + AWS_KEY)
+    (service.path / ".venv" / "a copy").write_text(AWS_ID + AWS_KEY)
+    service.run("git", "remote", "add", "origin", f"https://ci:{TOKEN}@example.com/a/b.git")
+    assert not found()
+
+    pem, key = service.path / "key.pem", base64.b64encode(secrets.token_bytes(1200)).decode()
+    pem.write_text(f"-----BEGIN {KIND}-----\n{key}\n-----END {KIND}-----\n")
+    told = found()
+    assert "PRIVATE-KEY" in told
+    assert "key.pem" in told
+    assert key[:20] not in told
+    pem.unlink()
+    assert not found()
+
+    leak = service.path / "app" / "leak.py"
+    leak.write_text(AWS_ID + AWS_KEY)
+    commit(service)
+    leak.unlink()
+    commit(service)
+    told = found()
+    assert "AWS" in told
+    assert "app/leak.py" in told
+    assert AWS_ID.split('"')[1] not in told
+    assert AWS_KEY.split('"')[1] not in told
