@@ -467,17 +467,10 @@ def test_names_in_kubernetes_are_labels_of_dns(rendered: Bake, odd: dict[str, st
     assert max(map(len, names)) <= 63 - len("-123456789.10")
 
 
-# Settings that the application takes from its environment besides those that it has by now.
-COMING = {
-    "ALLOWED_HOSTS", "AUTH", "AUTH_ALGORITHM", "AUTH_AUDIENCE", "AUTH_ISSUER", "AUTH_JWKS_URL",
-    "DRAIN_SECONDS", "SHUTDOWN_TIMEOUT",
-}  # fmt: skip
-
-
 @each_variant
 def test_every_variable_that_is_set_is_a_setting(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
-    known = settings_of(service) | COMING
+    known = settings_of(service)
     given = set(compose(service)["service"]["environment"])
     if answers["database"] == "postgres":
         made = manifests(service)

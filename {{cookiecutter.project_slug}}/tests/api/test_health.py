@@ -1,8 +1,9 @@
 from alembic import command
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine, text
 
-from app.db.migrate import config
+from app.db.migrate import config, head
 from app.main import create_app
 from app.settings import Settings
 from tests.api.test_items import problem
@@ -54,7 +55,7 @@ def test_a_service_whose_database_has_no_tables_is_not_ready(unmigrated: Setting
         problem(client.get("/readyz"), 503)
 
 
-def test_a_service_whose_database_is_at_another_revision_is_not_ready(
+def test_a_service_whose_database_is_at_an_older_revision_is_not_ready(
     settings: Settings,
 ) -> None:
     command.stamp(config(settings), "base")
@@ -63,3 +64,18 @@ def test_a_service_whose_database_is_at_another_revision_is_not_ready(
         command.stamp(config(settings), "head")
         problem(behind, 503)
         assert client.get("/readyz").status_code == 200
+
+
+def test_a_service_whose_database_is_already_at_the_next_revision_is_ready(
+    settings: Settings, database: Engine
+) -> None:
+    with TestClient(create_app(settings)) as client:
+        set_revision(database, "of_the_next_release")
+        ahead = client.get("/readyz")
+        set_revision(database, head())
+    assert ahead.status_code == 200
+
+
+def set_revision(database: Engine, revision: str | None) -> None:
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :r"), {"r": revision})
