@@ -48,10 +48,12 @@ FILES = (
     "Makefile",
     "README.md",
     "compose.yaml",
+    "grafana.json",
+    "openapi.json",
     "pyproject.toml",
     "renovate.json",
 )
-SUFFIXES = {".py", ".md", ".toml", ".mako", ".yml", ".yaml"}
+SUFFIXES = {".py", ".md", ".toml", ".mako", ".yml", ".yaml", ".json"}
 BEFORE = Path(".before-rendering")
 
 

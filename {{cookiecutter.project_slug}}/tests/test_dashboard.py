@@ -1,0 +1,77 @@
+"""What grafana.json asks Prometheus for is what `/metrics` tells."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.api.test_items import URL, in_memory
+
+DASHBOARD = json.loads((Path(__file__).parent.parent / "grafana.json").read_text(encoding="utf-8"))
+TARGETS = [target for panel in DASHBOARD["panels"] for target in panel["targets"]]
+# Prometheus adds these to all that it reads.
+ADDED = {"job", "instance"}
+# Only Linux has these, and the tests run elsewhere too.
+OF_LINUX = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
+FUNCTIONS = {"histogram_quantile", "label_values", "or", "rate", "sum", "vector"}
+
+Labels = dict[str, set[str]]
+
+
+@pytest.fixture
+def labels(client: TestClient) -> Labels:
+    """The labels of each metric, by its name."""
+    client.get(URL)
+    known: Labels = {name: set() for name in OF_LINUX}
+    for family in text_string_to_metric_families(client.get("/metrics").text):
+        for sample in family.samples:
+            known.setdefault(sample.name, set()).update(sample.labels)
+    return known
+
+
+def unknown(expression: str, labels: Labels) -> Iterator[str]:
+    """The names in PromQL, or in a query of a variable, that are none of a metric or its labels."""
+    bare = re.sub(r'"[^"]*"|\[[^]]*\]', "", expression)
+    grouped = re.findall(r"\bby \(([^)]*)\)", bare) + re.findall(r"^label_values.*, (\w+)\)", bare)
+    matched = re.findall(r"\w+(?=[=!])", bare)
+    rest = re.sub(r"{[^}]*}|\bby \([^)]*\)|, \w+\)$", "", bare)
+    metrics = {name for name in re.findall(r"[a-z_]\w*", rest) if name not in FUNCTIONS}
+    yield from metrics - labels.keys()
+    used = {*matched, *", ".join(grouped).split(", ")} - {""}
+    yield from used - ADDED.union(*(labels.get(name, ()) for name in metrics))
+
+
+@in_memory
+def test_the_dashboard_shows_what_the_service_tells(labels: Labels) -> None:
+    variables = [one["query"] for one in DASHBOARD["templating"]["list"] if one["type"] == "query"]
+    for expression in [*variables, *(target["expr"] for target in TARGETS)]:
+        assert list(unknown(expression, labels)) == [], expression
+
+
+@in_memory
+@pytest.mark.parametrize(
+    ("expression", "name"),
+    [
+        ("sum(rate(http_requests_total[5m]))", "http_requests_total"),
+        ("http_server_active_requests + http_requests", "http_requests"),
+        ('http_server_active_requests{job="a", path!="/"}', "path"),
+        ("sum by (le, path) (db_client_connection_wait_time_seconds_bucket)", "path"),
+        ("sum by (le) (db_client_connection_wait_time_seconds_count)", "le"),
+        ("label_values(http_server_active_requests, path)", "path"),
+    ],
+)
+def test_a_name_that_the_service_does_not_tell_is_found(
+    expression: str, name: str, labels: Labels
+) -> None:
+    assert list(unknown(expression, labels)) == [name]
+
+
+def test_a_legend_names_only_what_its_expression_groups_by() -> None:
+    for target in TARGETS:
+        named = set(re.findall(r"{(\w+)}", target["legendFormat"]))
+        grouped = re.findall(r"by \(([^)]*)\)", target["expr"])
+        assert named <= ADDED.union(*(group.split(", ") for group in grouped)), target
