@@ -111,6 +111,7 @@ def assert_it_is_called(service: Service, answers: dict[str, str]) -> None:
         if keyword.arg == "title"
     ]
     assert titles == [wanted["project_name"]]
+    assert json.loads(service.read("grafana.json"))["title"] == wanted["project_name"]
     readme = MarkdownIt("commonmark").enable("strikethrough").parse(service.read("README.md"))
     heading, name, _, paragraph, description, _ = readme[:6]
     assert (heading.type, shown(name)) == ("heading_open", wanted["project_name"])

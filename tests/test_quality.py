@@ -1,5 +1,6 @@
 """What the tools of the trade say of a render, untouched."""
 
+import json
 import re
 import subprocess
 import sys
@@ -52,6 +53,26 @@ def test_every_command_of_the_makefile_is_in_the_readme_and_has_a_line_of_help(
     documented = re.findall(r"^\| `make ([a-z-]+)", service.read("README.md"), re.MULTILINE)
     assert {*documented, "help"} == known
     assert {line.split()[1] for line in service.run("make").splitlines()} == known
+
+
+def test_an_editor_uses_what_the_makefile_uses(rendered: Bake) -> None:
+    service = rendered()
+    container = json.loads(service.read(".devcontainer/devcontainer.json"))
+    commands = re.findall(r"make ([a-z-]+)", container["postCreateCommand"])
+    assert {*commands} == {"install"} < targets(service.read("Makefile"))
+    (python,) = re.findall(r"^FROM python:(\d+\.\d+)", service.read("Dockerfile"), re.MULTILINE)
+    assert f"-{python}-" in container["image"]
+    port = re.search(r"^# PORT=(\d+)$", service.read(".env.example"), re.MULTILINE)
+    assert port
+    assert container["forwardPorts"] == [int(port[1])]
+
+    editor = json.loads(service.read(".vscode/settings.json"))
+    tools = {name.split(".")[0] for name in editor} - {"[python]", "python"}
+    named = {
+        editor["[python]"]["editor.defaultFormatter"],
+        *(f"ms-python.{tool}" for tool in tools),
+    }
+    assert named < {*json.loads(service.read(".vscode/extensions.json"))["recommendations"]}
 
 
 def settings_of(service: Service) -> set[str]:
