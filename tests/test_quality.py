@@ -84,11 +84,11 @@ def settings_of(service: Service) -> set[str]:
 def test_every_setting_is_documented(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
     known = settings_of(service)
-    assert {"DATABASE_URL", "APP_ENV", "HOST", "PORT", "WORKERS", "LOG_LEVEL"} < known
+    assert {"DATABASE_URL", "APP_ENV", "HOST", "PORT", "WORKERS", "LOG_LEVEL", "AUTH"} < known
     assert set(re.findall(r"^# ([A-Z_]+)=", service.read(".env.example"), re.MULTILINE)) == known
     table = service.read("README.md").partition("## Settings")[2].partition("## The API")[0]
     documented = set(re.findall(r"`([A-Z_]+)`(?=[^|]*\|[^|]*\|[^|]*\|$)", table, re.MULTILINE))
-    assert documented == known | {"TEST_DATABASE_URL"}
+    assert documented == known | {"TEST_DATABASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
 @each_render

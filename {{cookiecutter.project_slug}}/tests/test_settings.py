@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr, ValidationError
 
@@ -9,6 +12,17 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_LEVEL", "WARNING")
     settings = Settings()
     assert (settings.port, settings.log_level) == (9000, "warning")
+
+
+def test_the_example_shows_every_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = (Path(__file__).parent.parent / ".env.example").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    assert {name.lower() for name in shown} == Settings.model_fields.keys()
+    monkeypatch.delenv("DATABASE_URL")
+    default = Settings()
+    for name, value in shown.items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == default
 
 
 def test_production_logs_json_unless_told() -> None:
