@@ -19,6 +19,7 @@ OPTIONS = (
     "--headless",
     "--no-sandbox",  # it refuses to start with one for root, and in most containers
     "--no-startup-window",
+    "--window-size=1280,1024",
     # There is no network but this machine. It has a name, for scripts are lenient with localhost.
     f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND",
     "--remote-debugging-port=0",
