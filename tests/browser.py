@@ -53,7 +53,12 @@ class Tab:
             done = self.command("Runtime.evaluate", expression=javascript, returnByValue=True)
             return done["result"].get("value")
 
-        return soon(now, f"{javascript}\n{self.requests()}\n{self.console()}")
+        try:
+            return soon(now)
+        except TimeoutError:
+            raise AssertionError(
+                f"never: {javascript}\n{self.console()}\n{self.requests()}"
+            ) from None
 
     def click(self, selector: str) -> None:
         self.value(f"(found => found && [found.click()])(document.querySelector({selector!r}))")
@@ -68,10 +73,11 @@ class Tab:
         return [event["request"]["url"] for event in sent]
 
 
-def soon(look: Callable[[], Any], what: str) -> Any:
+def soon(look: Callable[[], Any]) -> Any:
     end = time.monotonic() + PATIENCE
     while not (found := look()):
-        assert time.monotonic() < end, f"not in {PATIENCE} seconds: {what}"
+        if time.monotonic() > end:
+            raise TimeoutError
         time.sleep(0.1)
     return found
 
@@ -92,7 +98,7 @@ def opened(folder: Path) -> Iterator[Tab]:
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as browser:
         try:
             file = folder / "DevToolsActivePort"
-            port, _ = soon(lambda: file.exists() and file.read_text().splitlines(), str(file))
+            port, _ = soon(lambda: file.exists() and file.read_text().splitlines())
             new = Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT")
             with urlopen(new) as answer:  # noqa: S310 - our own
                 tab = json.load(answer)
