@@ -110,12 +110,12 @@ class Service:
         assert done.returncode == 0, f"{' '.join(command)} in {self.path}\n{done.stdout}"
         return done.stdout
 
-    def start(self, script: str) -> subprocess.Popen[str]:
+    def start(self, script: str, **variables: str) -> subprocess.Popen[str]:
         """Python of the service's own, beside the test, until its standard input ends."""
         return subprocess.Popen(
             ["uv", "run", "--no-sync", "python", "-c", script],
             cwd=self.path,
-            env=environment(),
+            env=environment(**variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -38,6 +38,9 @@ with socket.socket() as listener:
 url = f"http://127.0.0.1:{port}"
 with throwaway_database() as database:
     variables = os.environ | {"DATABASE_URL": database, "PORT": str(port)}
+    if os.environ.get("APP_ENV") == "production":  # there it does not migrate
+        migrate = [sys.executable, "-m", "alembic", "upgrade", "head"]
+        subprocess.run(migrate, env=variables, check=True)
     server = subprocess.Popen([sys.executable, "-m", "app"], env=variables)
     for _ in range(200):
         time.sleep(0.1)
@@ -88,9 +91,9 @@ def test_a_variant_is_set_up_passes_its_own_checks_and_serves(
 
 
 @contextmanager
-def serving(service: Service) -> Iterator[tuple[str, str]]:
+def serving(service: Service, **variables: str) -> Iterator[tuple[str, str]]:
     """The URLs of a running service and of its database."""
-    with service.start(SERVE) as process:
+    with service.start(SERVE, **variables) as process:
         assert process.stdout
         told = process.stdout.readline().split()
         assert len(told) == 2, process.communicate()[1]

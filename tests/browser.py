@@ -1,0 +1,108 @@
+"""Chromium without a window, over its DevTools protocol: `with opened(folder) as tab`."""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+HOST = "api.example.com"
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",  # it refuses to start with one for root, and in most containers
+    "--no-startup-window",
+    "--window-size=1280,1024",
+    # There is no network but this machine. It has a name, for scripts are lenient with localhost.
+    f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND",
+    "--remote-debugging-port=0",
+)
+PATIENCE = 30
+
+
+class Tab:
+    """A page, and what the browser tells of it."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._commands = 0
+        self._told: list[tuple[str, dict[str, Any]]] = []
+        for domain in ("Log", "Network", "Runtime"):
+            self.command(f"{domain}.enable")
+
+    def command(self, method: str, **params: object) -> dict[str, Any]:
+        self._commands += 1
+        self._socket.send(json.dumps({"id": self._commands, "method": method, "params": params}))
+        while "id" not in (message := json.loads(self._socket.recv(PATIENCE))):
+            self._told.append((message["method"], message["params"]))
+        assert "result" in message, message
+        result: dict[str, Any] = message["result"]
+        return result
+
+    def value(self, javascript: str) -> Any:
+        """Of the expression, once it is something."""
+
+        def now() -> Any:
+            done = self.command("Runtime.evaluate", expression=javascript, returnByValue=True)
+            return done["result"].get("value")
+
+        try:
+            return soon(now)
+        except TimeoutError:
+            raise AssertionError(
+                f"never: {javascript}\n{self.console()}\n{self.requests()}"
+            ) from None
+
+    def click(self, selector: str) -> None:
+        self.value(f"(found => found && [found.click()])(document.querySelector({selector!r}))")
+
+    def console(self) -> list[dict[str, Any]]:
+        """Its messages and errors, the browser's own too: what a policy forbids, for one."""
+        kinds = {"Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"}
+        return [event for kind, event in self._told if kind in kinds]
+
+    def requests(self) -> list[str]:
+        sent = (event for kind, event in self._told if kind == "Network.requestWillBeSent")
+        return [event["request"]["url"] for event in sent]
+
+
+def soon(look: Callable[[], Any]) -> Any:
+    end = time.monotonic() + PATIENCE
+    while not (found := look()):
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.1)
+    return found
+
+
+def chromium() -> str:
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.fail(
+            f"Install Chromium or Chrome: none of {', '.join(NAMES)} is on the PATH.", False
+        )
+    return found
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Tab]:
+    """An empty tab of a browser that has its profile in `folder`."""
+    command = [chromium(), *OPTIONS, f"--user-data-dir={folder}"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as browser:
+        try:
+            file = folder / "DevToolsActivePort"
+            port, _ = soon(lambda: file.exists() and file.read_text().splitlines())
+            new = Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT")
+            with urlopen(new) as answer:  # noqa: S310 - our own
+                tab = json.load(answer)
+            with connect(tab["webSocketDebuggerUrl"], max_size=None) as socket:
+                yield Tab(socket)
+        finally:
+            browser.terminate()
