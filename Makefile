@@ -1,12 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help try test test-slow lint lock format
+.PHONY: help try test test-slow test-fleet lint lock format
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
 help:  ## Show these lines
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/installed: requirements.txt
 	$(PYTHON) -m venv .venv
@@ -18,10 +18,13 @@ try: .venv/installed  ## Render the default service into try/, unless it is ther
 	$(MAKE) --directory try/my-service run
 
 test: lint  ## Render, install and check every variant
-	pytest -m "not slower"
+	pytest -m "not slower and not fleet"
 
 test-slow: .venv/installed  ## Break each promise of each variant, and update services of earlier releases
 	pytest -m slower
+
+test-fleet: .venv/installed  ## Kill, restart and release replicas behind haproxy, under load
+	pytest -m fleet --numprocesses=0
 
 lint: .venv/installed  ## Check the hooks and the tests of the template
 	ruff format --check hooks tests
