@@ -27,13 +27,13 @@ test-fleet: .venv/installed  ## Kill, restart and release replicas behind haprox
 	pytest -m fleet --numprocesses=0
 
 lint: .venv/installed  ## Check the hooks and the tests of the template
-	ruff format --check hooks tests
-	ruff check hooks tests
+	ruff format --check benchmarks hooks tests
+	ruff check benchmarks hooks tests
 	mypy
 
 format: .venv/installed  ## Format the hooks and the tests
-	ruff check --fix hooks tests
-	ruff format hooks tests
+	ruff check --fix benchmarks hooks tests
+	ruff format benchmarks hooks tests
 
 lock: .venv/installed  ## Lock the newest versions of the tools that pyproject.toml allows
 	uv pip compile --quiet --upgrade --group dev --universal --python-version 3.11 --generate-hashes --no-header \
