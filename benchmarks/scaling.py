@@ -1,7 +1,7 @@
 """Measures services for docs/scaling.md: `.venv/bin/python benchmarks/scaling.py FOLDER`.
 
 Renders and installs each variant below FOLDER unless it is there, and prints the rows of the table.
-Needs uv and wrk on the PATH.
+Needs uv, curl and wrk on the PATH.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import re
 import statistics
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 URL = "http://127.0.0.1:8765"
+VARIANTS = ("sqlite-async", "sqlite-sync", "postgres-async", "postgres-sync")
 RUN = count()
+TIMES = 3
 
 CREATE = """
 function init(arguments) run, number = arguments[1], 0 end
@@ -44,12 +45,13 @@ with database.throwaway_database() as url:
 """
 
 
-def install(folder: Path, database: str, concurrency: str) -> Path:
-    service = folder / f"{database}-{concurrency}"
+def install(folder: Path, name: str) -> Path:
+    service = folder / name
     if not service.exists():
-        answers = (f"database={database}", f"concurrency={concurrency}", "setup=files")
+        database, concurrency = name.split("-")
+        answers = (f"project_slug={name}", f"database={database}", f"concurrency={concurrency}")
         render = (sys.executable, "-m", "cookiecutter", ROOT, "--no-input", "-o", folder)
-        subprocess.run([*render, *answers, f"project_slug={service.name}"], check=True)
+        subprocess.run([*render, *answers, "setup=files"], check=True)
     subprocess.run(["uv", "sync", "--quiet"], cwd=service, check=True)
     return service
 
@@ -57,19 +59,19 @@ def install(folder: Path, database: str, concurrency: str) -> Path:
 @contextmanager
 def serving(service: Path, workers: int) -> Iterator[None]:
     """On a new database, in production, with its log thrown away."""
-    python, null = service / ".venv/bin/python", subprocess.DEVNULL
+    python, null = str(service / ".venv/bin/python"), subprocess.DEVNULL
     script = [python, "-c", DATABASE]
     with subprocess.Popen(script, cwd=service, stdin=-1, stdout=-1, text=True) as database:
         assert database.stdout
         settings = os.environ | {"APP_ENV": "production", "AUTH": "none", "DRAIN_SECONDS": "0"}
         settings |= {"PORT": URL.rpartition(":")[2], "WORKERS": str(workers)}
         settings["DATABASE_URL"] = database.stdout.readline().strip()
-        migrate = [python, "-m", "alembic", "upgrade", "head"]
+        migrate, serve = [python, "-m", "alembic", "upgrade", "head"], [python, "-m", "app"]
         subprocess.run(migrate, cwd=service, env=settings, check=True)
-        serve = [python, "-m", "app"]
         server = subprocess.Popen(serve, cwd=service, env=settings, stdout=null, stderr=null)
         try:
-            wait_until_ready()
+            wait = ["curl", "--silent", "--fail", "--retry", "30", "--retry-connrefused"]
+            subprocess.run([*wait, f"{URL}/readyz"], check=True, stdout=null)
             yield
         finally:
             server.terminate()
@@ -77,18 +79,7 @@ def serving(service: Path, workers: int) -> Iterator[None]:
             database.communicate()
 
 
-def wait_until_ready() -> None:
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"{URL}/readyz").close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    sys.exit("The service does not get ready.")
-
-
-def wrk(path: str, seconds: int, *script: str) -> tuple[float, float, int]:
+def wrk(seconds: int, path: str, *script: str) -> tuple[float, float, int]:
     """Requests a second, the milliseconds that 99 % stay below, how many were not answered 2xx."""
     load = ("wrk", "--latency", "--threads=1", "--connections=16", f"--duration={seconds}s")
     arguments = ("--", str(next(RUN))) if script else ()
@@ -100,16 +91,15 @@ def wrk(path: str, seconds: int, *script: str) -> tuple[float, float, int]:
     return float(found[3]), slowest, int(failed[1]) if failed else 0
 
 
-def measure(row: str, lua: Path, options: argparse.Namespace) -> None:
-    wrk("/v1/items", 2, "--script", str(lua))  # rows to read, and all workers warm
+def measure(row: str, folder: Path, seconds: int) -> None:
+    lua = folder / "create.lua"
+    lua.write_text(CREATE, encoding="utf-8")
+    create = ("/v1/items", "--script", str(lua))
+    wrk(2, *create)  # rows to read, and all workers warm
     with urllib.request.urlopen(f"{URL}/v1/items?limit=1") as answer:
         item = json.load(answer)["items"][0]["id"]
-    for path, *script in (
-        [f"/v1/items/{item}"],
-        ["/v1/items?limit=50"],
-        ["/v1/items", "--script", str(lua)],
-    ):
-        runs = [wrk(path, options.seconds, *script) for _ in range(options.times)]
+    for request in ((f"/v1/items/{item}",), ("/v1/items?limit=50",), create):
+        runs = [wrk(seconds, *request) for _ in range(TIMES)]
         rates, slowest, failed = zip(*runs, strict=True)
         row += f" {statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f}) |"
         row += f" {statistics.median(slowest):.0f} |"
@@ -121,16 +111,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--times", type=int, default=3)
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
-    lua = options.folder / "create.lua"
-    lua.write_text(CREATE, encoding="utf-8")
-    for database, concurrency in product(("sqlite", "postgres"), ("async", "sync")):
-        service = install(options.folder.resolve(), database, concurrency)
-        for workers in (1, 2):
-            with serving(service, workers):
-                measure(f"| {database} {concurrency} | {workers} |", lua, options)
+    for name, workers in product(VARIANTS, (1, 2)):
+        with serving(install(options.folder.resolve(), name), workers):
+            measure(f"| {name} | {workers} |", options.folder, options.seconds)
 
 
 if __name__ == "__main__":

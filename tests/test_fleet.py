@@ -79,8 +79,7 @@ def test_clients_that_try_twice_notice_nothing_and_no_answered_write_is_lost(
     service.run("make", "install")
     with database(service) as url, Fleet(service, url, tmp_path) as fleet:
         service.run("make", "migrate", DATABASE_URL=url)
-        for number in (0, 1, 2):
-            fleet.start(number)
+        fleet.start(0, 1, 2)
         load = Load(fleet)
         with load.running():
             for number in (0, 1, 2):
@@ -174,12 +173,13 @@ class Fleet:
             process.kill()
             process.wait(10)
 
-    def start(self, number: int, ready: int = 200) -> None:
+    def start(self, *numbers: int, ready: int = 200) -> None:
         python = next(self.service.path.glob(".venv/*/python"))
-        variables = {"PORT": str(self.ports[number])}
-        name = f"replica-{number}"
-        self.replicas[number] = self._run(name, str(python), "-m", "app", **variables)
-        within(20, lambda: self.ready(number) == ready)
+        for number in numbers:
+            self.replicas[number] = self._run(
+                f"replica-{number}", str(python), "-m", "app", PORT=str(self.ports[number])
+            )
+        within(30, lambda: [self.ready(number) for number in numbers] == [ready] * len(numbers))
 
     def stop(self, number: int) -> None:
         """As an orchestrator does; it says first that it goes, and serves for DRAIN_SECONDS."""
