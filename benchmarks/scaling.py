@@ -1,7 +1,7 @@
 """Measures services for docs/scaling.md: `.venv/bin/python benchmarks/scaling.py FOLDER`.
 
-Renders and installs each variant below FOLDER unless it is there, and prints the rows of the table.
-Needs uv, curl and wrk on the PATH.
+Renders and installs each variant below FOLDER unless it is there, and prints the rows of the table,
+the median of three runs. Needs uv, curl and wrk.
 """
 
 import argparse
@@ -21,7 +21,6 @@ ROOT = Path(__file__).parent.parent
 URL = "http://127.0.0.1:8765"
 VARIANTS = ("sqlite-async", "sqlite-sync", "postgres-async", "postgres-sync")
 RUN = count()
-TIMES = 3
 
 CREATE = """
 function init(arguments) run, number = arguments[1], 0 end
@@ -99,7 +98,7 @@ def measure(row: str, folder: Path, seconds: int) -> None:
     with urllib.request.urlopen(f"{URL}/v1/items?limit=1") as answer:
         item = json.load(answer)["items"][0]["id"]
     for request in ((f"/v1/items/{item}",), ("/v1/items?limit=50",), create):
-        runs = [wrk(seconds, *request) for _ in range(TIMES)]
+        runs = [wrk(seconds, *request) for _ in range(3)]
         rates, slowest, failed = zip(*runs, strict=True)
         row += f" {statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f}) |"
         row += f" {statistics.median(slowest):.0f} |"
@@ -112,7 +111,6 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=int, default=10)
     options = parser.parse_args()
-    options.folder.mkdir(exist_ok=True)
     for name, workers in product(VARIANTS, (1, 2)):
         with serving(install(options.folder.resolve(), name), workers):
             measure(f"| {name} | {workers} |", options.folder, options.seconds)
