@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help try test test-slow test-browser lint lock format
+.PHONY: help try test test-slow test-browser test-fleet lint lock format
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
@@ -18,7 +18,7 @@ try: .venv/installed  ## Render the default service into try/, unless it is ther
 	$(MAKE) --directory try/my-service run
 
 test: lint  ## Render, install and check every variant
-	pytest -m "not slower and not browser"
+	pytest -m "not slower and not browser and not fleet"
 
 test-slow: .venv/installed  ## Break each promise of each variant, and update services of earlier releases
 	pytest -m slower
@@ -26,14 +26,17 @@ test-slow: .venv/installed  ## Break each promise of each variant, and update se
 test-browser: .venv/installed  ## Look at the pages of the docs in Chromium or Chrome, which has to be there
 	pytest -m browser
 
+test-fleet: .venv/installed  ## Kill, restart and release replicas behind haproxy, under load
+	pytest -m fleet --numprocesses=0
+
 lint: .venv/installed  ## Check the hooks and the tests of the template
-	ruff format --check hooks tests
-	ruff check hooks tests
+	ruff format --check benchmarks hooks tests
+	ruff check benchmarks hooks tests
 	mypy
 
 format: .venv/installed  ## Format the hooks and the tests
-	ruff check --fix hooks tests
-	ruff format hooks tests
+	ruff check --fix benchmarks hooks tests
+	ruff format benchmarks hooks tests
 
 lock: .venv/installed  ## Lock the newest versions of the tools that pyproject.toml allows
 	uv pip compile --quiet --upgrade --group dev --universal --python-version 3.11 --generate-hashes --no-header \
