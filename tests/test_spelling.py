@@ -63,14 +63,18 @@ def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: B
     }
     assert functions == {
         "__call__",
+        "_claims",
+        "_fetch",
         "get_store",
         "lifespan",
         "livez",
+        "metrics",
         "observed",
         "on_http_exception",
         "on_invalid_request",
         "on_repository_error",
         "replay",
+        "scenario",
     }
 
 

@@ -28,7 +28,7 @@ async def livez() -> Health:
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", openapi_extra=OPEN, responses=problems(503))
 async def readyz(request: Request, store: StoreDep) -> Health:
-    """The database answers, its schema is the one that this code needs, and no shutdown has begun."""
+    """The database answers, its schema is as new as this code, and no shutdown has begun."""
     if request.app.state.draining:
         raise Unavailable("The service is shutting down.")
     await store.check()
