@@ -46,6 +46,9 @@ async def create_item(new: ItemCreate, response: Response, repositories=Depends(
 LIMIT = "        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=BODY_SECONDS),\n"
 PROBES = "            probes=health.PATHS,\n        ),\n"
 
+TIMEOUT = "            async with asyncio.timeout(self.timeout):\n"
+LOOP = "                while"
+
 # In a file, a text and its replacement; in the async spelling.
 Edit = tuple[str, str, str]
 UNDO: dict[str, list[Edit]] = {
@@ -108,7 +111,9 @@ UNDO: dict[str, list[Edit]] = {
     "Who cannot be served is told within a second": [
         (MAIN, "places=settings.max_connections", "places=10_000"),
     ],
-    "`/livez` and `/readyz` are always let in": [(MAIN, PROBES, "            probes=(),\n        ),\n")],
+    "`/livez` and `/readyz` are always let in": [
+        (MAIN, PROBES, PROBES.replace("health.PATHS", "()")),
+    ],
     "`/readyz` has a connection of its own": [(ENGINE, "max_overflow + 1", "max_overflow")],
     "Every request that is let in has a thread": [(MAIN, "+= settings.max_connections", "+= 0")],
     "A slow sender takes nobody's place": [(MAIN, LIMIT, ""), (MAIN, PROBES, PROBES + LIMIT)],
@@ -168,7 +173,7 @@ UNDO: dict[str, list[Edit]] = {
         (SERVER, " or self.loop.call_later(HEAD_SECONDS, self.transport.close)", ""),
     ],
     "A body that does not end is not waited for": [
-        (MIDDLEWARE, "            async with asyncio.timeout(self.timeout):\n                while", "            if True:\n                while"),
+        (MIDDLEWARE, f"{TIMEOUT}{LOOP}", f"            if True:\n{LOOP}"),
     ],
     "A page runs no script of others": [
         ("app/api/routes/docs.py", "script-src 'self'", "script-src 'unsafe-inline' 'self'"),
