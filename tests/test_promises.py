@@ -182,7 +182,7 @@ UNDO: dict[str, list[Edit]] = {
         (SERVER, "        state.draining = True\n", ""),
     ],
     "A schema ahead of the code is ready": [
-        (STORE, "if revision in self._outdated:", "if revision != head():"),
+        (STORE, "if revision in self._outdated:", "if revision != self._head:"),
     ],
     "No log line tells what was asked for": [
         (OBSERVATION, 'getattr(scope.get("route"), "path", "")', 'str(scope["query_string"])'),

@@ -80,10 +80,10 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     )
     app.state.store = opened
     app.state.draining = False
-    app.include_router(health.router)
-    app.include_router(items.router)
     if settings.auth_jwks_url:
         app.bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     if settings.docs:
         add_docs(app)
+    app.include_router(health.router)
+    app.include_router(items.router)
     return app

@@ -25,13 +25,3 @@ def upgrade(settings: Settings) -> None:
 def head() -> str | None:
     """The newest revision in the code."""
     return ScriptDirectory(FOLDER).get_current_head()
-
-
-def outdated() -> set[str | None]:
-    """Revisions on which this code cannot work: those before its newest one, and none at all.
-
-    One that it does not know is newer: while a release replaces its services one by one, those
-    that are still there have to work on the next schema.
-    """
-    known = {script.revision for script in ScriptDirectory(FOLDER).walk_revisions()}
-    return {None, *known} - {head()}

@@ -7,8 +7,8 @@ from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.db.engine import READ, make_engine
-from app.db.migrate import head, outdated
-from app.db.observation import observe
+from app.db.health import observe, outdated
+from app.db.migrate import head
 from app.db.repositories.items import SqlItemRepository
 from app.repositories.errors import Unavailable
 from app.repositories.store import Repositories, Store
@@ -29,6 +29,7 @@ class SqlStore(Store):
         observe(self.engine.sync_engine)
         self._reader = async_sessionmaker(self.engine.execution_options(**READ))
         self._writer = async_sessionmaker(self.engine)
+        self._head = head()
         self._outdated = outdated()
 
     def read(self) -> AbstractAsyncContextManager[Repositories]:
@@ -52,7 +53,7 @@ class SqlStore(Store):
         except (exc.DBAPIError, exc.TimeoutError) as error:
             raise Unavailable("The database has no schema, or does not answer.") from error
         if revision in self._outdated:
-            raise Unavailable(f"The schema is at {revision}, this service needs {head()}.")
+            raise Unavailable(f"The schema is at {revision}, this service needs {self._head}.")
 
     async def close(self) -> None:
         await self.engine.dispose()

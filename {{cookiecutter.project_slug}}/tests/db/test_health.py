@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from sqlalchemy import Engine, create_engine, literal, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.db.observation import observe
+from app.db.health import observe
 from app.metrics import IDLE, USED
 
 

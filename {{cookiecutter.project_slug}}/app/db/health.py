@@ -1,12 +1,24 @@
-"""What is seen of the database from outside: the pool's connections, and a span for each statement."""
+"""What is seen of the database from outside: its revision, the pool, a span for each statement."""
 
 import os
 from typing import Any
 
+from alembic.script import ScriptDirectory
 from opentelemetry import trace
 from sqlalchemy import Engine, ExceptionContext, event
 
+from app.db.migrate import FOLDER, head
 from app.metrics import IDLE, USED
+
+
+def outdated() -> set[str | None]:
+    """Revisions on which this code cannot work: those before its newest one, and none at all.
+
+    One that it does not know is newer: while a release replaces its services one by one, those
+    that are still there have to work on the next schema.
+    """
+    known = {script.revision for script in ScriptDirectory(FOLDER).walk_revisions()}
+    return {None, *known} - {head()}
 
 
 def observe(engine: Engine) -> None:
