@@ -8,7 +8,7 @@ from tests.system.test_concurrency import create
 
 
 def request(line: str, body: bytes = b"", content_type: str = "application/json") -> bytes:
-    headers = ["Host: x", "Connection: close", f"Content-Type: {content_type}"]
+    headers = ["Host: localhost", "Connection: close", f"Content-Type: {content_type}"]
     head = "\r\n".join([f"{line} HTTP/1.1", *headers, f"Content-Length: {len(body)}", "", ""])
     return head.encode("latin-1") + body
 
@@ -17,10 +17,10 @@ POST = "POST /v1/items"
 
 # What is broken as HTTP, the server refuses by itself: in a sentence, but not as a problem.
 CASES = [
-    (422, request("GET /v1/items?name_contains=" + "a" * 65_000)),
-    (400, request("GET /v1/items?name_contains=" + "a" * 66_000)),
-    (422, request("GET /v1/items?" + "&".join(f"a{number}=1" for number in range(8_000)))),
-    (422, request("GET /v1/items/" + "a" * 65_000)),
+    (422, request("GET /v1/items?name_contains=" + "a" * 32_000)),
+    (400, request("GET /v1/items?name_contains=" + "a" * 33_000)),
+    (422, request("GET /v1/items?" + "&".join(f"a{number}=1" for number in range(4_000)))),
+    (422, request("GET /v1/items/" + "a" * 32_000)),
     (422, request("GET /v1/items?name_contains=%FF%00")),
     (422, request("GET /v1/items?limit=%F0%9F%92%A9")),
     (404, request("GET /v1/items/%2e%2e%2fetc%2fpasswd")),
@@ -33,7 +33,7 @@ CASES = [
     (422, request(POST, b'{"name": "x", "b": ' + b"[" * 900 + b"]" * 900 + b"}")),
     (422, request(POST, b'{"name": "x"}', "text/\xff")),
     (413, request(POST, b" " * 10_000_000)),
-    (400, b"GET /v1/items HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"),
+    (400, b"GET /v1/items HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n"),
     (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
 ]
 
@@ -44,7 +44,8 @@ def test_each_is_answered_and_the_next_request_too(serve: Serve) -> None:
     for _, sent in CASES:
         answer = exchange(server, sent)
         answered.append((int(answer[9:12]), sent))
-        assert b" 4" not in answer[8:10] or b"detail" in answer or b"Invalid HTTP" in answer
+        told = (b"detail", b"Invalid HTTP", b"The head of the request is too large")
+        assert any(words in answer for words in told), answer
     assert [(status, sent[:60]) for status, sent in answered] == [
         (status, sent[:60]) for status, sent in CASES
     ]

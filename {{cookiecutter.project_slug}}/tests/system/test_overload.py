@@ -71,7 +71,7 @@ def test_clients_that_vanish_leave_nothing_behind(serve: Serve, settings: Settin
     server = serve(DATABASE_POOL_SIZE=2)
     body = b'{"name": "x"}'
     head = (
-        b"POST /v1/items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST /v1/items HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n" % len(body)
     )
     whole = head + body
@@ -94,7 +94,7 @@ def vanish(server: Server, sent: bytes) -> None:
 
 def test_clients_that_send_slowly_keep_nobody_waiting(serve: Serve) -> None:
     server = serve(DATABASE_POOL_SIZE=2)
-    head = b"POST /v1/items HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{"
+    head = b"POST /v1/items HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
     slow = [socket.create_connection(server.address) for _ in range(20)]
     for connection in slow:
         connection.sendall(head)
