@@ -188,7 +188,7 @@ UNDO: dict[str, list[Edit]] = {
         (OBSERVATION, 'getattr(scope.get("route"), "path", "")', 'str(scope["query_string"])'),
     ],
     "The metrics are those of all workers": [
-        ("app/__main__.py", "if settings.workers > 1:", "if False:"),
+        ("app/__main__.py", "several = settings.workers > 1", "several = False"),
     ],
 }
 # What is undone in another way on each database.

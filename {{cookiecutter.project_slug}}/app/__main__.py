@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from contextlib import nullcontext
 from tempfile import TemporaryDirectory
 
 import uvicorn
@@ -30,8 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
             upgrade(settings)
         except (SQLAlchemyError, CommandError) as error:
             sys.exit(f"The database cannot be migrated. {error}")
-    with TemporaryDirectory(prefix="metrics-") as folder:
-        if settings.workers > 1:
+    several = settings.workers > 1
+    with TemporaryDirectory(prefix="metrics-") if several else nullcontext() as folder:
+        if folder:
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
         uvicorn.run(
             "app.main:create_app",

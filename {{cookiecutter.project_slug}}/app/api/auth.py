@@ -79,8 +79,12 @@ class Authentication:
         if monotonic() < self.fetch_from:
             return
         try:
-            keys = await to_thread.run_sync(self.issuer.get_signing_keys)
-        except (jwt.PyJWTError, OSError, ValueError) as error:
+            # The client's own timeout is for each of its reads, and they may be many.
+            async with asyncio.timeout(FETCH_SECONDS):
+                keys = await to_thread.run_sync(
+                    self.issuer.get_signing_keys, abandon_on_cancel=True
+                )
+        except (jwt.PyJWTError, OSError, ValueError, RecursionError) as error:
             log.warning("AUTH_JWKS_URL cannot be read: %s", error)  # the keys from before still do
         else:
             self.keys = {str(key.key_id): key for key in keys}

@@ -55,7 +55,8 @@ class BodyLimit:
                     more = message.get("more_body", False)
                     too_large = len(body) > self.limit
         except TimeoutError:
-            late = problem(408, f"The body was not here within {self.timeout} seconds.")
+            told = f"The body was not here within {self.timeout} seconds."
+            late = problem(408, told, headers={"Connection": "close"})
             await late(scope, receive, send)
             return
 

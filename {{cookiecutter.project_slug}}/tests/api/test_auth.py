@@ -176,7 +176,11 @@ def test_a_withdrawn_key_is_forgotten(
     assert status(client, issuer.token("second")) == 401
 
 
-@pytest.mark.parametrize("answer", [b"down", b"[]", b"{}", b'{"keys": []}'])
+@pytest.mark.parametrize(
+    "answer",
+    [b"down", b"[]", b"{}", b'{"keys": []}', b"[" * 200_000],
+    ids=lambda sent: repr(sent[:8]),
+)
 def test_keys_that_cannot_be_read_leave_those_from_before(
     client: TestClient, issuer: Issuer, answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
