@@ -12,7 +12,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import NAME
-from tests.system.conftest import Serve, Server, burst
+from tests.system.conftest import Serve, Server, burst, within
 from tests.system.test_concurrency import URL, create
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -44,7 +44,8 @@ def test_the_metrics_are_those_of_all_workers(serve: Serve) -> None:
     burst(20, lambda number: create(server, str(number)))
     assert metric(server, "http_server_request_duration_seconds_count") == 20
     assert metric(server, "http_server_active_requests") == 1
-    assert metric(server, "db_client_connection_max") in {10, 20}  # those that have served
+    # One worker may have served them all, but each has its places.
+    within(5, lambda: metric(server, "db_client_connection_max") == 20)
 
 
 @contextmanager
