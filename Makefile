@@ -26,7 +26,7 @@ test-slow: .venv/installed  ## Break each promise of each variant, and update se
 test-browser: .venv/installed  ## Look at the pages of the docs in Chromium or Chrome, which has to be there
 	pytest -m browser
 
-test-fleet: .venv/installed  ## Kill, restart and release replicas behind haproxy, under load
+test-fleet: .venv/installed  ## Kill, restart and release replicas under load; haproxy and kubectl have to be there
 	pytest -m fleet --numprocesses=0
 
 lint: .venv/installed  ## Check the hooks and the tests of the template

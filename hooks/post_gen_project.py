@@ -58,9 +58,9 @@ SPELLED = (
 
 # Starlette awaits what these files hand it, so they stay async but for the words named here.
 STAYS_ASYNC = {
+    "app/api/auth.py": (),
     "app/api/dependencies.py": (),
     "app/api/errors.py": (),
-    "app/api/auth.py": (),
     "app/api/middleware.py": (),
     "app/api/observation.py": (),
     "app/api/routes/health.py": (
@@ -68,12 +68,11 @@ STAYS_ASYNC = {
         (r"await store\.check", "store.check"),
     ),
     "app/main.py": ((r"await opened\.close", "opened.close"),),
-    "tests/api/test_middleware.py": (),
     "app/server.py": (),
+    "tests/api/test_middleware.py": (),
     "tests/api/test_observation.py": (),
     "tests/test_limits.py": (),
 }
-
 
 # Without the hooks a sync service would be half async; so this file stops it, until it is spelled.
 STOPS_UNLESS_SPELLED = "app/__init__.py"

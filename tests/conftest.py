@@ -8,10 +8,12 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,17 +80,43 @@ def environment(**changes: str) -> dict[str, str]:
 def execute(
     *command: str, folder: Path, given: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """The command with `given` on its standard input, and what it says in one stream."""
-    return subprocess.run(
+    """The command with `given` on its standard input, and what it says in one stream.
+
+    Fails the test, and shows what was said, if it takes longer than any command here should.
+    """
+    process = subprocess.Popen(
         command,
         cwd=folder,
         env=environment(**variables),
-        input=given,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
+        start_new_session=True,  # what it started is ended with it
     )
+    try:
+        told, _ = process.communicate(given, timeout=TOO_LONG)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        told, _ = process.communicate()
+        pytest.fail(f"{' '.join(command)} ran for {TOO_LONG} seconds\n{told}")
+    except BaseException:  # ^C, for one
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, told)
+
+
+TOO_LONG = 900
+
+# Runs in the service's environment, until its standard input ends.
+LEND = """
+import sys
+from tests import database
+
+with database.throwaway_{what}() as url:
+    print(url, flush=True)
+    sys.stdin.read()
+"""
 
 
 @dataclass
@@ -109,6 +137,16 @@ class Service:
         done = execute(*command, folder=self.path, **variables)
         assert done.returncode == 0, f"{' '.join(command)} in {self.path}\n{done.stdout}"
         return done.stdout
+
+    @contextmanager
+    def lent(self, what: str) -> Iterator[str]:
+        """The URL of a throw-away `database` or `server`, as the service's own tests have them."""
+        with self.start(LEND.format(what=what)) as process:
+            assert process.stdout
+            url = process.stdout.readline().strip()
+            assert url, process.communicate()[1]
+            yield url
+            process.communicate()
 
     def start(self, script: str, **variables: str) -> subprocess.Popen[str]:
         """Python of the service's own, beside the test, until its standard input ends."""
@@ -134,6 +172,13 @@ IDENTITY = {
 }
 CRUFT = ("uvx", "--system-certs", "cruft>=2.16,<3")
 NO_GIT_CONFIG = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+
+
+def commit(service: Service, message: str) -> None:
+    """All that is there, to a repository that may be new."""
+    commands = ("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", message)
+    for command in commands:
+        service.run("git", *command, **IDENTITY, **NO_GIT_CONFIG)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ import socket
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,11 @@ import pytest
 import yaml
 
 from tests.conftest import (
-    IDENTITY,
-    NO_GIT_CONFIG,
     RENDERS,
     ROOT,
     Bake,
     Service,
+    commit,
     environment,
     execute,
     variant_id,
@@ -156,15 +155,6 @@ def test_what_belongs_to_a_platform_is_not_there_without_one(rendered: Bake) -> 
     assert [path for path in service.files() if path.name in {"renovate.json", "ci.yml"}] == []
 
 
-# Runs in the service's environment: a server for its jobs, until this script's standard input ends.
-SERVER = """
-import sys
-from tests.postgres import throwaway_server
-
-with throwaway_server() as url:
-    print(url, flush=True)
-    sys.stdin.read()
-"""
 # Programs that cannot run here note how they were called; docker needs a Dockerfile, as always.
 DOCKER = """#!/bin/sh
 test -f Dockerfile || { echo 'there is no Dockerfile' >&2; exit 1; }
@@ -207,17 +197,6 @@ def stand_ins(folder: Path) -> dict[str, str]:
     }
 
 
-@contextmanager
-def server(service: Service) -> Iterator[str]:
-    """The URL of what takes the place of a job's service container."""
-    with service.start(SERVER) as process:
-        assert process.stdout
-        url = process.stdout.readline().strip()
-        assert url, process.communicate()[1]
-        yield url
-        process.communicate()
-
-
 def variables_of(job: Job, url: str | None) -> dict[str, str]:
     """Those of a job, where its database and its Python are on this machine."""
     changed = dict(job.variables)
@@ -230,11 +209,6 @@ def variables_of(job: Job, url: str | None) -> dict[str, str]:
     return changed
 
 
-def commit(service: Service) -> None:
-    for command in (("add", "--all"), ("commit", "--quiet", "--message", "A commit")):
-        service.run("git", *command, **IDENTITY, **NO_GIT_CONFIG)
-
-
 def its_jobs_pass(service: Service, programs: Path) -> dict[str, str]:
     """What each command of each job says, run in its order and with the variables of its job.
 
@@ -244,7 +218,8 @@ def its_jobs_pass(service: Service, programs: Path) -> dict[str, str]:
     """
     here = stand_ins(programs)
     told = {}
-    with server(service) if service.answers["database"] == "postgres" else nullcontext() as url:
+    postgres = service.answers["database"] == "postgres"
+    with service.lent("server") if postgres else nullcontext() as url:
         for job in jobs(service).values():
             for command in job.commands:
                 told[command] = service.run("sh", "-c", command, **variables_of(job, url), **here)
@@ -302,9 +277,9 @@ def its_secrets_are_found(service: Service) -> None:
 
     leak = service.path / "app" / "leak.py"
     leak.write_text(AWS_ID + AWS_KEY)
-    commit(service)
+    commit(service, "A leak")
     leak.unlink()
-    commit(service)
+    commit(service, "No leak")
     told = found()
     assert "AWS" in told
     assert "app/leak.py" in told

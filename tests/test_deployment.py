@@ -33,15 +33,6 @@ from tests.test_answers import ODD_ANSWERS
 from tests.test_quality import settings_of, tool
 from tests.test_services import request
 
-# Runs in the service's environment: a database, until this script's standard input ends.
-DATABASE = """
-import sys
-from tests.database import throwaway_database
-
-with throwaway_database() as url:
-    print(url, flush=True)
-    sys.stdin.read()
-"""
 KINDS = {
     "autoscaler.yaml": "HorizontalPodAutoscaler",
     "deployment.yaml": "Deployment",
@@ -138,10 +129,9 @@ def containers(image: Image, service: Service) -> Iterator[tuple[dict[str, str],
         yield variables_of(service) | changes, url
         return
     service.run("uv", "sync", "--locked")
-    with service.start(DATABASE) as database:
-        assert database.stdout
-        found = re.match(r"(.*//\w+):(.*)(@[\w.]+:\d+)/(\w+)", database.stdout.readline())
-        assert found, database.communicate()[1]
+    with service.lent("database") as database:
+        found = re.match(r"(.*//\w+):(.*)(@[\w.]+:\d+)/(\w+)", database)
+        assert found
         start, password, server, name = found.groups()
         variables = variables_of(service, POSTGRES_PASSWORD=unquote(password))
         parts = re.fullmatch(r"(.*//)postgres@database:5432/(.*)", variables["DATABASE_URL"])
@@ -149,7 +139,6 @@ def containers(image: Image, service: Service) -> Iterator[tuple[dict[str, str],
         assert parts[2] == compose(service)["database"]["environment"]["POSTGRES_DB"]
         changes["DATABASE_URL"] = f"{start}{server}/{name}"
         yield variables | changes, url
-        database.communicate()
 
 
 def compose(service: Service) -> dict[str, Any]:
@@ -320,11 +309,12 @@ def test_manifests_are_valid(rendered: Bake, concurrency: str) -> None:
         valid(manifest)
 
 
+@pytest.mark.fleet
 @each_concurrency
 def test_manifests_are_valid_together(rendered: Bake, concurrency: str) -> None:
     """Each tag has a Job of its own, and the pods read the settings and run the image named."""
     if not shutil.which("kubectl"):
-        pytest.skip("there is no kubectl on this machine")
+        pytest.fail("There is no kubectl on the PATH: https://kubernetes.io/docs/tasks/tools/")
     service = rendered(database="postgres", concurrency=concurrency)
     made = {
         manifest["kind"]: manifest

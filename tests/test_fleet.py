@@ -51,15 +51,6 @@ listen service
     default-server check inter 200ms fall 1 rise 1
 """
 
-DATABASE = """
-import sys
-from tests.database import throwaway_database
-
-with throwaway_database() as url:
-    print(url, flush=True)
-    sys.stdin.read()
-"""
-
 # The next release: the field in the table, in what is sent and in what is answered.
 TABLE, SCHEMAS = "app/db/tables/items.py", "app/schemas/items.py"
 RELEASE = (
@@ -77,7 +68,7 @@ def test_clients_that_try_twice_notice_nothing_and_no_answered_write_is_lost(
         pytest.fail("There is no haproxy on the PATH: apt-get install haproxy, or your system's.")
     service = bake(database="postgres", concurrency=concurrency)
     service.run("make", "install")
-    with database(service) as url, Fleet(service, url, tmp_path) as fleet:
+    with service.lent("database") as url, Fleet(service, url, tmp_path) as fleet:
         service.run("make", "migrate", DATABASE_URL=url)
         fleet.start(0, 1, 2)
         load = Load(fleet)
@@ -117,17 +108,6 @@ def test_clients_that_try_twice_notice_nothing_and_no_answered_write_is_lost(
         items = list(load.walk())
         assert load.acknowledged - {item["name"] for item in items} == set()
         assert {"colour" in item for item in items} == {True}
-
-
-@contextmanager
-def database(service: Service) -> Iterator[str]:
-    """The URL of a Postgres of this service's own, as its tests start it."""
-    with service.start(DATABASE) as process:
-        assert process.stdout
-        url = process.stdout.readline().strip()
-        assert url, process.communicate()[1]
-        yield url
-        process.communicate()
 
 
 def free_ports(number: int) -> list[int]:

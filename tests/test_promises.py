@@ -291,11 +291,5 @@ def server(service: Service) -> Iterator[dict[str, str]]:
     if service.answers["database"] != "postgres":
         yield {}
         return
-    script = (
-        "import sys; from tests.postgres import throwaway_server\n"
-        "with throwaway_server() as url: print(url, flush=True); sys.stdin.read()"
-    )
-    with service.start(script) as process:
-        assert process.stdout
-        yield {"TEST_DATABASE_URL": process.stdout.readline().strip()}
-        process.communicate()
+    with service.lent("server") as url:
+        yield {"TEST_DATABASE_URL": url}

@@ -14,6 +14,7 @@ from tests.conftest import (
     VARIANTS,
     Service,
     Template,
+    commit,
     execute,
     render,
     variant_id,
@@ -42,12 +43,6 @@ def rendered_from(
     service = Service(folder / "my-service", answers)
     commit(service, "First commit")
     return service
-
-
-def commit(service: Service, message: str) -> None:
-    service.run("git", "init", "--quiet")
-    service.run("git", "add", "--all")
-    service.run("git", "commit", "--quiet", "--message", message, **IDENTITY)
 
 
 def conflicts(service: Service) -> dict[str, int]:

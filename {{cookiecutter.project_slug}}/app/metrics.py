@@ -45,7 +45,7 @@ def registry() -> CollectorRegistry:
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
-            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call] # it has no types
     merged = CollectorRegistry()
-    multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call]
+    multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call] # nor has this
     return merged

@@ -21,6 +21,7 @@ class LimitedProtocol(HttpToolsProtocol):
     head_bytes = 0
     deadline: TimerHandle | None = None
 
+    # uvicorn narrows asyncio's `BaseTransport` in the same way.
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.on_message_begin()
@@ -69,5 +70,7 @@ def draining(state: State, seconds: float) -> Iterator[None]:
         loop.call_soon_threadsafe(loop.call_later, delay, stop, number, frame)
 
     signal.signal(signal.SIGTERM, on_sigterm)
-    yield
-    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, stop)

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 from alembic import command
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
@@ -71,3 +72,9 @@ def client(request: pytest.FixtureRequest) -> Iterator[TestClient]:
         app = create_app(request.getfixturevalue("settings"))
     with TestClient(app) as client:
         yield client
+
+
+def application(client: TestClient) -> FastAPI:
+    """What answers the client, for a test that adds a route to it."""
+    assert isinstance(client.app, FastAPI)
+    return client.app

@@ -3,22 +3,20 @@
 import os
 from typing import Any
 
-from alembic.script import ScriptDirectory
 from opentelemetry import trace
 from sqlalchemy import Engine, ExceptionContext, event
 
-from app.db.migrate import FOLDER, head
+from app.db.migrate import revisions
 from app.metrics import IDLE, USED
 
 
-def outdated() -> set[str | None]:
-    """Revisions on which this code cannot work: those before its newest one, and none at all.
+def outdated(head: str | None) -> set[str | None]:
+    """Revisions on which this code cannot work: those before `head`, and none at all.
 
     One that it does not know is newer: while a release replaces its services one by one, those
     that are still there have to work on the next schema.
     """
-    known = {script.revision for script in ScriptDirectory(FOLDER).walk_revisions()}
-    return {None, *known} - {head()}
+    return {None, *revisions()} - {head}
 
 
 def observe(engine: Engine) -> None:

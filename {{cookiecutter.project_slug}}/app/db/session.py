@@ -30,7 +30,7 @@ class SqlStore(Store):
         self._reader = async_sessionmaker(self.engine.execution_options(**READ))
         self._writer = async_sessionmaker(self.engine)
         self._head = head()
-        self._outdated = outdated()
+        self._outdated = outdated(self._head)
 
     def read(self) -> AbstractAsyncContextManager[Repositories]:
         return self._repositories(self._reader)

@@ -3,14 +3,12 @@
 import json
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.testclient import TestClient
 from jwt.algorithms import RSAAlgorithm
 from pydantic import HttpUrl, ValidationError
@@ -19,9 +17,10 @@ from app.api import auth
 from app.main import create_app
 from app.settings import Settings
 from tests.api.test_items import URL, problem
-from tests.conftest import settings_for
+from tests.conftest import application, settings_for
 from tests.database import UNREACHABLE_URL
 from tests.fakes.store import InMemoryStore
+from tests.ports import http_server
 
 KEYS = {name: rsa.generate_private_key(65537, 2048) for name in ("first", "second")}
 
@@ -54,21 +53,9 @@ class Issuer:
 
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(published.document())
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        published = Issuer(server.server_port)
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with http_server(lambda *_: published.document()) as port:
+        published = Issuer(port)
         yield published
-        server.shutdown()
-        thread.join()
 
 
 def secured(url: str) -> Settings:
@@ -92,8 +79,7 @@ def status(client: TestClient, token: str) -> int:
 
 
 def test_who_has_a_valid_token_is_let_in(client: TestClient, issuer: Issuer) -> None:
-    app = client.app
-    assert isinstance(app, FastAPI)
+    app = application(client)
 
     @app.get("/v1/me")
     def me(request: Request) -> Any:

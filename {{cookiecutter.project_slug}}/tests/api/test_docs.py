@@ -8,6 +8,7 @@ from hashlib import sha256
 import pytest
 from fastapi.testclient import TestClient
 
+from app.api.routes.docs import REDOC_URL
 from app.main import create_app
 from tests.api.test_items import in_memory
 from tests.conftest import settings_for
@@ -28,6 +29,11 @@ def test_a_page_loads_only_what_this_service_has(client: TestClient, path: str) 
 
 
 @in_memory
+def test_redoc_has_its_logo_from_nowhere(client: TestClient) -> None:
+    assert "cdn.redoc.ly" not in client.get(REDOC_URL).text
+
+
+@in_memory
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
 def test_a_page_may_run_its_own_scripts_and_no_others(client: TestClient, path: str) -> None:
     response = client.get(path)
@@ -42,7 +48,7 @@ def test_a_page_may_run_its_own_scripts_and_no_others(client: TestClient, path: 
 def test_the_docs_can_be_switched_off() -> None:
     settings = settings_for(UNREACHABLE_URL).model_copy(update={"docs": False})
     with TestClient(create_app(settings, InMemoryStore())) as client:
-        for path in ("/docs", "/redoc", "/openapi.json", "/docs/assets/swagger-ui.css"):
+        for path in ("/docs", "/redoc", "/openapi.json", "/docs/assets/swagger-ui.css", REDOC_URL):
             assert client.get(path).status_code == 404
 
 

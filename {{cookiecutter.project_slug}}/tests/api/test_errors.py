@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
 from app.main import MAX_BODY_BYTES
 from tests.api.test_items import URL, in_memory, problem, wrong_fields
+from tests.conftest import application
 
 
 def test_an_unknown_path_is_a_problem(client: TestClient) -> None:
@@ -68,8 +68,7 @@ def test_a_body_that_turns_out_too_large_is_refused(client: TestClient) -> None:
 def test_an_unexpected_error_is_a_problem_that_tells_nothing(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = client.app
-    assert isinstance(app, FastAPI)
+    app = application(client)
 
     @app.get("/broken")
     def broken() -> None:
@@ -81,8 +80,7 @@ def test_an_unexpected_error_is_a_problem_that_tells_nothing(
 
 
 def test_an_error_after_the_answer_began_is_the_servers_to_handle(client: TestClient) -> None:
-    app = client.app
-    assert isinstance(app, FastAPI)
+    app = application(client)
 
     @app.get("/torn")
     def torn() -> StreamingResponse:

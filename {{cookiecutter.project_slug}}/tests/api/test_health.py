@@ -1,5 +1,4 @@
 from alembic import command
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
@@ -7,7 +6,7 @@ from app.db.migrate import config, head
 from app.main import create_app
 from app.settings import Settings
 from tests.api.test_items import problem
-from tests.conftest import settings_for
+from tests.conftest import application, settings_for
 from tests.database import UNREACHABLE_URL
 from tests.fakes.store import InMemoryStore
 
@@ -34,8 +33,7 @@ def test_probes_may_ask_for_the_head_alone(client: TestClient) -> None:
 
 
 def test_a_service_that_is_draining_lives_but_is_not_ready(client: TestClient) -> None:
-    app = client.app
-    assert isinstance(app, FastAPI)
+    app = application(client)
     app.state.draining = True
     assert client.get("/livez").status_code == 200
     problem(client.get("/readyz"), 503)

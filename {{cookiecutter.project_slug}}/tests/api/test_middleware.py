@@ -9,14 +9,13 @@ from threading import Event
 from unittest.mock import AsyncMock
 
 import pytest
-from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
 from app.api.middleware import BodyLimit
 from app.main import create_app
 from tests.api.test_items import URL, create, in_memory, problem
-from tests.conftest import settings_for
+from tests.conftest import application, settings_for
 from tests.database import UNREACHABLE_URL
 from tests.fakes.store import InMemoryStore
 
@@ -32,8 +31,7 @@ def busy() -> Iterator[TestClient]:
 
 @contextmanager
 def a_request_in_work(client: TestClient) -> Iterator[None]:
-    app = client.app
-    assert isinstance(app, FastAPI)
+    app = application(client)
     begun, end = Event(), Event()
 
     @app.get("/slow")
@@ -66,8 +64,7 @@ def test_probes_are_answered_however_many_requests_there_are(busy: TestClient) -
 
 
 def test_an_error_makes_room_for_the_next_request(busy: TestClient) -> None:
-    app = busy.app
-    assert isinstance(app, FastAPI)
+    app = application(busy)
 
     @app.get("/broken")
     def broken() -> None:
@@ -78,8 +75,7 @@ def test_an_error_makes_room_for_the_next_request(busy: TestClient) -> None:
 
 
 def test_who_reads_slowly_has_no_place_any_more(busy: TestClient) -> None:
-    app = busy.app
-    assert isinstance(app, FastAPI)
+    app = application(busy)
 
     @app.get("/stream")
     def stream() -> StreamingResponse:

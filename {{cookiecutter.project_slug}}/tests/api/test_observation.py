@@ -6,13 +6,13 @@ import re
 from unittest.mock import AsyncMock, Mock
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.contextvars import get_contextvars
 
 from app.api.observation import Observation
 from tests.api.test_items import URL, create, in_memory
+from tests.conftest import application
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -63,8 +63,7 @@ def test_a_request_is_logged_by_its_route_without_what_it_asked_for(
 
 @in_memory
 def test_what_is_logged_in_a_request_has_its_id(client: TestClient) -> None:
-    app = client.app
-    assert isinstance(app, FastAPI)
+    app = application(client)
 
     @app.get("/logging")
     def logging() -> dict[str, str]:

@@ -4,14 +4,13 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import NAME
+from tests.ports import http_server
 from tests.system.conftest import Serve, Server, burst, within
 from tests.system.test_concurrency import URL, create
 
@@ -53,24 +52,15 @@ def collector() -> Iterator[tuple[str, list[Span]]]:
     """What OpenTelemetry's own would receive: its address, and the spans so far."""
     spans: list[Span] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.path == "/v1/traces":
-                for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                    assert NAME in str(resource.resource)
-                    spans.extend(span for scope in resource.scope_spans for span in scope.spans)
-            self.send_response(200)
-            self.end_headers()
+    def receive(path: str, body: bytes) -> bytes:
+        if path == "/v1/traces":
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                assert NAME in str(resource.resource)
+                spans.extend(span for scope in resource.scope_spans for span in scope.spans)
+        return b""
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as receiver:
-        thread = Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield f"http://127.0.0.1:{receiver.server_port}", spans
-        receiver.shutdown()
-        thread.join()
+    with http_server(receive) as port:
+        yield f"http://127.0.0.1:{port}", spans
 
 
 def test_requests_and_their_statements_are_traced_where_the_environment_asks(serve: Serve) -> None:

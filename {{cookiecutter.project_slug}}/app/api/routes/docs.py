@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
@@ -37,14 +38,14 @@ def add_docs(app: FastAPI) -> None:
     for path, page in (("/docs", swagger_ui), ("/redoc", redoc)):
         page.headers["Content-Security-Policy"] = policy(bytes(page.body))
         app.router.routes.append(Route(path, page, methods=["GET"]))
-    script = Response(redoc_script(), media_type="text/javascript")
-    app.router.routes.append(Route(REDOC_URL, script, methods=["GET"]))
+    app.router.routes.append(Route(REDOC_URL, redoc_script, methods=["GET"]))
 
 
-def redoc_script() -> bytes:
+def redoc_script(_: Request) -> Response:
     """Without the logo of its makers, which it has from their CDN; no option leaves it out."""
     script = files("fastapi_offline") / "static" / "redoc.standalone.js"
-    return script.read_bytes().replace(b"https://cdn.redoc.ly/redoc/logo-mini.svg", b"data:,")
+    offline = script.read_bytes().replace(b"https://cdn.redoc.ly/redoc/logo-mini.svg", b"data:,")
+    return Response(offline, media_type="text/javascript")
 
 
 def policy(page: bytes) -> str:
