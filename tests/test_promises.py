@@ -21,14 +21,14 @@ ENGINE, DRIVER, ENV = "app/db/engine.py", "app/db/errors.py", "app/db/migrations
 SETTINGS, BASE = "app/settings.py", "app/db/base.py"
 OBSERVATION, SERVER = "app/api/observation.py", "app/server.py"
 
-UNIT = """            async with sessions.begin() as session:
-                yield repositories(session)
+UNIT = """            async with connect() as connection:
+                yield repositories(connection)
 """
-COMMIT_ANYWAY = """            async with sessions() as session:
+COMMIT_ANYWAY = """            async with connect() as connection:
                 try:
-                    yield repositories(session)
+                    yield repositories(connection)
                 finally:
-                    await session.commit()
+                    await connection.commit()
 """
 CREATE = """@router.post("", status_code=201, responses=problems(409, 413))
 async def create_item(new: ItemCreate, store: StoreDep, response: Response) -> Item:
@@ -46,6 +46,7 @@ async def create_item(new: ItemCreate, response: Response, repositories=Depends(
 LIMIT = "        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=BODY_SECONDS),\n"
 PROBES = "            probes=health.PATHS,\n        ),\n"
 
+LISTEN = 'event.listen(writer.sync_engine, "begin", begin)'
 TIMEOUT = "            async with asyncio.timeout(self.timeout):\n"
 LOOP = "                while"
 
@@ -54,8 +55,8 @@ Edit = tuple[str, str, str]
 UNDO: dict[str, list[Edit]] = {
     "A client is told of success after the COMMIT": [(ITEMS, CREATE, CREATE_IN_A_DEPENDENCY)],
     "An error rolls everything back": [(STORE, UNIT, COMMIT_ANYWAY)],
-    "What was answered survives `kill -9`": [(STORE, "sessions.begin()", "sessions()")],
-    "A stale `If-Match` changes nothing": [(SQL, "yield self.table.version.in_(versions)", "pass")],
+    "What was answered survives `kill -9`": [(STORE, "self.writer.begin)", "self.writer.connect)")],
+    "A stale `If-Match` changes nothing": [(SQL, "yield columns.version.in_(versions)", "pass")],
     "Changes of different fields all stay": [
         (FIELDS, "quantity: Quantity | MISSING = MISSING", "quantity: Quantity = 0"),
         (FIELDS, "is_active: StrictBool | MISSING = MISSING", "is_active: bool = True"),
@@ -69,16 +70,17 @@ UNDO: dict[str, list[Edit]] = {
         (SQL, "case((before > now, before), else_=now)", "now"),
     ],
     "Rows of one instant have an order": [
-        (SQL, "(getattr(self.table, query.column), self.table.id)", "(self.table.created_at,)"),
-        (SQL, "tuple_(*query.after)", "query.after[0]"),
+        (SQL, "tuple_(*order), tuple_(*before)", "order[0], before[0]"),
     ],
     "An instant comes back in UTC": [
         ("app/db/base.py", "None if value is None else value.replace(tzinfo=UTC)", "value"),
     ],
-    "A writer begins with the lock": [(ENGINE, '"IMMEDIATE"', '"DEFERRED"')],
-    "A reader does not wait for the writer": [(ENGINE, ': "DEFERRED"', ': "IMMEDIATE"')],
+    "A writer begins with the lock": [(ENGINE, '"BEGIN IMMEDIATE"', '"BEGIN DEFERRED"')],
+    "A reader does not wait for the writer": [
+        (ENGINE, LISTEN, f"{LISTEN}\n    {LISTEN.replace('writer', 'reader')}"),
+    ],
     "Writers wait for each other": [
-        (ENGINE, '{"timeout": settings.database_timeout}', '{"timeout": 0}'),
+        (ENGINE, '{"timeout": settings.database_timeout', '{"timeout": 0'),
     ],
     "WAL": [(ENGINE, "journal_mode = WAL", "journal_mode = DELETE"), (ENV, "= WAL", "= DELETE")],
     "Foreign keys are enforced": [(ENGINE, "foreign_keys = ON", "foreign_keys = OFF")],
@@ -134,7 +136,9 @@ UNDO: dict[str, list[Edit]] = {
     "A column may change its type under the service": [
         (DRIVER, "context.is_disconnect = True", "pass"),
     ],
-    "A dead connection is replaced unseen": [(ENGINE, "pool_pre_ping=True", "pool_pre_ping=False")],
+    "A dead connection is replaced unseen": [
+        (ENGINE, "if selector.select(timeout=0):", "if False:"),
+    ],
     "A server that vanishes is noticed": [
         (ENGINE, '        "tcp_user_timeout": seconds * 1000,\n', ""),
     ],
@@ -152,7 +156,6 @@ UNDO: dict[str, list[Edit]] = {
     "A migration does not hold up everybody": [
         (ENV, "set_lock_timeout(settings.database_lock_timeout)", "set_lock_timeout(3)"),
     ],
-    "No error of the database tells a value": [(ENGINE, "hide_parameters=True,", "")],
     "The settings do not show the password": [
         (SETTINGS, "database_url: SecretStr = SecretStr(DEFAULT_URL)", "database_url: str = '' # "),
     ],
@@ -195,6 +198,7 @@ UNDO: dict[str, list[Edit]] = {
 UNDO_ON = {
     "sqlite": {
         "A taken name is a 409": [(DRIVER, "if code in UNIQUE:", "if False:")],
+        "No error of the database tells a value": [(ENGINE, '"hide_parameters": True,', "")],
         "`%`, `_` and `\\` stand for themselves": [
             (BASE, "func.instr(column, part) > 0", "column.contains(part)"),
         ],
@@ -209,6 +213,7 @@ UNDO_ON = {
             (DRIVER, "if isinstance(error, errors.UniqueViolation):", "if False:"),
         ],
         "`%`, `_` and `\\` stand for themselves": [(BASE, ", autoescape=True", "")],
+        "No error of the database tells a value": [(ENGINE, "hide_parameters=True,", "")],
         "A database that is gone is a 503": [(DRIVER, "if lost or", "if")],
         "Replicas migrate one at a time": [
             (ENV, "            _wait_for_others(connection, settings)\n", ""),

@@ -28,7 +28,7 @@ RELEASES = {
 
 # What changed there since next to lines that every team adds to: CHANGELOG.md says so.
 CONFLICTS = {
-    "0.1.0": {"app/main.py", "app/schemas/items.py"},
+    "0.1.0": {"app/db/session.py", "app/main.py", "app/schemas/items.py"},
 }
 
 MARKERS = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
@@ -92,18 +92,7 @@ def add_events(service: Service) -> None:
         "from app.repositories.events import EventRepository",
     )
     put_before(service, interfaces, "    items: ", "    events: EventRepository")
-    put_before(
-        service,
-        "app/db/session.py",
-        "from app.db.repositories.items",
-        "from app.db.repositories.events import SqlEventRepository",
-    )
-    put_before(
-        service,
-        "app/db/session.py",
-        "        items=",
-        "        events=SqlEventRepository(session),",
-    )
+    register_the_repository(service)
     put_before(
         service,
         "tests/fakes/store.py",
@@ -117,6 +106,19 @@ def add_events(service: Service) -> None:
         '        events=InMemoryEventRepository(tables["events"]),',
     )
     register_the_routes(service)
+
+
+def register_the_repository(service: Service) -> None:
+    name = "app/db/session.py"
+    # As it is called there: a session, before 0.2.0.
+    argument = re.findall(r"=SqlItemRepository\((\w+)\)", service.read(name))[0]
+    put_before(
+        service,
+        name,
+        "from app.db.repositories.items",
+        "from app.db.repositories.events import SqlEventRepository",
+    )
+    put_before(service, name, "        items=", f"        events=SqlEventRepository({argument}),")
 
 
 def register_the_routes(service: Service) -> None:
@@ -147,7 +149,11 @@ def change_as_teams_do(service: Service) -> None:
 
 def resolve(service: Service, names: set[str]) -> None:
     """Takes what is new, and makes the team's change once more."""
-    again = {"app/main.py": register_the_routes, "app/schemas/items.py": shorten_the_description}
+    again = {
+        "app/db/session.py": register_the_repository,
+        "app/main.py": register_the_routes,
+        "app/schemas/items.py": shorten_the_description,
+    }
     for name in names:
         service.run("git", "checkout", "--theirs", name)
         service.run("git", "add", name)
@@ -161,7 +167,7 @@ def changes_of_the_team_are_there(service: Service) -> None:
             "## Who we are\n\nWe take orders.\n",
             "| `TEAM` | `orders` | who answers |\n",
         ],
-        "app/db/session.py": ["        events=SqlEventRepository(session),\n"],
+        "app/db/session.py": ["        events=SqlEventRepository("],
         "app/db/tables/__init__.py": ['"Base", "EventTable", '],
         "app/main.py": ["import events, ", "    app.include_router(events.router)\n"],
         "app/repositories/store.py": ["    events: EventRepository\n"],
@@ -308,7 +314,7 @@ def test_updates_follow_each_other_in_clones_that_have_only_what_was_committed(
     service = rendered_from(template, tmp_path / "services", {"setup": "files"})
     change_as_teams_do(service)
     commit(service, "Events")
-    line = "def repositories(session: AsyncSession) -> Repositories:\n"
+    line = "def repositories(connection: AsyncConnection) -> Repositories:\n"
     for number in range(3):
         newer = f"{line}    # Release {number}.\n"
         template.release(("app/db/session.py", line, newer))
@@ -348,7 +354,7 @@ def test_what_git_cannot_merge_is_left_alone_and_told_and_all_else_is_merged(
     commit(service, "Ours")
     for name in ("old.md", "run.sh"):
         template.git("rm", "--quiet", f"{TEMPLATE.name}/docs/{name}")
-    line = "def repositories(session: AsyncSession) -> Repositories:\n"
+    line = "def repositories(connection: AsyncConnection) -> Repositories:\n"
     newer = f"{line}    # So near to ours that it takes a merge.\n"
     in_the_way = (("docs/file/a.md", "", "# A\n"), ("docs/folder", "", "A file.\n"))
     template.release(*NEWS[2:], NEWS[0], *in_the_way, ("app/db/session.py", line, newer))

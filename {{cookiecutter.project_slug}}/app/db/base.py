@@ -1,12 +1,13 @@
 """What every table shares."""
 
 from datetime import UTC, datetime
+from typing import ClassVar
 from uuid import UUID
 
 {% if cookiecutter.database == "sqlite" %}
-from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, func
+from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Table, func
 {% else %}
-from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData
+from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Table
 {% endif %}
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -67,6 +68,7 @@ class EntityTable(Base):
     """The columns of `app.schemas.base.Entity`."""
 
     __abstract__ = True
+    __table__: ClassVar[Table]
 
     id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-1)
     version: Mapped[int] = mapped_column(sort_order=1)

@@ -19,17 +19,20 @@ def outdated(head: str | None) -> set[str | None]:
     return {None, *revisions()} - {head}
 
 
-def observe(engine: Engine) -> None:
-    event.listen(engine, "checkout", lambda *_: _show(engine.pool, 0))
-    event.listen(engine, "checkin", lambda *_: _show(engine.pool, 1))
+def observe(*engines: Engine) -> None:
+    pools: set[Any] = {engine.pool for engine in engines}  # two engines may share one
+
+    def show(returning: int) -> None:
+        USED.set(sum(pool.checkedout() for pool in pools) - returning)
+        IDLE.set(sum(pool.checkedin() for pool in pools) + returning)
+
+    for pool in pools:
+        event.listen(pool, "checkout", lambda *_: show(0))
+        event.listen(pool, "checkin", lambda *_: show(1))
     # The variables upon which FastAPI sends its spans somewhere.
     if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in os.environ):
-        _trace(engine)
-
-
-def _show(pool: Any, returning: int) -> None:
-    USED.set(pool.checkedout() - returning)
-    IDLE.set(pool.checkedin() + returning)
+        for engine in {*engines}:
+            _trace(engine)
 
 
 def _trace(engine: Engine) -> None:

@@ -72,9 +72,13 @@ class Changes(Schema):
 
 
 class Entity(Schema):
-    """What every stored thing has besides its own fields."""
+    """What every stored thing has besides its own fields.
+
+    Its instants are `AwareDatetime`: what is stored has been a `UtcDatetime` already, and to make
+    sure once more would take as long as all else that makes an entity of a row.
+    """
 
     id: UUID = Field(description="A UUID of version 7: later ones sort after earlier ones.")
     version: int = Field(exclude=True)
-    created_at: UtcDatetime
-    updated_at: UtcDatetime
+    created_at: AwareDatetime
+    updated_at: AwareDatetime

@@ -1,6 +1,6 @@
 from typing import Annotated, Literal
 
-from pydantic import MISSING, Field, StrictBool, StrictInt
+from pydantic import MISSING, AwareDatetime, Field, StrictBool, StrictInt
 
 from app.schemas.base import MAX_INT, Changes, Entity, Schema, Text, UtcDatetime, Whole
 from app.schemas.pages import Query
@@ -31,7 +31,7 @@ class Item(Entity):
     description: Description | None
     quantity: Quantity
     is_active: StrictBool
-    available_from: UtcDatetime | None
+    available_from: AwareDatetime | None
 
 
 class ItemFilter(Query):

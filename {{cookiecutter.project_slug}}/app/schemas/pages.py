@@ -9,10 +9,10 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, Field, ValidationInfo, create_model, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, ValidationInfo, create_model, field_validator
 from pydantic_core import to_json
 
-from app.schemas.base import Entity, Schema
+from app.schemas.base import Entity, Schema, UtcDatetime
 
 E = TypeVar("E", bound=Entity)
 
@@ -81,10 +81,8 @@ def _decode(cursor: str, sort: str, entity: type[Entity]) -> Position:
 @cache
 def _position_model(entity: type[Entity], sort: str) -> type[BaseModel]:
     """Holds a cursor to its list: the same sort, and a value that the sorted column may have."""
-    value = entity.model_fields[sort.removeprefix("-")]
-    fields: dict[str, Any] = {
-        "sort": Literal[sort],
-        "value": (value.annotation, value),
-        "id": UUID,
-    }
+    column = entity.model_fields[sort.removeprefix("-")]
+    # What comes from a client is checked as it was before it was stored.
+    value = UtcDatetime if column.annotation is AwareDatetime else (column.annotation, column)
+    fields: dict[str, Any] = {"sort": Literal[sort], "value": value, "id": UUID}
     return create_model("Position", **fields)

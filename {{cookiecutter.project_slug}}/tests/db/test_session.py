@@ -14,7 +14,7 @@ async def test_an_update_does_not_set_the_clock_of_an_item_back(sql_store: SqlSt
     async with sql_store.write() as repositories:
         item = await repositories.items.add(ItemCreate(name="bolt"))
     later = item.updated_at + timedelta(hours=1)
-    async with sql_store.engine.begin() as connection:
+    async with sql_store.writer.begin() as connection:
         await connection.execute(update(ItemTable).values(updated_at=later))
     async with sql_store.write() as repositories:
         updated = await repositories.items.update(item.id, ItemUpdate(quantity=1))
@@ -25,7 +25,7 @@ async def test_items_of_one_instant_are_each_on_one_page(sql_store: SqlStore) ->
     async with sql_store.write() as repositories:
         added = [await repositories.items.add(ItemCreate(name=str(n))) for n in range(7)]
     same = {"created_at": added[0].created_at}
-    async with sql_store.engine.begin() as connection:
+    async with sql_store.writer.begin() as connection:
         await connection.execute(update(ItemTable).values(same))
     for sort, expected in (("created_at", added), ("-created_at", added[::-1])):
         seen, cursor = [], None
@@ -46,7 +46,7 @@ async def test_a_request_that_finds_no_free_connection_is_told_to_come_back(
     store = SqlStore(settings.model_copy(update=limits))
 
     async def read_in_reads() -> None:
-        async with store.engine.connect(), store.engine.connect(), store.read() as repositories:
+        async with store.reader.connect(), store.reader.connect(), store.read() as repositories:
             await repositories.items.find(ItemFilter())
 
     with pytest.raises(Unavailable):

@@ -3,16 +3,58 @@
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, delete, insert, literal, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Result,
+    Select,
+    bindparam,
+    case,
+    delete,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from app.db.base import EntityTable, UtcDateTime
 from app.repositories.base import C, E, Q, Repository, U
 from app.repositories.errors import NotFound, RepositoryError, Stale
 from app.schemas.pages import Page
+
+
+# What is read most is built once: SQLAlchemy builds a statement as long as a database answers it.
+@cache
+def one(table: type[EntityTable]) -> Select[Any]:
+    columns = table.__table__.columns
+    return select(*columns).where(columns.id == bindparam("id"))
+
+
+@cache
+def page(table: type[EntityTable], sort: str, descending: bool, follows: bool) -> Select[Any]:
+    """At most `limit` rows, those after `key` and `id` if one `follows` another page."""
+    columns = table.__table__.columns
+    order = (columns[sort], columns.id)
+    statement = select(*columns).limit(bindparam("limit", type_=Integer))
+    if follows:
+        before = (bindparam("key", type_=order[0].type), bindparam("id", type_=order[1].type))
+        here, there = tuple_(*order), tuple_(*before)
+        statement = statement.where(here < there if descending else here > there)
+    return statement.order_by(*((column.desc() for column in order) if descending else order))
+
+
+@cache
+def entities(entity: type[E]) -> TypeAdapter[list[E]]:
+    """Makes all of a page in one call, which takes a third of the time of one for each."""
+    return TypeAdapter(list[entity])  # type: ignore[valid-type] # known when it runs
 
 
 class SqlRepository(Repository[E, C, U, Q]):
@@ -23,8 +65,8 @@ class SqlRepository(Repository[E, C, U, Q]):
     entity: type[E]
     table: type[EntityTable]
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
 
     @abstractmethod
     def _conditions(self, query: Q) -> Iterator[ColumnElement[bool]]:
@@ -38,58 +80,58 @@ class SqlRepository(Repository[E, C, U, Q]):
             "created_at": now,
             "updated_at": now,
         }
-        await self._session.execute(insert(self.table).values(values))
+        await self._connection.execute(insert(self.table.__table__), values)
         return self.entity(**values)
 
     async def get(self, id_: UUID) -> E:
-        statement = select(*self.table.__table__.columns).where(self.table.id == id_)
-        found = await self._session.execute(statement)
-        row = found.one_or_none()
-        if row is None:
-            raise NotFound(id_)
-        return self.entity(**row._mapping)
+        found = await self._connection.execute(one(self.table), {"id": id_})
+        for entity in self._entities(found):
+            return entity
+        raise NotFound(id_)
 
     async def find(self, query: Q) -> Page[E]:
-        order = (getattr(self.table, query.column), self.table.id)
-        statement = select(*self.table.__table__.columns).where(*self._conditions(query))
-        if query.after is not None:
-            key, after = tuple_(*order), tuple_(*query.after)
-            statement = statement.where(key < after if query.descending else key > after)
-        if query.descending:
-            statement = statement.order_by(*(column.desc() for column in order))
-        else:
-            statement = statement.order_by(*order)
-        found = await self._session.execute(statement.limit(query.limit + 1))
-        return Page.of([self.entity(**row._mapping) for row in found], query)
+        statement = page(self.table, query.column, query.descending, query.after is not None)
+        key, id_ = query.after or (None, None)
+        if conditions := [*self._conditions(query)]:
+            statement = statement.where(*conditions)
+        parameters = {"limit": query.limit + 1, "key": key, "id": id_}
+        found = await self._connection.execute(statement, parameters)
+        return Page.of(self._entities(found), query)
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
+        columns = self.table.__table__.columns
         # The clock was read before the row's lock was waited for: it must not set another back.
-        now, before = literal(datetime.now(UTC), UtcDateTime()), self.table.updated_at
+        now, before = literal(datetime.now(UTC), UtcDateTime()), columns.updated_at
         values = changes.model_dump() | {
-            "version": self.table.version + 1,
+            "version": columns.version + 1,
             "updated_at": case((before > now, before), else_=now),
         }
-        statement = update(self.table).where(*self._wanted(id_, versions)).values(values)
-        changed = await self._session.execute(
-            statement.returning(*self.table.__table__.columns),
-        )
-        row = changed.one_or_none()
-        if row is None:
-            raise await self._reason(id_)
-        return self.entity(**row._mapping)
+        statement = update(self.table.__table__).where(*self._wanted(id_, versions)).values(values)
+        changed = await self._connection.execute(statement.returning(*columns))
+        for entity in self._entities(changed):
+            return entity
+        raise await self._reason(id_)
 
     async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:
-        statement = delete(self.table).where(*self._wanted(id_, versions))
-        removed = await self._session.scalar(statement.returning(self.table.id))
+        table = self.table.__table__
+        statement = delete(table).where(*self._wanted(id_, versions)).returning(table.columns.id)
+        removed = await self._connection.scalar(statement)
         if removed is None:
             raise await self._reason(id_)
 
+    def _entities(self, rows: Result[Any]) -> list[E]:
+        names = rows.keys()
+        return entities(self.entity).validate_python(
+            [dict(zip(names, row, strict=True)) for row in rows.all()]
+        )
+
     def _wanted(self, id_: UUID, versions: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
-        yield self.table.id == id_
+        columns = self.table.__table__.columns
+        yield columns.id == id_
         if versions is not None:
-            yield self.table.version.in_(versions)
+            yield columns.version.in_(versions)
 
     async def _reason(self, id_: UUID) -> RepositoryError:
         """Why a statement found no row with this id and these versions."""
-        found = await self._session.scalar(select(self.table.id).where(self.table.id == id_))
-        return NotFound(id_) if found is None else Stale()
+        found = await self._connection.execute(one(self.table), {"id": id_})
+        return NotFound(id_) if found.one_or_none() is None else Stale()
