@@ -1,0 +1,298 @@
+"""Compares the services with a naive app and with the limit of their stack, for docs/benchmarks.md.
+
+Renders and installs the variants below FOLDER unless they are there. In each round each app has
+its turn with each operation, so that what else the machine does meets all of them: what counts
+are the ratios within a round. Needs uv and wrk.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+from harness import (
+    VARIANTS,
+    Load,
+    Service,
+    databases,
+    find,
+    install,
+    need,
+    running,
+    wrk,
+)
+
+BENCHMARKS = Path(__file__).parent
+APPS = ("service", "naive", "limit")
+OPERATIONS = {
+    "get": ("/v1/items", "get"),
+    "list": ("/v1/items?limit=50", ""),
+    "create": ("/v1/items", "create"),
+    "patch": ("/v1/items", "patch"),
+}
+PORTS = dict(zip(APPS, (8765, 8766, 8767), strict=True))
+DRIVERS = {"sqlite-async": "sqlite+aiosqlite", "sqlite-sync": "sqlite"}
+ONLY_FOR_THE_LIMIT = ("orjson", "psycopg-pool")
+# What the service hands to uvicorn; all else is uvicorn's default in each of them.
+UVICORN = ("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown=10")
+
+Case = tuple[str, int]  # an operation, and how many connections ask for it
+
+
+@dataclass
+class Memory:
+    """Of an idle worker after its first answers, in MB."""
+
+    resident: float
+    private: float
+
+
+@dataclass
+class Comparison:
+    """What was measured of one variant: of each app a value for each round."""
+
+    service: Service
+    loads: dict[Case, dict[str, list[Load]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    starts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    memory: dict[str, list[Memory]] = field(default_factory=lambda: defaultdict(list))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The median of ratios, and the range of them."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, numerators: list[float], denominators: list[float]) -> "Ratio":
+        pairs = zip(numerators, denominators, strict=True)
+        ratios = [above / below if below else float("inf") for above, below in pairs]
+        return cls(statistics.median(ratios), min(ratios), max(ratios))
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
+
+
+def packages(service: Service, folder: Path) -> Path:
+    """What the limit needs besides the service's own dependencies, which stay as they are."""
+    target = folder / f"packages-{service.variant}"
+    if not target.exists():
+        command = ["uv", "pip", "install", "--quiet", "--no-deps", "--system-certs"]
+        command += ["--python", service.python, "--target", str(target), *ONLY_FOR_THE_LIMIT]
+        subprocess.run(command, check=True)
+    return target
+
+
+@dataclass(frozen=True)
+class App:
+    """One of the three, with its database and how it is started."""
+
+    name: str
+    command: list[str]
+    folder: Path
+    variables: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{PORTS[self.name]}"
+
+    @contextmanager
+    def serving(self) -> Iterator[subprocess.Popen[bytes]]:
+        with running(self.command, self.folder, self.variables, self.url) as server:
+            yield server
+
+
+def make_app(name: str, service: Service, database: str, path: Path) -> App:
+    own = {"DATABASE_URL": database, "PORT": str(PORTS[name])}
+    if name == "service":
+        own |= {"APP_ENV": "production", "AUTH": "none", "DRAIN_SECONDS": "0"}
+        command = [service.python, "-m", "app"]
+        return App(name, command, service.path, os.environ | own)
+    own["PYTHONPATH"] = os.pathsep.join([str(BENCHMARKS), str(path)])
+    if name == "naive":
+        module = f"naive.app_{service.concurrency}"
+        scheme = DRIVERS.get(service.variant, "postgresql+psycopg")
+        own["DATABASE_URL"] = scheme + database[database.index("://") :]
+    else:
+        module = f"limit.{service.database}_{service.concurrency}"
+    command = [service.python, "-m", "uvicorn", f"{module}:app", f"--port={PORTS[name]}", *UVICORN]
+    # Not where the service is: it would find app/ and .env there.
+    return App(name, command, BENCHMARKS, os.environ | own)
+
+
+def seed(app: str, service: Service, database: str, rows: int, path: Path) -> str:
+    """The ids of the rows, one on a line: the same for each app."""
+    variables = os.environ | {"DATABASE_URL": database, "PYTHONPATH": str(path)}
+    variables |= {"APP_ENV": "production", "AUTH": "none"}
+    command = [service.python, str(BENCHMARKS / "seed.py"), app, str(rows)]
+    return subprocess.check_output(
+        command, cwd=service.path, env=variables, text=True, stderr=subprocess.DEVNULL
+    )
+
+
+def memory(server: subprocess.Popen[bytes]) -> Memory:
+    rollup = Path(f"/proc/{server.pid}/smaps_rollup").read_text(encoding="utf-8")
+    kilobytes = {
+        name: float(value.split()[0])
+        for name, _, value in (line.partition(":") for line in rollup.splitlines()[1:])
+    }
+    private = kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]
+    return Memory(kilobytes["Rss"] / 1024, private / 1024)
+
+
+def request(url: str, body: bytes | None = None) -> None:
+    sent = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(sent, timeout=60) as answer:
+        answer.read()
+
+
+def start(app: App, ids: list[str], result: Comparison) -> None:
+    """Measures what an app needs to start, and what it holds when it has answered a little."""
+    begun = time.perf_counter()
+    with app.serving() as server:
+        result.starts[app.name].append(time.perf_counter() - begun)
+        for path in (f"/v1/items/{ids[0]}", "/v1/items?limit=50"):
+            request(app.url + path)
+        name = f"start-{time.monotonic_ns()}"
+        request(f"{app.url}/v1/items", f'{{"name": "{name}"}}'.encode())
+        time.sleep(0.5)
+        result.memory[app.name].append(memory(server))
+
+
+def compare(
+    service: Service, folder: Path, cases: list[Case], options: argparse.Namespace
+) -> Comparison:
+    result = Comparison(service)
+    path = packages(service, folder)
+    with ExitStack() as stack:
+        urls = stack.enter_context(databases(service, len(options.apps)))
+        apps = [
+            make_app(name, service, url, path) for name, url in zip(options.apps, urls, strict=True)
+        ]
+        for app, url in zip(apps, urls, strict=True):
+            listed = seed(app.name, service, url, options.rows, path)
+        ids = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ids"
+        ids.write_text(listed, encoding="utf-8")
+        for number in range(options.starts):
+            for app in rotated(apps, number):
+                start(app, listed.split(), result)
+        for app in apps:
+            stack.enter_context(app.serving())
+            for operation, _ in cases:
+                load(app, (operation, 16), ids, 1)  # warms up
+        for number in range(options.rounds):
+            for case in cases:
+                for app in rotated(apps, number):
+                    result.loads[case][app.name].append(load(app, case, ids, options.seconds))
+    return result
+
+
+def rotated(apps: list[App], number: int) -> list[App]:
+    """So that none of them always comes first, or after the same one."""
+    first = number % len(apps)
+    return [*apps[first:], *apps[:first]]
+
+
+def load(app: App, case: Case, ids: Path, seconds: int) -> Load:
+    operation, connections = case
+    path, script = OPERATIONS[operation]
+    try:
+        return wrk(app.url + path, script, ids=ids, seconds=seconds, connections=connections)
+    finally:
+        request(f"{app.url}/v1/items?limit=1")  # no request of this run is left
+
+
+def table(result: Comparison) -> Iterator[str]:
+    """One line for each operation, in Markdown."""
+    for (operation, connections), loads in result.loads.items():
+        told = [f"{operation}, {connections}"]
+        for name in APPS:
+            rates = [one.rate for one in loads.get(name, [])]
+            slowest = [one.p99 for one in loads.get(name, [])]
+            told.append(f"{median(rates):,.0f}")
+            told.append(f"{median(slowest):,.0f}")
+        for other, value in (("naive", rate), ("limit", rate), ("naive", p99)):
+            told.append(str(ratio(loads, other, value)))
+        failed = {name: sum(one.failed for one in loads[name]) for name in loads}
+        told.append(", ".join(f"{name} {number}" for name, number in failed.items() if number))
+        yield f"| {' | '.join(told)} |"
+
+
+def rate(one: Load) -> float:
+    return one.rate
+
+
+def p99(one: Load) -> float:
+    return one.p99
+
+
+def median(values: list[float]) -> float:
+    return statistics.median(values) if values else float("nan")
+
+
+def ratio(loads: dict[str, list[Load]], other: str, value: Callable[[Load], float]) -> Ratio | str:
+    if not loads.get("service") or not loads.get(other):
+        return ""
+    return Ratio.of([*map(value, loads["service"])], [*map(value, loads[other])])
+
+
+def show(result: Comparison) -> None:
+    print(
+        f"\n{result.service.variant}: requests/s and p99 in ms; ratios of the service, median (range)\n"
+    )
+    heads = ["", *(f"{name}{head}" for name in APPS for head in ("", " p99"))]
+    heads += ["rate/naive", "rate/limit", "p99/naive", "failed"]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    print(*table(result), sep="\n")
+    for name, starts in result.starts.items():
+        held = result.memory[name]
+        resident, private = (
+            median([one.resident for one in held]),
+            median([one.private for one in held]),
+        )
+        print(
+            f"{name}: up in {median(starts):.2f} s, {resident:.0f} MB, {private:.0f} of it private"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=BENCHMARKS.parent / "try" / "benchmarks")
+    parser.add_argument("--service", type=Path, help="a service that is rendered and installed")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS)
+    parser.add_argument("--operations", nargs="+", choices=OPERATIONS, default=[*OPERATIONS])
+    parser.add_argument("--connections", nargs="+", type=int, default=[16, 128])
+    parser.add_argument("--apps", nargs="+", choices=APPS, default=APPS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=2, help="of each run")
+    parser.add_argument("--starts", type=int, default=3, help="of each app; 0 for no memory")
+    parser.add_argument("--rows", type=int, default=10_000)
+    options = parser.parse_args()
+    need("uv", "wrk")
+    folder = options.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    cases = [*product(options.operations, options.connections)]
+    if options.service:
+        services = [find(options.service)]
+    else:
+        services = [install(folder, variant) for variant in options.variants]
+    for service in services:
+        show(compare(service, folder, cases, options))
+
+
+if __name__ == "__main__":
+    main()
