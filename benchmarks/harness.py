@@ -155,7 +155,7 @@ def parse(told: str) -> Load:
     latency = {
         percent: float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[unit]
         for percent, number, unit in re.findall(
-            r"^ +(50|99)% +([\d.]+)(us|ms|s|m)$", told, re.MULTILINE
+            r"^ +(50|99)% +([\d.]+)(us|ms|s|m) *$", told, re.MULTILINE
         )
     }
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
@@ -164,7 +164,7 @@ def parse(told: str) -> Load:
     answered = (int(sent[1]) - wrong) / max(int(sent[1]), 1)
     return Load(
         rate=float(rate[1]) * answered,
-        p50=latency["50"],
-        p99=latency["99"],
+        p50=latency.get("50", float("inf")),
+        p99=latency.get("99", float("inf")),
         failed=wrong + (sum(map(int, broken.groups())) if broken else 0),
     )
