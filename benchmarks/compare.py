@@ -12,24 +12,15 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from harness import (
-    VARIANTS,
-    Load,
-    Service,
-    databases,
-    find,
-    install,
-    need,
-    running,
-    wrk,
-)
+from harness import VARIANTS, Load, Service, databases, find, install, need, running, wrk
+from report import write
+from results import Case, Comparison, Memory
 
 BENCHMARKS = Path(__file__).parent
 APPS = ("service", "naive", "limit")
@@ -45,45 +36,21 @@ ONLY_FOR_THE_LIMIT = ("orjson", "psycopg-pool")
 # What the service hands to uvicorn; all else is uvicorn's default in each of them.
 UVICORN = ("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown=10")
 
-Case = tuple[str, int]  # an operation, and how many connections ask for it
-
-
-@dataclass
-class Memory:
-    """Of an idle worker after its first answers, in MB."""
-
-    resident: float
-    private: float
-
-
-@dataclass
-class Comparison:
-    """What was measured of one variant: of each app a value for each round."""
-
-    service: Service
-    loads: dict[Case, dict[str, list[Load]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(list))
-    )
-    starts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    memory: dict[str, list[Memory]] = field(default_factory=lambda: defaultdict(list))
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """The median of ratios, and the range of them."""
-
-    median: float
-    least: float
-    most: float
-
-    @classmethod
-    def of(cls, numerators: list[float], denominators: list[float]) -> "Ratio":
-        pairs = zip(numerators, denominators, strict=True)
-        ratios = [above / below if below else float("inf") for above, below in pairs]
-        return cls(statistics.median(ratios), min(ratios), max(ratios))
-
-    def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
+# Runs in the service's environment.
+VERSIONS = """
+import platform, sqlite3, sys
+from importlib.metadata import version
+print("Python", platform.python_version())
+for name in ("FastAPI", "Starlette", "Pydantic", "SQLAlchemy", "uvicorn"):
+    print(name, version(name))
+if sys.argv[1].startswith("postgres"):
+    import psycopg
+    print("psycopg", psycopg.__version__)
+    with psycopg.connect(sys.argv[1]) as server:
+        print("PostgreSQL", *server.execute("SHOW server_version").fetchone()[0].split()[:1])
+else:
+    print("SQLite", sqlite3.sqlite_version)
+"""
 
 
 def packages(service: Service, folder: Path) -> Path:
@@ -186,6 +153,7 @@ def compare(
             listed = seed(app.name, service, url, options.rows, path)
         ids = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ids"
         ids.write_text(listed, encoding="utf-8")
+        result.versions = versions(service, urls[0])
         for number in range(options.starts):
             for app in rotated(apps, number):
                 start(app, listed.split(), result)
@@ -196,7 +164,10 @@ def compare(
         for number in range(options.rounds):
             for case in cases:
                 for app in rotated(apps, number):
-                    result.loads[case][app.name].append(load(app, case, ids, options.seconds))
+                    loads = result.loads[case][app.name]
+                    # One that stalled would stall again, and each time for half a minute.
+                    is_stalled = bool(loads) and not loads[-1].rate
+                    loads.append(loads[-1] if is_stalled else load(app, case, ids, options.seconds))
     return result
 
 
@@ -215,57 +186,33 @@ def load(app: App, case: Case, ids: Path, seconds: int) -> Load:
         request(f"{app.url}/v1/items?limit=1")  # no request of this run is left
 
 
-def table(result: Comparison) -> Iterator[str]:
-    """One line for each operation, in Markdown."""
-    for (operation, connections), loads in result.loads.items():
-        told = [f"{operation}, {connections}"]
-        for name in APPS:
-            rates = [one.rate for one in loads.get(name, [])]
-            slowest = [one.p99 for one in loads.get(name, [])]
-            told.append(f"{median(rates):,.0f}")
-            told.append(f"{median(slowest):,.0f}")
-        for other, value in (("naive", rate), ("limit", rate), ("naive", p99)):
-            told.append(str(ratio(loads, other, value)))
-        failed = {name: sum(one.failed for one in loads[name]) for name in loads}
-        told.append(", ".join(f"{name} {number}" for name, number in failed.items() if number))
-        yield f"| {' | '.join(told)} |"
-
-
-def rate(one: Load) -> float:
-    return one.rate
-
-
-def p99(one: Load) -> float:
-    return one.p99
-
-
-def median(values: list[float]) -> float:
-    return statistics.median(values) if values else float("nan")
-
-
-def ratio(loads: dict[str, list[Load]], other: str, value: Callable[[Load], float]) -> Ratio | str:
-    if not loads.get("service") or not loads.get(other):
-        return ""
-    return Ratio.of([*map(value, loads["service"])], [*map(value, loads[other])])
+def versions(service: Service, database: str) -> dict[str, str]:
+    told = subprocess.check_output([service.python, "-c", VERSIONS, database], text=True)
+    return dict(line.split() for line in told.splitlines())
 
 
 def show(result: Comparison) -> None:
-    print(
-        f"\n{result.service.variant}: requests/s and p99 in ms; ratios of the service, median (range)\n"
-    )
-    heads = ["", *(f"{name}{head}" for name in APPS for head in ("", " p99"))]
-    heads += ["rate/naive", "rate/limit", "p99/naive", "failed"]
+    """As a table: what was measured, and the ratios that count."""
+    print(f"\n{result.service.variant}: requests/s and p99 in ms; the service's ratios\n")
+    heads = ["", *(f"{app}{head}" for app in APPS for head in ("", " p99"))]
+    heads += ["rate ÷ naive", "rate ÷ limit", "p99 ÷ naive", "failed"]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
-    print(*table(result), sep="\n")
-    for name, starts in result.starts.items():
-        held = result.memory[name]
+    for case, loads in result.loads.items():
+        cells = ["{}, {}".format(*case)]
+        for app in APPS:
+            cells += (f"{result.median(case, app, measure):,.0f}" for measure in ("rate", "p99"))
+        for other, measure in (("naive", "rate"), ("limit", "rate"), ("naive", "p99")):
+            cells.append(str(result.ratio(case, other, measure) or ""))
+        failed = {app: sum(load.failed for load in loads[app]) for app in loads}
+        cells.append(", ".join(f"{app} {number}" for app, number in failed.items() if number))
+        print(f"| {' | '.join(cells)} |")
+    for app, starts in result.starts.items():
         resident, private = (
-            median([one.resident for one in held]),
-            median([one.private for one in held]),
+            statistics.median(getattr(one, name) for one in result.memory[app])
+            for name in ("resident", "private")
         )
-        print(
-            f"{name}: up in {median(starts):.2f} s, {resident:.0f} MB, {private:.0f} of it private"
-        )
+        start = statistics.median(starts)
+        print(f"{app}: up in {start:.2f} s, {resident:.0f} MB, {private:.0f} of it private")
 
 
 def main() -> None:
@@ -280,6 +227,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=2, help="of each run")
     parser.add_argument("--starts", type=int, default=3, help="of each app; 0 for no memory")
     parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and .svg")
     options = parser.parse_args()
     need("uv", "wrk")
     folder = options.folder.resolve()
@@ -289,8 +237,13 @@ def main() -> None:
         services = [find(options.service)]
     else:
         services = [install(folder, variant) for variant in options.variants]
+    results = []
     for service in services:
-        show(compare(service, folder, cases, options))
+        results.append(compare(service, folder, cases, options))
+        show(results[-1])
+    if options.write:
+        numbers = {name: vars(options)[name] for name in ("rounds", "seconds", "starts", "rows")}
+        write(results, numbers, BENCHMARKS.parent / "docs")
 
 
 if __name__ == "__main__":

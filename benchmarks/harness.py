@@ -1,5 +1,6 @@
 """What the benchmarks share: rendered services, throwaway databases and wrk."""
 
+import math
 import re
 import shutil
 import subprocess
@@ -152,6 +153,8 @@ def parse(told: str) -> Load:
     sent = re.search(r"^ +(\d+) requests in ", told, re.MULTILINE)
     assert rate, told
     assert sent, told
+    if not int(sent[1]):
+        return Load(rate=0, p50=math.inf, p99=math.inf, failed=0)
     latency = {
         percent: float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[unit]
         for percent, number, unit in re.findall(
@@ -164,7 +167,7 @@ def parse(told: str) -> Load:
     answered = (int(sent[1]) - wrong) / max(int(sent[1]), 1)
     return Load(
         rate=float(rate[1]) * answered,
-        p50=latency.get("50", float("inf")),
-        p99=latency.get("99", float("inf")),
+        p50=latency["50"],
+        p99=latency["99"],
         failed=wrong + (sum(map(int, broken.groups())) if broken else 0),
     )
