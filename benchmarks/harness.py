@@ -107,6 +107,12 @@ def databases(service: Service, number: int = 1) -> Iterator[list[str]]:
             process.communicate()
 
 
+def migrate(service: Service, variables: Mapping[str, str]) -> None:
+    command = [service.python, "-m", "alembic", "upgrade", "head"]
+    null = subprocess.DEVNULL
+    subprocess.run(command, cwd=service.path, env=variables, check=True, stderr=null)
+
+
 @contextmanager
 def running(
     command: list[str], folder: Path, variables: Mapping[str, str], url: str

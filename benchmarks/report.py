@@ -11,62 +11,17 @@ from pathlib import Path
 
 from results import NAMES, TITLES, Comparison, Ratio
 
-TEXT = """# Benchmarks
-
-Each variant of the service beside two others on the same stack, with the same rows and the same JSON:
-
-- **naive**: [benchmarks/naive](../benchmarks/naive), as people write it by hand after the tutorials. A session from a `yield`
-  dependency, ORM entities, `expire_on_commit=False`, default engine options, no middleware, no metrics, no log.
-- **the limit**: [benchmarks/limit](../benchmarks/limit), Starlette, orjson and the bare driver, with next to no checks.
-
-The service runs as in production: a log line and metrics for each request, request ids, safe headers, limits and checks on.
-All have one worker and the same uvicorn.
-
-![How many requests a second, compared with the naive app](benchmarks.svg)
-
-{date}, {machine}. {versions}.
-
-## Requests
-
-Each value is the median of {rounds} rounds, and in brackets their range. In a round each app has its turn for {seconds} seconds with each
-operation, right after the others, so what else the machine did met all of them. That is why there are ratios only. **More is better
-in the columns of rates, less in the column of p99.**
-
-{requests}
-
-{notes}
-## Memory and start
-
-Of one idle worker after its first answers, and from its start to its first answer; the median of {starts} starts.
-
-{memory}
-
-## How it is measured
-
-- {rows:,} rows in a database of its own for each app. get and patch go round over all ids, create takes a new name each time, the list is
-  the first 50 of them.
-- wrk, in one thread on the same machine as the apps and the database, keeps 16 or 128 connections busy.
-- Postgres syncs each commit to disk, for all three. On SQLite the service and the limit have WAL, which syncs at checkpoints. The naive app
-  has what SQLite does by itself: a rollback journal, synced at each commit. So create and patch compare that too.
-- A rate counts answers of status 2xx only.
-
-Again, on your machine, in about twenty minutes; it needs [uv](https://docs.astral.sh/uv/) and wrk:
-
-```sh
-make bench
-.venv/bin/python benchmarks/compare.py --variants sqlite-async --operations get --connections 16 --rounds 3   # prints a table only
-```
-"""
+TEXT = Path(__file__).with_suffix(".md")
 
 STALLED = """\
-- **The naive sync app does not answer at all** where the table says *stalls*. Forty threads take requests, fifteen connections are in
-  the pool: soon each thread waits for a connection, and none is left to end the requests that have one. After 30 seconds, the
-  default of `pool_timeout`, they end with 500.
+- **The naive sync app does not answer at all** where the table says *naive stalls*. Forty threads
+  take requests, fifteen connections are in the pool: soon each thread waits for a connection, and
+  none is left to end the requests that have one, until they fail with 500 after 30 seconds.
 """
 
 
 def write(results: list[Comparison], options: dict[str, int], folder: Path) -> None:
-    text = TEXT.format(
+    text = TEXT.read_text(encoding="utf-8").format(
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         machine=machine(),
         versions=versions(results),
@@ -218,7 +173,8 @@ def panel(result: Comparison, low: int, high: int) -> Iterator[str]:
         kind = "grid" if power else "one"
         yield f'<line class="{kind}" x1="{here}" x2="{here}" y1="{TOP - 6}" y2="{bottom}"/>'
         label = f"{2**power:g}" if power >= 0 else f"1/{2**-power}"
-        yield f'<text class="faint" x="{here}" y="{bottom + 17}" text-anchor="middle">{label}</text>'
+        at = f'x="{here}" y="{bottom + 17}" text-anchor="middle"'
+        yield f'<text class="faint" {at}>{label}</text>'
     for number, case in enumerate(result.loads):
         top = TOP + number * ROW
         middle = top + ROW / 2 - 3

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Column, Connection, Integer, MetaData, create_engine, make_url
+
 from limit.app import insertion, tables
 from naive.models import Base, Item
-from sqlalchemy import Column, Connection, Integer, MetaData, create_engine, make_url
 
 FIRST = datetime(2026, 1, 1, 12, 0, 0, 123456, UTC)
 

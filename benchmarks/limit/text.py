@@ -1,4 +1,4 @@
-"""SQLite has no type for ids and instants; stored as the answers have them, nothing is converted."""
+"""SQLite has no type for ids and instants: stored as answers have them, they stay as they are."""
 
 from datetime import UTC, datetime
 

@@ -1,0 +1,87 @@
+"""The apps that services are compared with: the same resource, but nothing here is timed."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, VARIANTS, Bake, Service, execute, variant_id
+
+BENCHMARKS = ROOT / "benchmarks"
+ROWS = 120
+
+# Runs with what benchmarks/ has on its path: asks each app the same, and prints the answers.
+ASK = """
+import json, subprocess, sys, urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+import compare
+from harness import databases, find
+
+def ask(url, path, method="GET", body=None):
+    data, headers = body and json.dumps(body).encode(), {"Content-Type": "application/json"}
+    request = urllib.request.Request(url + path, data, headers, method=method)
+    with urllib.request.urlopen(request) as answer:
+        return answer.status, json.load(answer)
+
+service, folder = find(Path(sys.argv[1])), Path(sys.argv[2])
+path = compare.packages(service, folder)
+told = {}
+with ExitStack() as stack:
+    urls = stack.enter_context(databases(service, 3))
+    for name, url in zip(compare.APPS, urls):
+        ids = compare.seed(name, service, url, int(sys.argv[3]), path).split()
+        app = compare.make_app(name, service, url, path)
+        with app.serving():
+            told[name] = [
+                ask(app.url, f"/v1/items/{ids[1]}"),
+                ask(app.url, "/v1/items?limit=50"),
+                ask(app.url, "/v1/items", "POST", {"name": "nut", "quantity": 2}),
+                ask(app.url, f"/v1/items/{ids[2]}", "PATCH", {"quantity": 3}),
+                ask(app.url, f"/v1/items/{ids[2]}"),
+            ]
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", VARIANTS, ids=variant_id)
+def test_all_apps_are_typed_and_give_the_same_answers(
+    rendered: Bake, tmp_path: Path, answers: dict[str, str]
+) -> None:
+    service = rendered(**answers)
+    service.run("uv", "sync", "--quiet")
+    arguments = ("-c", ASK, str(service.path), str(tmp_path), str(ROWS))
+    done = execute(sys.executable, *arguments, folder=BENCHMARKS)
+    assert done.returncode == 0, done.stdout
+    told = {app: [*map(shape, answers)] for app, answers in json.loads(done.stdout).items()}
+    assert told["service"][0][1]["name"] == "Hex bolt M1"
+    assert told["naive"] == told["service"]
+    assert told["limit"] == told["service"]
+    its_sources_are_typed(service, tmp_path)
+
+
+def shape(answer: tuple[int, dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+    """Without what each app makes itself: new ids, the time of a change, and cursors."""
+    status, body = answer
+    for name in {"id", "created_at", "updated_at"} & body.keys():
+        body[name] = re.sub("[0-9a-f]", "0", body[name])
+    if "next_cursor" in body:
+        body["next_cursor"] = body["next_cursor"] is not None
+    return status, body
+
+
+def its_sources_are_typed(service: Service, folder: Path) -> None:
+    (packages,) = folder.glob("packages-*")
+    database, concurrency = service.answers["database"], service.answers["concurrency"]
+    service.run(
+        "uv", "run", "mypy", "--strict", "--config-file=", "--explicit-package-bases",
+        str(BENCHMARKS / "seed.py"),
+        str(BENCHMARKS / "naive" / f"app_{concurrency}.py"),
+        str(BENCHMARKS / "limit" / f"{database}_{concurrency}.py"),
+        MYPYPATH=os.pathsep.join([str(BENCHMARKS), str(packages)]),
+    )  # fmt: skip
