@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from harness import VARIANTS, Load, Service, databases, find, install, need, running, wrk
+from harness import VARIANTS, Load, Service, databases, find, free_port, install, need, running, wrk
 from report import write
 from results import Case, Comparison, Memory
 
@@ -30,7 +30,6 @@ OPERATIONS = {
     "create": ("/v1/items", "create"),
     "patch": ("/v1/items", "patch"),
 }
-PORTS = dict(zip(APPS, (8765, 8766, 8767), strict=True))
 DRIVERS = {"sqlite-async": "sqlite+aiosqlite", "sqlite-sync": "sqlite"}
 ONLY_FOR_THE_LIMIT = ("orjson", "psycopg-pool")
 # What the service hands to uvicorn; all else is uvicorn's default in each of them.
@@ -68,13 +67,14 @@ class App:
     """One of the three, with its database and how it is started."""
 
     name: str
+    port: int
     command: list[str]
     folder: Path
     variables: dict[str, str]
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{PORTS[self.name]}"
+        return f"http://127.0.0.1:{self.port}"
 
     @contextmanager
     def serving(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -83,11 +83,12 @@ class App:
 
 
 def make_app(name: str, service: Service, database: str, path: Path) -> App:
-    own = {"DATABASE_URL": database, "PORT": str(PORTS[name])}
+    port = free_port()
+    own = {"DATABASE_URL": database, "PORT": str(port)}
     if name == "service":
         own |= {"APP_ENV": "production", "AUTH": "none", "DRAIN_SECONDS": "0"}
         command = [service.python, "-m", "app"]
-        return App(name, command, service.path, os.environ | own)
+        return App(name, port, command, service.path, os.environ | own)
     own["PYTHONPATH"] = os.pathsep.join([str(BENCHMARKS), str(path)])
     if name == "naive":
         module = f"naive.app_{service.concurrency}"
@@ -95,9 +96,9 @@ def make_app(name: str, service: Service, database: str, path: Path) -> App:
         own["DATABASE_URL"] = scheme + database[database.index("://") :]
     else:
         module = f"limit.{service.database}_{service.concurrency}"
-    command = [service.python, "-m", "uvicorn", f"{module}:app", f"--port={PORTS[name]}", *UVICORN]
+    command = [service.python, "-m", "uvicorn", f"{module}:app", f"--port={port}", *UVICORN]
     # Not where the service is: it would find app/ and .env there.
-    return App(name, command, BENCHMARKS, os.environ | own)
+    return App(name, port, command, BENCHMARKS, os.environ | own)
 
 
 def seed(app: str, service: Service, database: str, rows: int, path: Path) -> str:

@@ -3,6 +3,7 @@
 import math
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -107,6 +108,13 @@ def databases(service: Service, number: int = 1) -> Iterator[list[str]]:
             process.communicate()
 
 
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
 def migrate(service: Service, variables: Mapping[str, str]) -> None:
     command = [service.python, "-m", "alembic", "upgrade", "head"]
     null = subprocess.DEVNULL
@@ -149,7 +157,7 @@ def wrk(
     load += [f"--connections={connections}", f"--duration={seconds}s"]
     if script:
         load += ["--script", str(SCRIPTS / f"{script}.lua")]
-    told = subprocess.check_output([*load, url, "--", f"run{next(RUN)}", str(ids)], text=True)
+    told = subprocess.check_output([*load, url, "--", str(next(RUN)), str(ids)], text=True)
     return parse(told)
 
 

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-from harness import VARIANTS, Service, databases, install, migrate, need, running, wrk
+from harness import VARIANTS, Service, databases, free_port, install, migrate, need, running, wrk
 
-PORT = 8765
+PORT = free_port()
 URL = f"http://127.0.0.1:{PORT}"
 
 

@@ -7,6 +7,6 @@ end
 
 function request()
   number = number + 1
-  local body = '{"name": "' .. run .. "-" .. number .. '", "description": "Zinc-plated, 40 mm", "quantity": 12}'
+  local body = '{"name": "run' .. run .. "-" .. number .. '", "description": "Zinc-plated, 40 mm", "quantity": 12}'
   return wrk.format("POST", "/v1/items", headers, body)
 end
