@@ -57,7 +57,10 @@ def test_all_apps_are_typed_and_give_the_same_answers(
     arguments = ("-c", ASK, str(service.path), str(tmp_path), str(ROWS))
     done = execute(sys.executable, *arguments, folder=BENCHMARKS)
     assert done.returncode == 0, done.stdout
-    told = {app: [*map(shape, answers)] for app, answers in json.loads(done.stdout).items()}
+    told = {
+        app: [*map(shape, answers)]
+        for app, answers in json.loads(done.stdout.splitlines()[-1]).items()
+    }
     assert told["service"][0][1]["name"] == "Hex bolt M1"
     assert told["naive"] == told["service"]
     assert told["limit"] == told["service"]
