@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -184,7 +184,16 @@ def load(app: App, case: Case, ids: Path, seconds: int) -> Load:
     try:
         return wrk(app.url + path, script, ids=ids, seconds=seconds, connections=connections)
     finally:
-        request(f"{app.url}/v1/items?limit=1")  # no request of this run is left
+        settle(f"{app.url}/v1/items?limit=1")
+
+
+def settle(url: str) -> None:
+    """Waits until no request of the run before is left: one that stalls ends after 30 seconds."""
+    for _ in range(10):
+        with suppress(OSError):
+            request(url)
+            return
+    raise TimeoutError(f"{url} does not answer any more.")
 
 
 def versions(service: Service, database: str) -> dict[str, str]:
