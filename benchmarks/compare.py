@@ -1,8 +1,8 @@
 """Compares the services with a naive app and with the limit of their stack, for docs/benchmarks.md.
 
-Renders and installs the variants below FOLDER unless they are there. In each round each app has
-its turn with each operation, so that what else the machine does meets all of them: what counts
-are the ratios within a round. Needs uv and wrk.
+Renders and installs the variants, below FOLDER if given and unless they are there. In each round
+each app has its turn with each operation, so that what else the machine does meets all of them:
+what counts are the ratios within a round. Needs uv and wrk.
 """
 
 import argparse
@@ -227,7 +227,7 @@ def show(result: Comparison) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=BENCHMARKS.parent / "try" / "benchmarks")
+    parser.add_argument("--folder", type=Path, help="where services are kept for the next time")
     parser.add_argument("--service", type=Path, help="a service that is rendered and installed")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS)
     parser.add_argument("--operations", nargs="+", choices=OPERATIONS, default=[*OPERATIONS])
@@ -240,17 +240,17 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and .svg")
     options = parser.parse_args()
     need("uv", "wrk")
-    folder = options.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     cases = [*product(options.operations, options.connections)]
-    if options.service:
-        services = [find(options.service)]
-    else:
-        services = [install(folder, variant) for variant in options.variants]
     results = []
-    for service in services:
-        results.append(compare(service, folder, cases, options))
-        show(results[-1])
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (options.folder or Path(temporary)).resolve()
+        if options.service:
+            services = [find(options.service)]
+        else:
+            services = [install(folder, variant) for variant in options.variants]
+        for service in services:
+            results.append(compare(service, folder, cases, options))
+            show(results[-1])
     if options.write:
         numbers = {name: vars(options)[name] for name in ("rounds", "seconds", "starts", "rows")}
         write(results, numbers, BENCHMARKS.parent / "docs")
