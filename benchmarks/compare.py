@@ -18,7 +18,19 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from harness import VARIANTS, Load, Service, databases, find, free_port, install, need, running, wrk
+from harness import (
+    VARIANTS,
+    Load,
+    Service,
+    clean_up_when_terminated,
+    databases,
+    find,
+    free_port,
+    install,
+    need,
+    running,
+    wrk,
+)
 from report import write
 from results import Case, Comparison, Memory
 
@@ -240,6 +252,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and .svg")
     options = parser.parse_args()
     need("uv", "wrk")
+    clean_up_when_terminated()
     cases = [*product(options.operations, options.connections)]
     results = []
     with tempfile.TemporaryDirectory() as temporary:

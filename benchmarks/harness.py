@@ -3,6 +3,7 @@
 import math
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -61,6 +62,11 @@ class Load:
     p50: float
     p99: float
     failed: int
+
+
+def clean_up_when_terminated() -> None:
+    """As by Ctrl-C: servers end with what has started them."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Terminated."))
 
 
 def need(*programs: str) -> None:

@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -45,6 +46,57 @@ with ExitStack() as stack:
             ]
 print(json.dumps(told))
 """
+
+
+# What wrk 4 prints: it pads seconds with a blank.
+TOLD = """
+Running 2s test @ http://127.0.0.1:8765/v1/items
+  1 threads and 128 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency   361.13ms  170.04ms   1.73s    84.86%
+  Latency Distribution
+     50%  325.79ms
+     75%  357.22ms
+     90%  494.62ms
+     99%    1.20s 
+  700 requests in 2.00s, 1.12MB read
+  Non-2xx or 3xx responses: 70
+Requests/sec:    350.00
+Transfer/sec:    574.00KB
+"""  # noqa: W291
+
+# Made up: two rounds, and a naive app that answers nothing.
+REPORT = """
+import json, sys
+from pathlib import Path
+from harness import Load, Service, parse
+from report import write
+from results import Comparison, Memory
+
+good = parse(sys.argv[1])
+assert (good.rate, good.p50, good.p99, good.failed) == (315, 325.79, 1200, 70), good
+none = parse("  0 requests in 2.00s, 0.00B read\\nRequests/sec:      0.00")
+found = Comparison(Service(Path(), "postgres", "sync"), {"Python": "3.14.0"})
+found.loads[("get", 16)] |= {name: [good, good] for name in ("service", "naive", "limit")}
+found.loads[("get", 128)] |= {"service": [good, good], "naive": [none, none]}
+for name in ("service", "naive"):
+    found.starts[name], found.memory[name] = [1.5], [Memory(100, 80)]
+numbers = {"rounds": 2, "seconds": 2, "starts": 1, "rows": 10_000}
+write([found], numbers, Path(sys.argv[2]))
+"""
+
+
+def test_the_report_has_a_table_and_a_plot(tmp_path: Path) -> None:
+    done = execute(sys.executable, "-c", REPORT, TOLD, str(tmp_path), folder=BENCHMARKS)
+    assert done.returncode == 0, done.stdout
+    text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    same = "1.00 (1.00 to 1.00)"
+    assert f"| Postgres sync | get by id | 16 | {same} | {same} | {same} |" in text
+    assert "| Postgres sync | get by id | 128 | naive stalls | naive stalls |  |" in text
+    assert "140 answers of the service app were not 2xx" in text
+    assert "{" not in text
+    plot = ElementTree.parse(tmp_path / "benchmarks.svg")  # noqa: S314 - our own
+    assert "the naive app stalls" in "".join(plot.getroot().itertext())
 
 
 @pytest.mark.slow
