@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help try test test-slow test-browser test-fleet lint lock format
+.PHONY: help try test test-slow test-browser test-fleet bench lint lock format
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
@@ -28,6 +28,9 @@ test-browser: .venv/installed  ## Look at the pages of the docs in Chromium or C
 
 test-fleet: .venv/installed  ## Kill, restart and release replicas under load; haproxy and kubectl have to be there
 	pytest -m fleet --numprocesses=0
+
+bench: .venv/installed  ## Compare all variants with a naive app and with the limit, for docs/benchmarks.md
+	python benchmarks/compare.py --write
 
 lint: .venv/installed  ## Check the hooks and the tests of the template
 	ruff format --check benchmarks hooks tests

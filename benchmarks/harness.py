@@ -1,0 +1,193 @@
+"""What the benchmarks share: rendered services, throwaway databases and wrk."""
+
+import math
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+VARIANTS = ("sqlite-async", "sqlite-sync", "postgres-async", "postgres-sync")
+SCRIPTS = Path(__file__).parent / "wrk"
+RUN = count()
+
+# The database of the tests, but with commits that survive a power cut, as in production.
+DATABASES = """
+import os
+import sys
+from contextlib import ExitStack
+from tests import database
+with ExitStack() as stack:
+    if hasattr(database, "throwaway_server"):
+        from tests import postgres
+        postgres.FAST = ""
+        os.environ["TEST_DATABASE_URL"] = stack.enter_context(database.throwaway_server())
+    for _ in range(int(sys.argv[1])):
+        print(stack.enter_context(database.throwaway_database()), flush=True)
+    sys.stdin.read()
+"""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A rendered service with its dependencies."""
+
+    path: Path
+    database: str
+    concurrency: str
+
+    @property
+    def variant(self) -> str:
+        return f"{self.database}-{self.concurrency}"
+
+    @property
+    def python(self) -> str:
+        return str(self.path / ".venv/bin/python")
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk saw in one run: a rate of answered requests, and latencies in milliseconds."""
+
+    rate: float
+    p50: float
+    p99: float
+    failed: int
+
+
+def clean_up_when_terminated() -> None:
+    """As by Ctrl-C: servers end with what has started them."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Terminated."))
+
+
+def need(*programs: str) -> None:
+    """Ends the program with a sentence if one of them is not installed."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing:
+        sys.exit(
+            f"This needs {' and '.join(missing)}, which cannot be found on the PATH. "
+            "wrk is a package of Debian, Ubuntu, Fedora and Homebrew; uv: https://docs.astral.sh/uv/"
+        )
+
+
+def install(folder: Path, variant: str) -> Service:
+    """Renders the service below `folder`, unless it is there, and installs what it locks."""
+    path = folder / variant
+    database, _, concurrency = variant.partition("-")
+    if not path.exists():
+        answers = (f"project_slug={variant}", f"database={database}", f"concurrency={concurrency}")
+        render = (sys.executable, "-m", "cookiecutter", ROOT, "--no-input", "-o", folder)
+        subprocess.run([*render, *answers, "setup=files"], check=True, stdout=sys.stderr)
+    subprocess.run(["uv", "sync", "--quiet"], cwd=path, check=True)
+    return Service(path, database, concurrency)
+
+
+def find(path: Path) -> Service:
+    """The service that is in `path`, rendered and installed by somebody else."""
+    service = path.resolve()
+    if not (service / ".venv").exists():
+        sys.exit(f"{service} is no installed service: run `make install` there.")
+    project = (service / "pyproject.toml").read_text(encoding="utf-8")
+    database = "postgres" if '"psycopg' in project else "sqlite"
+    return Service(service, database, "async" if '"sqlalchemy[asyncio]' in project else "sync")
+
+
+@contextmanager
+def databases(service: Service, number: int = 1) -> Iterator[list[str]]:
+    """The URLs of new databases, on one server where it takes a server."""
+    script = [service.python, "-c", DATABASES, str(number)]
+    with subprocess.Popen(script, cwd=service.path, stdin=-1, stdout=-1, text=True) as process:
+        assert process.stdout
+        urls = [process.stdout.readline().strip() for _ in range(number)]
+        try:
+            yield urls
+        finally:
+            process.communicate()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def migrate(service: Service, variables: Mapping[str, str]) -> None:
+    command = [service.python, "-m", "alembic", "upgrade", "head"]
+    null = subprocess.DEVNULL
+    subprocess.run(command, cwd=service.path, env=variables, check=True, stderr=null)
+
+
+@contextmanager
+def running(
+    command: list[str], folder: Path, variables: Mapping[str, str], url: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The server from its first answer on, its log thrown away."""
+    null = subprocess.DEVNULL
+    server = subprocess.Popen(command, cwd=folder, env=variables, stdout=null, stderr=null)
+    try:
+        await_answer(f"{url}/livez", server)
+        yield server
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def await_answer(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=seconds) as answer:
+                answer.read()
+                return
+        except OSError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+
+
+def wrk(
+    url: str, script: str = "", *, ids: Path | None = None, seconds: int, connections: int
+) -> Load:
+    """Puts load on `url`, with the requests of a script in wrk/ if named."""
+    load = ["wrk", "--latency", "--threads=1", "--timeout=60s"]
+    load += [f"--connections={connections}", f"--duration={seconds}s"]
+    if script:
+        load += ["--script", str(SCRIPTS / f"{script}.lua")]
+    told = subprocess.check_output([*load, url, "--", str(next(RUN)), str(ids)], text=True)
+    return parse(told)
+
+
+def parse(told: str) -> Load:
+    """Reads what wrk printed; an answer of another status than 2xx or 3xx has failed."""
+    rate = re.search(r"^Requests/sec: +([\d.]+)", told, re.MULTILINE)
+    sent = re.search(r"^ +(\d+) requests in ", told, re.MULTILINE)
+    assert rate, told
+    assert sent, told
+    if not int(sent[1]):
+        return Load(rate=0, p50=math.inf, p99=math.inf, failed=0)
+    latency = {
+        percent: float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[unit]
+        for percent, number, unit in re.findall(
+            r"^ +(50|99)% +([\d.]+)(us|ms|s|m) *$", told, re.MULTILINE
+        )
+    }
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
+    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+)", told)
+    wrong = int(refused[1]) if refused else 0
+    answered = (int(sent[1]) - wrong) / max(int(sent[1]), 1)
+    return Load(
+        rate=float(rate[1]) * answered,
+        p50=latency["50"],
+        p99=latency["99"],
+        failed=wrong + (sum(map(int, broken.groups())) if broken else 0),
+    )

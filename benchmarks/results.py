@@ -1,0 +1,81 @@
+"""What compare.py measures, and the ratios of it."""
+
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass, field
+from math import isfinite
+
+from harness import Load, Service
+
+TITLES = {
+    "sqlite-async": "SQLite async",
+    "sqlite-sync": "SQLite sync",
+    "postgres-async": "Postgres async",
+    "postgres-sync": "Postgres sync",
+}
+NAMES = {"get": "get by id", "list": "list of 50", "create": "create", "patch": "patch"}
+
+Case = tuple[str, int]  # an operation, and how many connections ask for it
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of an idle worker after its first answers, in MB."""
+
+    resident: float
+    private: float
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The median of the ratios of all rounds, and their range."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, above: list[float], below: list[float]) -> "Ratio":
+        pairs = zip(above, below, strict=True)
+        ratios = [one / other if other else float("inf") for one, other in pairs]
+        return cls(statistics.median(ratios), min(ratios), max(ratios))
+
+    @property
+    def is_finite(self) -> bool:
+        """Otherwise the other app answered nothing, and there is nothing to compare with."""
+        return isfinite(self.most) and self.least > 0
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
+
+
+@dataclass
+class Comparison:
+    """What was measured of one variant: for each app a value of each round."""
+
+    service: Service
+    versions: dict[str, str] = field(default_factory=dict)
+    loads: dict[Case, dict[str, list[Load]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    starts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    memory: dict[str, list[Memory]] = field(default_factory=lambda: defaultdict(list))
+
+    def ratio(self, case: Case, other: str, measure: str) -> Ratio | None:
+        """Of the service and another app, by `rate`, `p50` or `p99`."""
+        return self._ratio(case, "service", other, measure)
+
+    def beyond(self, case: Case) -> Ratio | None:
+        """How far the limit is from the naive app."""
+        return self._ratio(case, "limit", "naive", "rate")
+
+    def median(self, case: Case, app: str, measure: str) -> float:
+        loads = self.loads[case].get(app, [])
+        return statistics.median(getattr(load, measure) for load in loads) if loads else 0
+
+    def _ratio(self, case: Case, app: str, other: str, measure: str) -> Ratio | None:
+        one, two = (
+            [float(getattr(load, measure)) for load in self.loads[case].get(name, [])]
+            for name in (app, other)
+        )
+        return Ratio.of(one, two) if one and two else None

@@ -1,0 +1,224 @@
+"""`make bench` measures a running service and prints a table in Markdown.
+
+It works with items of its own, whose names begin with `bench-`, and deletes them in the end.
+"""
+
+import argparse
+import json
+import math
+import os
+import secrets
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from itertools import count, cycle
+from selectors import EVENT_READ, DefaultSelector
+from typing import Any
+from urllib.parse import urlsplit
+
+from httptools import HttpResponseParser
+
+ITEMS = "/v1/items"
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+GOOD = range(200, 300)
+ROWS = 50
+BUSY = 0.9  # of a core: from there on it may be the client that is slow
+TIMEOUT = 30
+
+
+class Connection:
+    """Asks one thing after the other, each when the last has been answered."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.socket = socket.create_connection(address, TIMEOUT)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.parser = HttpResponseParser(self)
+
+    def ask(self, request: bytes) -> None:
+        self.is_answered, self.body, self.asked = False, b"", time.perf_counter()
+        self.socket.sendall(request)
+
+    def read(self) -> bool:
+        """Takes what is there; whether the connection is still open."""
+        data = self.socket.recv(1_000_000)
+        if data:
+            self.parser.feed_data(data)
+        return bool(data)
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self.is_answered, self.status = True, self.parser.get_status_code()
+
+
+@dataclass
+class Measured:
+    """What came of requests that were sent by so many connections."""
+
+    seconds: float = 0
+    processor: float = 0
+    latencies: list[float] = field(default_factory=list)
+    outcomes: Counter[int | str] = field(default_factory=Counter)
+    last: bytes = b""
+
+    def cells(self) -> Iterator[str]:
+        errors = {key: number for key, number in self.outcomes.items() if key not in GOOD}
+        answered = self.outcomes.total() - sum(errors.values())
+        yield f"{answered / self.seconds:,.0f}{' *' if self.is_limited_by_the_client else ''}"
+        yield f"{self.percentile(50):,.1f}"
+        yield f"{self.percentile(99):,.1f}"
+        yield ", ".join(f"{number} × {key}" for key, number in errors.items()) or "0"
+
+    def percentile(self, percent: int) -> float:
+        """In milliseconds."""
+        ranked = sorted(self.latencies)
+        return ranked[math.ceil(len(ranked) * percent / 100) - 1] * 1000 if ranked else math.nan
+
+    @property
+    def is_limited_by_the_client(self) -> bool:
+        return self.processor > BUSY * self.seconds
+
+
+class Client:
+    def __init__(self, url: str, token: str | None) -> None:
+        parts = urlsplit(url)
+        self.address, self.path = (str(parts.hostname), parts.port or 80), parts.path.rstrip("/")
+        self.head = f"Host: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        if token:
+            self.head += f"Authorization: Bearer {token}\r\n"
+
+    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+        data = json.dumps(body).encode() if body else b""
+        length = f"Content-Length: {len(data)}\r\n" if body else ""
+        start = f"{method} {self.path}{path} HTTP/1.1\r\n"
+        return f"{start}{self.head}{length}\r\n".encode() + data
+
+    def send(
+        self, requests: Iterator[bytes], connections: int = 1, seconds: float = math.inf
+    ) -> Measured:
+        """Until the requests or the seconds are over; then what was asked is still answered."""
+        measured = Measured()
+        begun, processor = time.perf_counter(), time.process_time()
+        with DefaultSelector() as selector:
+
+            def open_one() -> None:
+                if request := next(requests, None):
+                    connection = Connection(self.address)
+                    selector.register(connection.socket, EVENT_READ, connection)
+                    connection.ask(request)
+
+            def close(connection: Connection) -> None:
+                selector.unregister(connection.socket)
+                connection.socket.close()
+
+            try:
+                for _ in range(connections):
+                    open_one()
+                while selector.get_map():
+                    ready = selector.select(TIMEOUT)
+                    if not ready:
+                        sys.exit(f"There was no answer within {TIMEOUT} seconds.")
+                    for key, _ in ready:
+                        connection: Connection = key.data
+                        is_open = connection.read()
+                        now = time.perf_counter()
+                        if connection.is_answered:
+                            measured.latencies.append(now - connection.asked)
+                            measured.outcomes[connection.status] += 1
+                            measured.last = connection.body
+                            is_open = is_open and connection.parser.should_keep_alive()
+                        elif is_open:
+                            continue
+                        else:
+                            measured.outcomes["lost"] += 1
+                        request = next(requests, None) if now < begun + seconds else None
+                        if request and is_open:
+                            connection.ask(request)
+                        else:
+                            close(connection)
+                            if request:
+                                open_one()
+            finally:
+                for key in [*selector.get_map().values()]:
+                    close(key.data)
+        measured.seconds = time.perf_counter() - begun
+        measured.processor = time.process_time() - processor
+        return measured
+
+    def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The JSON of a 2xx; the program ends with a sentence if there is none."""
+        try:
+            sent = self.send(iter([self.request(method, path, body)]))
+        except OSError as error:
+            sys.exit(f"Nothing answers at {self.address[0]}:{self.address[1]} ({error}): make run")
+        (status,) = sent.outcomes
+        if status == HTTPStatus.UNAUTHORIZED:
+            sys.exit("The service asks for a token (401): set BENCH_TOKEN to a valid one.")
+        if status not in GOOD:
+            sys.exit(f"{method} {path} was answered {status}: {sent.last.decode()}")
+        return json.loads(sent.last)
+
+
+def operations(client: Client, prefix: str, ids: list[str]) -> dict[str, Iterator[bytes]]:
+    """The requests of each, without end."""
+    numbers, ids_again = count(), cycle(ids)
+    return {
+        "get by id": cycle([client.request("GET", f"{ITEMS}/{id_}") for id_ in ids]),
+        "list of 50": cycle([client.request("GET", f"{ITEMS}?limit=50")]),
+        "create": (
+            client.request("POST", ITEMS, {"name": f"{prefix}{number}"}) for number in numbers
+        ),
+        "patch": (
+            client.request("PATCH", f"{ITEMS}/{next(ids_again)}", {"quantity": number % 1000})
+            for number in numbers
+        ),
+    }
+
+
+def delete_all(client: Client, prefix: str) -> None:
+    """Also those whose answers nobody waited for, so they are looked for by their name."""
+    while found := client.answer("GET", f"{ITEMS}?limit=100&name_contains={prefix}")["items"]:
+        client.send(iter([client.request("DELETE", f"{ITEMS}/{item['id']}") for item in found]), 4)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser("python -m tools.bench", description=__doc__)
+    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--yes", action="store_true", help="also if it is not on this machine")
+    parser.add_argument("--connections", type=int, nargs="+", default=[16, 128])
+    parser.add_argument("--seconds", type=float, default=4, help="for each row")
+    options = parser.parse_args(arguments)
+    parts = urlsplit(options.url)
+    if parts.scheme != "http":
+        sys.exit("This speaks HTTP without TLS: give the address of the service itself.")
+    if parts.hostname not in LOOPBACK and not options.yes:
+        sys.exit(f"{options.url} is not on this machine: with yes=1 it is put under load.")
+
+    client = Client(options.url, os.environ.get("BENCH_TOKEN"))
+    prefix = f"bench-{secrets.token_hex(4)}-"
+    try:
+        rows = ({"name": f"{prefix}row-{number}"} for number in range(ROWS))
+        ids = [client.answer("POST", ITEMS, row)["id"] for row in rows]
+        print(f"{options.url}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n")
+        print("| operation | connections | requests/s | p50, ms | p99, ms | errors |")
+        print("|---|---|---|---|---|---|", flush=True)
+        is_limited = False
+        for name, requests in operations(client, prefix, ids).items():
+            for connections in options.connections:
+                measured = client.send(requests, connections, options.seconds)
+                is_limited |= measured.is_limited_by_the_client
+                print(f"| {name} | {connections} | {' | '.join(measured.cells())} |", flush=True)
+        if is_limited:
+            print("\n\\* The client was busy all the time: the service may carry more.")
+    finally:
+        delete_all(client, prefix)
+
+
+if __name__ == "__main__":
+    main()
