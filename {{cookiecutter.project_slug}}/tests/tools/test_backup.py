@@ -156,9 +156,11 @@ def test_two_do_not_write_the_same_backup(tool: Tool) -> None:
 
 
 def test_a_backup_that_fails_leaves_no_file(tool: Tool, empty_url: str, tmp_path: Path) -> None:
-    for url in (UNREACHABLE_URL, empty_url):
-        with pytest.raises(SystemExit, match="Not done: "):
-            tool("make", "copy", url=url)
+    with pytest.raises(SystemExit, match="Not done: "):
+        tool("make", "copy", url=UNREACHABLE_URL)
+    assert not tables(empty_url)
+    with pytest.raises(SystemExit, match="has no tables of this service"):
+        tool("make", "copy", url=empty_url)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -187,3 +189,26 @@ def test_what_is_no_whole_backup_leaves_the_place_as_it_was(
         tool("restore", "broken", url=empty_url)
     assert not tables(empty_url)
     tool("restore", "whole", url=empty_url)
+
+
+TOLD = {
+    "older": f"`make migrate` brings it to {head()}.",
+    "newer": "that is newer than this code.",
+}
+
+
+@pytest.mark.parametrize("revision", TOLD)
+def test_a_schema_of_another_time_is_restored_as_it_was_and_told(
+    tool: Tool, database: Engine, empty_url: str, monkeypatch: pytest.MonkeyPatch, revision: str
+) -> None:
+    monkeypatch.setattr(backup, "outdated", lambda: {"older"})
+    change = text("UPDATE alembic_version SET version_num = :revision")
+    with database.begin() as connection:
+        connection.execute(change, {"revision": revision})
+    try:
+        tool("make", "copy")
+    finally:
+        with database.begin() as connection:
+            connection.execute(change, {"revision": head()})
+    told = tool("restore", "copy", url=empty_url)
+    assert told == f"copy is restored, at revision {revision}: {TOLD[revision]}\n"
