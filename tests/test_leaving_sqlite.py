@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import QUESTIONS, ROOT, Service, Template, environment, execute
 from tests.test_deployment import DATABASE
-from tests.test_services import request, serving
+from tests.test_services import request
 from tests.test_updates import conflicts, with_its_own_events
 
 COUNT = 10_000
@@ -166,10 +166,12 @@ def test_a_service_leaves_sqlite_with_all_its_rows(
 ) -> None:
     answers = {"database": "sqlite", "concurrency": concurrency, "setup": "files"}
     service = with_its_own_events(template, tmp_path, answers)
-    with serving(service) as (url, file):
-        fill(file)
+    file = f"sqlite:///{tmp_path / 'service.db'}"
+    service.run("make", "migrate", DATABASE_URL=file)
+    fill(file)
+    with serving_on(service, file) as url:
         before = answers_of(url)
-        service.run("sh", "-ec", step(1), DATABASE_URL=file)
+    service.run("sh", "-ec", step(1), DATABASE_URL=file)
     last = service.path / "backups" / "last.db"
     content = last.read_bytes()
 

@@ -55,3 +55,7 @@ def restore(path: Path, url: URL) -> str:
     if found in outdated():
         return f"{path} is restored, at revision {found}: `make migrate` brings it to {head()}."
     return f"{path} is restored, at revision {found}: that is newer than this code."
+
+
+if __name__ == "__main__":
+    main()

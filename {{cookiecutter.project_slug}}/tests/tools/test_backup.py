@@ -1,6 +1,9 @@
 """`make backup` and `make restore`, on the real database."""
 
+import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +21,7 @@ from tests.conftest import settings_for
 from tests.database import UNREACHABLE_URL, throwaway_database
 from tools import backup
 
+ROOT = Path(__file__).parent.parent.parent
 Tool = Callable[..., str]
 
 
@@ -100,6 +104,15 @@ def test_what_is_restored_into_an_empty_place_is_the_same(
     before = settings.database_url.get_secret_value()
     assert rows(empty_url) == rows(before)
     assert page(empty_url) == page(before)
+
+
+def test_it_is_a_program_too(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "copy"
+    variables = os.environ | {"DATABASE_URL": settings.database_url.get_secret_value()}
+    command = [sys.executable, "-m", "tools.backup", "make", str(path)]
+    told = subprocess.check_output(command, cwd=ROOT, env=variables, text=True)
+    assert told == f"{path}: {path.stat().st_size} bytes\n"
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_backup_is_of_one_moment_while_others_write(
