@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 import threading
@@ -62,6 +63,7 @@ def items(settings: Settings) -> list[dict[str, Any]]:
                 {"name": "Ünï ‱ \\ 'quoted' \"twice\"", "description": None},
                 {"name": "bolt\n\t", "description": "", "quantity": 2**31 - 1},
                 {"name": "😀", "available_from": "2026-02-03T04:05:06.000007+08:00"},
+                *({"name": str(n), "description": secrets.token_hex(1000)} for n in range(10)),
             )
         ]
 
@@ -100,7 +102,7 @@ def test_what_is_restored_into_an_empty_place_is_the_same(
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z\.\w+", file.name)
     told = tool("restore", str(file), url=empty_url)
     assert told == f"{file} is restored, at revision {head()}: the newest.\n"
-    assert len(items) == 3
+    assert len(items) == 13
     before = settings.database_url.get_secret_value()
     assert rows(empty_url) == rows(before)
     assert page(empty_url) == page(before)
@@ -108,7 +110,8 @@ def test_what_is_restored_into_an_empty_place_is_the_same(
 
 def test_it_is_a_program_too(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "copy"
-    variables = os.environ | {"DATABASE_URL": settings.database_url.get_secret_value()}
+    url = settings.database_url.get_secret_value()
+    variables = {"PATH": os.environ["PATH"], "DATABASE_URL": url}
     command = [sys.executable, "-m", "tools.backup", "make", str(path)]
     told = subprocess.check_output(command, cwd=ROOT, env=variables, text=True)
     assert told == f"{path}: {path.stat().st_size} bytes\n"
@@ -184,19 +187,19 @@ def test_a_place_that_is_not_empty_is_refused(
     before = rows(settings.database_url.get_secret_value())
     with pytest.raises(SystemExit, match="has tables"):
         tool("restore", "copy")
-    assert len(items) == 3
+    assert len(items) == 13
     assert rows(settings.database_url.get_secret_value()) == before
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no backup", "half"])
+@pytest.mark.parametrize("content", [None, b"", b"no backup", "most of it"])
 def test_what_is_no_whole_backup_leaves_the_place_as_it_was(
     tool: Tool, items: list[dict[str, Any]], empty_url: str, content: bytes | str | None
 ) -> None:
     tool("make", "whole")
-    assert len(items) == 3
+    assert len(items) == 13
     whole = Path("whole").read_bytes()
     if content is not None:
-        broken = whole[:-20] if isinstance(content, str) else content
+        broken = whole[:-4096] if isinstance(content, str) else content
         Path("broken").write_bytes(broken)
     with pytest.raises(SystemExit, match="Not done: "):
         tool("restore", "broken", url=empty_url)
