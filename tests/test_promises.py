@@ -19,6 +19,7 @@ SCHEMAS, FIELDS = "app/schemas/base.py", "app/schemas/items.py"
 ERRORS, MIDDLEWARE, MAIN = "app/api/errors.py", "app/api/middleware.py", "app/main.py"
 ENGINE, DRIVER, ENV = "app/db/engine.py", "app/db/errors.py", "app/db/migrations/env.py"
 SETTINGS, BASE = "app/settings.py", "app/db/base.py"
+BACKUP, DUMPS, COPY = "tools/backup.py", "tools/dumps.py", "tools/copy_data.py"
 OBSERVATION, SERVER = "app/api/observation.py", "app/server.py"
 
 UNIT = """            async with connect() as connection:
@@ -53,6 +54,10 @@ LOOP = "                while"
 # In a file, a text and its replacement; in the async spelling.
 Edit = tuple[str, str, str]
 UNDO: dict[str, list[Edit]] = {
+    "No backup is overwritten": [(BACKUP, "if path.exists():", "if False:")],
+    "A backup that fails leaves no file": [
+        ("tools/files.py", "part.unlink(missing_ok=True)", "pass"),
+    ],
     "A client is told of success after the COMMIT": [(ITEMS, CREATE, CREATE_IN_A_DEPENDENCY)],
     "An error rolls everything back": [(STORE, UNIT, COMMIT_ANYWAY)],
     "What was answered survives `kill -9`": [(STORE, "self.writer.begin)", "self.writer.connect)")],
@@ -197,6 +202,12 @@ UNDO: dict[str, list[Edit]] = {
 # What is undone in another way on each database.
 UNDO_ON = {
     "sqlite": {
+        "Nothing is restored over what is there": [
+            (DUMPS, "if _tables(connection):", "if False:"),
+        ],
+        "A restore is whole or nothing": [(DUMPS, "if _revision(part) is None:", "if False:")],
+        "A damaged file is no backup": [(DUMPS, 'if told != "ok":', "if False:")],
+        "An old `-wal` is applied to no other file": [(DUMPS, "if beside.exists():", "if False:")],
         "A taken name is a 409": [(DRIVER, "if code in UNIQUE:", "if False:")],
         "No error of the database tells a value": [(ENGINE, '"hide_parameters": True,', "")],
         "`%`, `_` and `\\` stand for themselves": [
@@ -209,6 +220,22 @@ UNDO_ON = {
         ],
     },
     "postgres": {
+        "Nothing is restored over what is there": [(DUMPS, "if tables:", "if False:")],
+        "A restore is whole or nothing": [
+            (DUMPS, '("--single-transaction", "--exit-on-error")', "()"),
+        ],
+        "The password is on no command line": [
+            (
+                DUMPS,
+                '"--dbname=postgresql://"',
+                'f"--dbname={url.render_as_string(hide_password=False)}"',
+            ),
+        ],
+        "Copied rows are compared before the COMMIT": [(COPY, "if found != tally:", "if False:")],
+        "Rows are copied into empty tables only": [
+            (COPY, "if target.scalar(select(exists(select(table)))):", "if False:"),
+        ],
+        "A copied instant is in UTC": [("tools/rows.py", ".replace(tzinfo=UTC)", "")],
         "A taken name is a 409": [
             (DRIVER, "if isinstance(error, errors.UniqueViolation):", "if False:"),
         ],
@@ -228,7 +255,7 @@ UNDO_ON = {
     },
 }
 
-ROW = re.compile(r"^\| (.+) \| `(app/.+\.py)` \| `(.+\.py::\w+)` \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (.+) \| `((?:app|tools)/.+\.py)` \| `(.+\.py::\w+)` \|$", re.MULTILINE)
 
 
 @each_variant

@@ -21,12 +21,20 @@ STAYS_ASYNC: dict[str, list[tuple[str, str]]] = constant(HOOK, "STAYS_ASYNC")
 
 
 def sources(rendered: Bake) -> dict[str, str]:
-    """All Python of the async services, by name; files that differ by database are joined."""
+    """The Python of the async services that sync ones have too, by name.
+
+    Files that differ by database are joined.
+    """
     found: dict[str, str] = {}
     for database in ("sqlite", "postgres"):
-        service = rendered(database=database)
+        service, blocking = (
+            rendered(database=database),
+            rendered(database=database, concurrency="sync"),
+        )
         for path in service.files("*.py"):
             name = path.relative_to(service.path).as_posix()
+            if not (blocking.path / name).exists():
+                continue
             found[name] = found.get(name, "") + path.read_text(encoding="utf-8")
     return found
 

@@ -1,0 +1,230 @@
+"""`make backup` and `make restore`, on the real database."""
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, create_engine, select, text
+
+from app.db.migrate import head
+from app.db.tables import Base
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import settings_for
+from tests.database import UNREACHABLE_URL, throwaway_database
+from tools import backup
+
+ROOT = Path(__file__).parent.parent.parent
+Tool = Callable[..., str]
+
+
+@pytest.fixture
+def tool(
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Tool:
+    """`tool("make")`: what it says, in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str, url: str = "") -> str:
+        database = url or settings.database_url.get_secret_value()
+        monkeypatch.setenv("DATABASE_URL", database)
+        backup.main(arguments)
+        return capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def empty_url(database: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Another database, beside that of all tests."""
+    monkeypatch.setenv("TEST_DATABASE_URL", database.url.render_as_string(hide_password=False))
+    with throwaway_database() as url:
+        yield url
+
+
+@pytest.fixture
+def items(settings: Settings) -> list[dict[str, Any]]:
+    """What some rows are, of every kind that there is."""
+    with TestClient(create_app(settings)) as client:
+        return [
+            client.post("/v1/items", json=item).json()
+            for item in (
+                {"name": "Ünï ‱ \\ 'quoted' \"twice\"", "description": None},
+                {"name": "bolt\n\t", "description": "", "quantity": 2**31 - 1},
+                {"name": "😀", "available_from": "2026-02-03T04:05:06.000007+08:00"},
+                *({"name": str(n), "description": secrets.token_hex(1000)} for n in range(10)),
+            )
+        ]
+
+
+def rows(url: str) -> dict[str, list[Any]]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = {
+            name: sorted(map(repr, connection.execute(select(table))))
+            for name, table in Base.metadata.tables.items()
+        }
+    engine.dispose()
+    return found
+
+
+def tables(url: str) -> bool:
+    """Whether there is anything."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = bool(engine.dialect.get_table_names(connection))
+    engine.dispose()
+    return found
+
+
+def page(url: str) -> bytes:
+    with TestClient(create_app(settings_for(url))) as client:
+        return client.get("/v1/items?sort=name").content
+
+
+def test_what_is_restored_into_an_empty_place_is_the_same(
+    tool: Tool, settings: Settings, items: list[dict[str, Any]], empty_url: str
+) -> None:
+    told = tool("make")
+    (file,) = Path("backups").iterdir()
+    assert re.fullmatch(rf"{file}: {file.stat().st_size} bytes\n", told)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z\.\w+", file.name)
+    told = tool("restore", str(file), url=empty_url)
+    assert told == f"{file} is restored, at revision {head()}: the newest.\n"
+    assert len(items) == 13
+    before = settings.database_url.get_secret_value()
+    assert rows(empty_url) == rows(before)
+    assert page(empty_url) == page(before)
+
+
+def test_it_is_a_program_too(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "copy"
+    url = settings.database_url.get_secret_value()
+    variables = {"PATH": os.environ["PATH"], "DATABASE_URL": url}
+    command = [sys.executable, "-m", "tools.backup", "make", str(path)]
+    told = subprocess.check_output(command, cwd=ROOT, env=variables, text=True)
+    assert told == f"{path}: {path.stat().st_size} bytes\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_backup_is_of_one_moment_while_others_write(
+    tool: Tool, settings: Settings, empty_url: str
+) -> None:
+    """A writer adds items two by two: there is never a half of them."""
+    stop, first = threading.Event(), threading.Event()
+    database = create_engine(settings.database_url.get_secret_value())
+    columns = "id, name, quantity, is_active, version, created_at, updated_at"
+    statement = text(
+        f"INSERT INTO items ({columns}) "  # noqa: S608 - no value of anybody
+        "VALUES (:id, :name, 1, true, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+    )
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            pair = [{"id": f"{one:032x}", "name": str(one)} for one in (number, number + 1)]
+            with database.begin() as connection:
+                connection.execute(statement, pair)
+            number += 2
+            first.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert first.wait(10)
+        for number in range(3):
+            tool("make", f"{number}.backup")
+    finally:
+        stop.set()
+        writer.join()
+        database.dispose()
+    tool("restore", "2.backup", url=empty_url)
+    found = rows(empty_url)["items"]
+    assert found
+    assert len(found) % 2 == 0
+    assert len(found) <= len(rows(settings.database_url.get_secret_value())["items"])
+
+
+def test_no_backup_is_overwritten(tool: Tool) -> None:
+    Path("mine").write_text("mine")
+    with pytest.raises(SystemExit, match="mine is there already, and no backup is overwritten"):
+        tool("make", "mine")
+    assert Path("mine").read_text() == "mine"
+    assert [path.name for path in Path().iterdir()] == ["mine"]
+
+
+def test_two_do_not_write_the_same_backup(tool: Tool) -> None:
+    Path("mine.part").write_text("another's")
+    with pytest.raises(SystemExit, match=r"mine\.part is there"):
+        tool("make", "mine")
+    assert Path("mine.part").read_text() == "another's"
+
+
+def test_a_backup_that_fails_leaves_no_file(tool: Tool, empty_url: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="Not done: "):
+        tool("make", "copy", url=UNREACHABLE_URL)
+    assert not tables(empty_url)
+    with pytest.raises(SystemExit, match="has no tables of this service"):
+        tool("make", "copy", url=empty_url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_is_not_empty_is_refused(
+    tool: Tool, settings: Settings, items: list[dict[str, Any]]
+) -> None:
+    tool("make", "copy")
+    before = rows(settings.database_url.get_secret_value())
+    with pytest.raises(SystemExit, match="has tables"):
+        tool("restore", "copy")
+    assert len(items) == 13
+    assert rows(settings.database_url.get_secret_value()) == before
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no backup", "most of it"])
+def test_what_is_no_whole_backup_leaves_the_place_as_it_was(
+    tool: Tool, items: list[dict[str, Any]], empty_url: str, content: bytes | str | None
+) -> None:
+    tool("make", "whole")
+    assert len(items) == 13
+    whole = Path("whole").read_bytes()
+    if content is not None:
+        broken = whole[:-4096] if isinstance(content, str) else content
+        Path("broken").write_bytes(broken)
+    with pytest.raises(SystemExit, match="Not done: "):
+        tool("restore", "broken", url=empty_url)
+    assert not tables(empty_url)
+    tool("restore", "whole", url=empty_url)
+
+
+TOLD = {
+    "older": f"`make migrate` brings it to {head()}.",
+    "newer": "that is newer than this code.",
+}
+
+
+@pytest.mark.parametrize("revision", TOLD)
+def test_a_schema_of_another_time_is_restored_as_it_was_and_told(
+    tool: Tool, database: Engine, empty_url: str, monkeypatch: pytest.MonkeyPatch, revision: str
+) -> None:
+    monkeypatch.setattr(backup, "outdated", lambda: {"older"})
+    change = text("UPDATE alembic_version SET version_num = :revision")
+    with database.begin() as connection:
+        connection.execute(change, {"revision": revision})
+    try:
+        tool("make", "copy")
+    finally:
+        with database.begin() as connection:
+            connection.execute(change, {"revision": head()})
+    told = tool("restore", "copy", url=empty_url)
+    assert told == f"copy is restored, at revision {revision}: {TOLD[revision]}\n"
