@@ -39,7 +39,7 @@ DEPENDENCIES = """
 INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 
 # What rendering may write to, in a folder that is there already.
-FOLDERS = ("app", "tests", "deploy", ".devcontainer", ".github", ".vscode")
+FOLDERS = ("app", "tests", "tools", "deploy", ".devcontainer", ".github", ".vscode")
 FILES = (
     ".cruft.json",
     ".dockerignore",

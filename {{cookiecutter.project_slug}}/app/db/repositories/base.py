@@ -1,8 +1,9 @@
 """The SQL that is the same for every entity."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, case, delete, insert, literal, select, tuple_, update
@@ -38,8 +39,9 @@ class SqlRepository(Repository[E, C, U, Q]):
             "created_at": now,
             "updated_at": now,
         }
+        (entity,) = await self._loaded([values])
         await self._session.execute(insert(self.table).values(values))
-        return self.entity(**values)
+        return entity
 
     async def get(self, id_: UUID) -> E:
         statement = select(*self.table.__table__.columns).where(self.table.id == id_)
@@ -47,7 +49,8 @@ class SqlRepository(Repository[E, C, U, Q]):
         row = found.one_or_none()
         if row is None:
             raise NotFound(id_)
-        return self.entity(**row._mapping)
+        (entity,) = await self._loaded([row._mapping])
+        return entity
 
     async def find(self, query: Q) -> Page[E]:
         order = (getattr(self.table, query.column), self.table.id)
@@ -60,7 +63,7 @@ class SqlRepository(Repository[E, C, U, Q]):
         else:
             statement = statement.order_by(*order)
         found = await self._session.execute(statement.limit(query.limit + 1))
-        return Page.of([self.entity(**row._mapping) for row in found], query)
+        return Page.of(await self._loaded([row._mapping for row in found]), query)
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
         # The clock was read before the row's lock was waited for: it must not set another back.
@@ -76,13 +79,27 @@ class SqlRepository(Repository[E, C, U, Q]):
         row = changed.one_or_none()
         if row is None:
             raise await self._reason(id_)
-        return self.entity(**row._mapping)
+        (entity,) = await self._loaded([row._mapping])
+        return entity
 
     async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:
         statement = delete(self.table).where(*self._wanted(id_, versions))
         removed = await self._session.scalar(statement.returning(self.table.id))
         if removed is None:
             raise await self._reason(id_)
+
+    async def with_ids(self, ids: Collection[UUID], error: RepositoryError) -> dict[UUID, E]:
+        """All of them in one statement, or `error` if one is not there."""
+        statement = select(*self.table.__table__.columns).where(self.table.id.in_(ids))
+        found = await self._session.execute(statement)
+        entities = await self._loaded([row._mapping for row in found])
+        if len(entities) < len(ids):
+            raise error
+        return {entity.id: entity for entity in entities}
+
+    async def _loaded(self, rows: Sequence[Mapping[Any, Any]]) -> list[E]:
+        """The entities of these rows. What they refer to is read here, for all rows at once."""
+        return [self.entity(**row) for row in rows]
 
     def _wanted(self, id_: UUID, versions: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
         yield self.table.id == id_

@@ -1,77 +1,15 @@
-"""The HTTP interface of items, as a client sees it."""
+"""What every resource makes of a request; the items are there to show it."""
 
 import json
 from base64 import urlsafe_b64encode
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx2 import Response
 
-URL = "/v1/items"
+from tests.api.client import URL, create, in_memory, names, problem, wrong_fields
+
 ID = "019ad1c0-0000-7000-8000-000000000000"
-
-# What is refused before it reaches a repository does not need to be sent to both.
-in_memory = pytest.mark.parametrize("client", ["memory"], indirect=True)
-
-
-def create(client: TestClient, name: str = "bolt", **fields: object) -> dict[str, Any]:
-    response = client.post(URL, json={"name": name, **fields})
-    assert response.status_code == 201, response.text
-    item: dict[str, Any] = response.json()
-    return item
-
-
-def names(response: Response) -> list[str]:
-    assert response.status_code == 200, response.text
-    return [item["name"] for item in response.json()["items"]]
-
-
-def problem(response: Response, status: int) -> dict[str, Any]:
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = response.json()
-    assert body["status"] == status
-    return body
-
-
-def wrong_fields(response: Response) -> list[tuple[str, str]]:
-    """Where an invalid request went wrong."""
-    return [(error["location"], error["field"]) for error in problem(response, 422)["errors"]]
-
-
-def test_a_created_item_tells_where_it_is_and_which_version(client: TestClient) -> None:
-    response = client.post(
-        URL,
-        json={
-            "name": "bolt",
-            "description": "M8",
-            "quantity": 3,
-            "is_active": False,
-            "available_from": "2026-01-01T02:00:00+02:00",
-        },
-    )
-    item = response.json()
-    assert response.status_code == 201
-    assert response.headers["location"] == f"{URL}/{item['id']}"
-    assert response.headers["etag"] == '"1"'
-    assert UUID(item.pop("id")).version == 7
-    assert item.pop("created_at") == item.pop("updated_at")
-    assert item == {
-        "name": "bolt",
-        "description": "M8",
-        "quantity": 3,
-        "is_active": False,
-        "available_from": "2026-01-01T00:00:00Z",
-    }
-
-
-def test_a_created_item_can_be_read_at_its_location(client: TestClient) -> None:
-    created = client.post(URL, json={"name": "bolt"})
-    response = client.get(created.headers["location"])
-    assert response.json() == created.json()
-    assert response.headers["etag"] == created.headers["etag"]
 
 
 def test_a_taken_name_is_a_conflict(client: TestClient) -> None:
@@ -80,30 +18,6 @@ def test_a_taken_name_is_a_conflict(client: TestClient) -> None:
     assert body["errors"] == [
         {"location": "body", "field": "name", "detail": "This name is already taken."}
     ]
-
-
-def test_what_is_not_there_is_not_found(client: TestClient) -> None:
-    url = f"{URL}/{uuid4()}"
-    problem(client.get(url), 404)
-    problem(client.patch(url, json={"quantity": 1}), 404)
-    problem(client.delete(url), 404)
-
-
-def test_a_patch_leaves_what_is_absent_and_clears_what_is_null(client: TestClient) -> None:
-    item = create(client, description="M8", quantity=3)
-    response = client.patch(f"{URL}/{item['id']}", json={"description": None})
-    assert response.status_code == 200
-    assert response.headers["etag"] == '"2"'
-    changed = item | {"description": None, "updated_at": response.json()["updated_at"]}
-    assert response.json() == changed
-    assert client.get(f"{URL}/{item['id']}").json() == changed
-
-
-def test_a_patch_to_a_taken_name_is_a_conflict(client: TestClient) -> None:
-    create(client, "bolt")
-    nut = create(client, "nut")
-    problem(client.patch(f"{URL}/{nut['id']}", json={"name": "bolt"}), 409)
-    assert client.get(f"{URL}/{nut['id']}").json() == nut
 
 
 @pytest.mark.parametrize(
@@ -159,14 +73,6 @@ def test_an_item_that_the_client_has_is_not_sent_again(
     assert response.content == b"" or response.json() == item
 
 
-def test_a_deleted_item_is_gone(client: TestClient) -> None:
-    url = f"{URL}/{create(client)['id']}"
-    response = client.delete(url)
-    assert (response.status_code, response.content) == (204, b"")
-    problem(client.get(url), 404)
-    assert names(client.get(URL)) == []
-
-
 def test_a_list_goes_on_where_its_cursor_says(client: TestClient) -> None:
     for number in range(5):
         create(client, f"item {number}")
@@ -185,14 +91,6 @@ def test_a_list_holds_fifty_items_unless_told(client: TestClient) -> None:
         create(client, f"item {number}")
     assert len(names(client.get(URL))) == 50
     assert len(names(client.get(URL, params={"limit": 100}))) == 51
-
-
-def test_a_list_can_be_filtered(client: TestClient) -> None:
-    create(client, "100% wool")
-    create(client, "wood", is_active=False)
-    assert names(client.get(URL, params={"name_contains": "%"})) == ["100% wool"]
-    assert names(client.get(URL, params={"is_active": "false"})) == ["wood"]
-    assert names(client.get(URL, params={"name_contains": "x"})) == []
 
 
 @in_memory
