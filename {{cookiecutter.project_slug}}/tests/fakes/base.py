@@ -78,7 +78,8 @@ class InMemoryRepository(Repository[E, C, U, Q]):
             raise NotFound(id_)
         if versions is not None and self._rows[id_].version not in versions:
             raise Stale
-        return self._rows[id_]
+        wanted: E = self._rows[id_]
+        return wanted
 
     def _must_be_unique(self, row: E) -> None:
         for other in self._rows.values():

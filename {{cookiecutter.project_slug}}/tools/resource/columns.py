@@ -29,7 +29,7 @@ def mapped(field: Field) -> str:
 
 def in_revision(field: Field) -> str:
     """The type of its column."""
-    size = _longest(field) if field.choices else field.size
+    size = _longest(field) or field.size
     return field.of.column.format(size=size, collation=f'"{BY_CODE_POINT}"')
 
 
@@ -54,4 +54,4 @@ def _stored(field: Field, number: Decimal) -> str:
 
 
 def _longest(field: Field) -> int:
-    return max(map(len, field.choices))
+    return max(map(len, field.choices), default=0)

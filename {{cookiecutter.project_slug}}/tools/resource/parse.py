@@ -3,21 +3,12 @@
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 
-from app.schemas.base import MAX_INT, NUMBER
-from tools.resource.fields import Field, Target, quoted
+from tools.resource.fields import Field, Target
 from tools.resource.kinds import KINDS
-from tools.resource.names import (
-    NAME,
-    Refused,
-    alias_of,
-    camel,
-    check_field,
-    check_resource,
-    plural_of,
-)
+from tools.resource.names import Refused, alias_of, camel, check_field, check_resource, plural_of
+from tools.resource.options import choices, default, number, size, target
 from tools.resource.samples import DISTINCT, lowest
 
 FIELD = re.compile(
@@ -25,13 +16,7 @@ FIELD = re.compile(
     r"(>=(?P<low>[^<>=:?]+))?(<=(?P<high>[^<>=:?]+))?(=(?P<default>[^<>=:?]+))?"
     r"(?P<unique>:unique)?"
 )
-NUMBERS = {
-    "int": r"-?\d{1,10}",
-    "float": r"-?\d{1,15}(\.\d{1,15})?",
-    "decimal": NUMBER,
-}
-UNIQUE = {"str", "int", "date", "datetime", "uuid", "ref"}
-LONGEST_STR = 10_000
+UNIQUE = ("str", "int", "date", "datetime", "uuid", "ref")
 
 
 @dataclass(frozen=True)
@@ -76,80 +61,20 @@ def _field(root: Path, entity: str, spec: str) -> Field:
     if given is not None and kind not in {"str", "enum", "ref"}:
         raise Refused(f"{kind!r} of {spec!r} takes nothing in parentheses: leave them out")
     if found["unique"] and kind not in UNIQUE:
-        raise Refused(f"{kind!r} of {spec!r} cannot be unique: only {', '.join(sorted(UNIQUE))} can")
+        raise Refused(f"{kind!r} of {spec!r} cannot be unique: take one of {', '.join(UNIQUE)}")
     field = Field(name, kind, alias_of(name, entity))
     field = replace(field, optional=bool(found["optional"]), unique=bool(found["unique"]))
     if kind == "str":
-        field = replace(field, size=_size(given, spec))
+        field = replace(field, size=size(given, spec))
     elif kind == "enum":
-        field = replace(field, choices=_choices(given, spec))
+        field = replace(field, choices=choices(given, spec))
     elif kind == "ref":
-        field = replace(field, to=_target(root, given, spec))
-    low, high = (_bound(field, found[bound], spec) for bound in ("low", "high"))
+        field = replace(field, to=target(root, given, spec))
+    bounds = {at: number(kind, found[at], spec) for at in ("low", "high") if found[at]}
+    low, high = bounds.get("low"), bounds.get("high")
     if low is not None and high is not None and low > high:
         raise Refused(f"{spec!r} lets nothing in: its lower bound is above the other")
     field = replace(field, low=low, high=high)
     if field.unique and kind == "int" and high is not None and high < lowest(field) + DISTINCT - 1:
         raise Refused(f"{spec!r} leaves less than {DISTINCT} different values: widen its bounds")
-    return replace(field, default=_default(field, found["default"], spec))
-
-
-def _size(given: str | None, spec: str) -> int:
-    if given is not None and not re.fullmatch(r"[1-9]\d{0,4}", given):
-        raise Refused(f"{given!r} of {spec!r} is no length: take 1 to {LONGEST_STR}")
-    size = int(given or 255)
-    if size > LONGEST_STR:
-        raise Refused(f"{spec!r} is too long: take {LONGEST_STR} at most, or text")
-    return size
-
-
-def _choices(given: str | None, spec: str) -> tuple[str, ...]:
-    choices = tuple(choice.strip() for choice in (given or "").split(","))
-    is_good = all(NAME.fullmatch(choice) for choice in choices)
-    if not is_good or len({*choices}) < max(2, len(choices)):
-        raise Refused(f"{spec!r} needs two or more different words, like enum(draft,published)")
-    return choices
-
-
-def _target(root: Path, given: str | None, spec: str) -> Target:
-    for path in sorted((root / "app" / "schemas").glob("*.py")):
-        entity = rf"^class {camel(given or '')}\(Entity\):"
-        if given and re.search(entity, path.read_text(encoding="utf-8"), re.MULTILINE):
-            test = root / "tests" / "api" / f"test_{path.stem}.py"
-            if test.is_file() and "\ndef create(client: " in test.read_text(encoding="utf-8"):
-                return Target(given, path.stem)
-            raise Refused(f"tests/api/test_{path.stem}.py has no create(client): write one first")
-    raise Refused(f"{spec!r} refers to no resource that is there: write ref(item), or make it first")
-
-
-def _bound(field: Field, text: str | None, spec: str) -> Decimal | None:
-    return None if text is None else _number(field, text, spec)
-
-
-def _number(field: Field, text: str, spec: str) -> Decimal:
-    pattern = NUMBERS.get(field.kind)
-    if not pattern:
-        raise Refused(f"{spec!r} has a bound, which only {', '.join(NUMBERS)} have: leave it out")
-    is_whole = field.kind == "int"
-    if not re.fullmatch(pattern, text) or (is_whole and abs(int(text)) > MAX_INT):
-        raise Refused(f"{text!r} of {spec!r} is no value of {field.kind}")
-    return Decimal(text)
-
-
-def _default(field: Field, text: str | None, spec: str) -> str:
-    """As it is written in Python."""
-    if text is None:
-        return ""
-    if field.kind in NUMBERS:
-        number = _number(field, text, spec)
-        outside = (field.low is not None and number < field.low) or (
-            field.high is not None and number > field.high
-        )
-        if not outside:
-            return field.written(number)
-    elif (field.kind == "bool" and text in {"true", "false"}) or text in field.choices:
-        return text.title() if field.kind == "bool" else quoted(text)
-    elif field.kind in {"str", "text"} and re.fullmatch(r"[\w.,+-]+", text):
-        if len(text) <= field.size:
-            return quoted(text)
-    raise Refused(f"{text!r} of {spec!r} is no default that it may have: take another or none")
+    return replace(field, default=default(field, found["default"], spec))

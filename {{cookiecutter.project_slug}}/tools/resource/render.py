@@ -11,7 +11,7 @@ from alembic.util import rev_id
 from mako.template import Template
 
 from tools.resource import columns, samples
-from tools.resource.fields import quoted
+from tools.resource.fields import Field, quoted
 from tools.resource.names import Refused
 from tools.resource.parse import Resource
 
@@ -54,7 +54,7 @@ def tidy(root: Path, path: Path, text: str, *only: str) -> str:
 
 
 def _rendered(name: str, known: dict[str, object]) -> str:
-    template = Template(filename=str(TEMPLATES / f"{name}.py.mako"))
+    template = Template(filename=str(TEMPLATES / f"{name}.py.mako"))  # noqa: S702 - not for HTML
     text: str = template.render(**known)
     return text
 
@@ -73,6 +73,7 @@ def _words(resource: Resource) -> dict[str, object]:
         "name": resource.name,
         "a_name": f"{'an' if resource.name[0] in 'aeiou' else 'a'}_{resource.name}",
         "plural": resource.plural,
+        "client": "client" if resource.references else "",
         "words": resource.plural.replace("_", " "),
         "entity": resource.entity,
         "url": resource.url,
@@ -86,10 +87,7 @@ def _words(resource: Resource) -> dict[str, object]:
             field for field in fields if not field.is_needed and (field.optional or field.default)
         ],
         "changes": [
-            (field.key, value)
-            for field in fields
-            if not field.to
-            for value in (samples.another(field), *(["None"] if field.optional else []))
+            (field.key, *values) for field in fields if not field.to for values in _changes(field)
         ],
         "chosen": [field for field in filtered if field.kind in {"bool", "enum"}],
         "filtered": filtered,
@@ -101,6 +99,12 @@ def _words(resource: Resource) -> dict[str, object]:
         ],
         "sorts": ", ".join(quoted(f"{sign}{sort}") for sort in sorts for sign in ("", "-")),
     }
+
+
+def _changes(field: Field) -> list[tuple[str, str]]:
+    """Values before a change and after it."""
+    one, another = samples.one(field), samples.another(field)
+    return [(one, another), (another, "None")] if field.optional else [(one, another)]
 
 
 def _revision(root: Path, resource: Resource) -> tuple[Path, dict[str, object]]:

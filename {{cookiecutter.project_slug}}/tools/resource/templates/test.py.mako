@@ -16,7 +16,7 @@ URL = "${url}"
 NUMBERS = count(1)
 
 
-def body(client: TestClient, **fields: object) -> dict[str, Any]:
+def body(${"client: TestClient, " if references else ""}**fields: object) -> dict[str, Any]:
     """`fields`, and what else a new one needs."""
 % if any("number" in of_number(field) for field in needed):
     number = next(NUMBERS)
@@ -29,14 +29,14 @@ def body(client: TestClient, **fields: object) -> dict[str, Any]:
 
 
 def create(client: TestClient, **fields: object) -> dict[str, Any]:
-    response = client.post(URL, json=body(client, **fields))
+    response = client.post(URL, json=body(${client + ", " if client else ""}**fields))
     assert response.status_code == 201, response.text
     ${name}: dict[str, Any] = response.json()
     return ${name}
 
 
 def test_a_created_${name}_tells_where_it_is_and_which_version(client: TestClient) -> None:
-    sent = body(client) | {
+    sent = ${"body(client) | " if references else ""}{
 % for field in fields:
 % if not field.to:
         "${field.key}": ${another(field)},
@@ -93,29 +93,29 @@ def test_a_value_that_is_wrong_is_refused_by_the_name_of_its_field(
     client: TestClient, field: str, value: object
 ) -> None:
     url = f"{URL}/{create(client)['id']}"
-    assert wrong_fields(client.post(URL, json=body(client) | {field: value})) == [("body", field)]
+    assert wrong_fields(client.post(URL, json=body(${client}) | {field: value})) == [("body", field)]
     assert wrong_fields(client.patch(url, json={field: value})) == [("body", field)]
 
 
 % if changes:
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("field", "before", "after"),
     [
-% for field, value in changes:
-        ("${field}", ${value}),
+% for field, before, after in changes:
+        ("${field}", ${before}, ${after}),
 % endfor
     ],
 )
 def test_a_patch_changes_what_it_names_and_nothing_else(
-    client: TestClient, field: str, value: object
+    client: TestClient, field: str, before: object, after: object
 ) -> None:
-    ${name} = create(client)
+    ${name} = create(client, **{field: before})
     url = f"{URL}/{${name}['id']}"
-    response = client.patch(url, json={field: value})
+    response = client.patch(url, json={field: after})
     assert response.status_code == 200, response.text
     assert response.headers["etag"].startswith('"2')
     assert response.json() == ${name} | {
-        field: value,
+        field: after,
         "updated_at": response.json()["updated_at"],
     }
     assert client.get(url).json() == response.json()
@@ -128,7 +128,7 @@ def test_a_value_that_is_taken_is_a_conflict(client: TestClient, field: str) -> 
     ${name}, other = create(client), create(client)
     again = {field: ${name}[field]}
     url = f"{URL}/{other['id']}"
-    for response in (client.post(URL, json=body(client) | again), client.patch(url, json=again)):
+    for response in (client.post(URL, json=body(${client}) | again), client.patch(url, json=again)):
         assert [error["field"] for error in problem(response, 409)["errors"]] == [field]
     assert client.get(url).json() == other
 
@@ -196,7 +196,7 @@ def test_a_reference_to_nothing_is_a_conflict(client: TestClient, name: str, url
     ${name} = create(client)
     nothing = {f"{name}_id": str(uuid4())}
     changed = client.patch(f"{URL}/{${name}['id']}", json=nothing)
-    for response in (client.post(URL, json=body(client) | nothing), changed):
+    for response in (client.post(URL, json=body(${client}) | nothing), changed):
         errors = problem(response, 409)["errors"]
         assert [error["field"] for error in errors] == [f"{name}_id"]
     assert found(client, URL) == [${name}["id"]]
