@@ -25,7 +25,7 @@ KINDS = {
         (f'"x" * {MAX_TEXT + 1}', '"a\\x00b"', "1"),
     ),
     "int": Kind("int", "StrictInt", "sa.Integer()", wrong=('"1"', "True", "1.5")),
-    "float": Kind("float", "StrictFloat", "sa.Float()", wrong=('"1.5"', "True")),
+    "float": Kind("float", "StrictFloat", "sa.Double()", wrong=('"1.5"', "True")),
 {% if cookiecutter.database == "sqlite" %}
     "decimal": Kind("Decimal", "Exact", "sa.BigInteger()", wrong=("1.5", '"1,5"', '"0.00001"')),
 {% else %}

@@ -11,11 +11,8 @@ from tools.resource.names import Refused, alias_of, camel, check_field, check_re
 from tools.resource.options import choices, default, number, size, target
 from tools.resource.samples import DISTINCT, lowest
 
-FIELD = re.compile(
-    r"(?P<name>[^:]+):(?P<kind>\w+)(\((?P<given>[^)]*)\))?(?P<optional>\?)?"
-    r"(>=(?P<low>[^<>=:?]+))?(<=(?P<high>[^<>=:?]+))?(=(?P<default>[^<>=:?]+))?"
-    r"(?P<unique>:unique)?"
-)
+MORE = r"(>=|<=|=)([^<>=:?]+)|(\?|:unique)"
+FIELD = re.compile(rf"([^:]+):(\w+)(?:\(([^)]*)\))?((?:{MORE})*)")
 UNIQUE = ("str", "int", "date", "datetime", "uuid", "ref")
 
 
@@ -51,30 +48,31 @@ def _field(root: Path, entity: str, spec: str) -> Field:
     found = FIELD.fullmatch(spec)
     if not found:
         raise Refused(
-            f"{spec!r} is no field: write NAME:TYPE, then what there is of ? >=1 <=9 =5 :unique, "
-            "in this order"
+            f"{spec!r} is no field: write NAME:TYPE, like title:str(128), then as you need it ? "
+            ">=1 <=9 =5 :unique"
         )
-    name, kind, given = found["name"], found["kind"], found["given"]
+    name, kind, given, rest = found.group(1, 2, 3, 4)
+    more = {part[1] or part[0]: part[2] for part in re.finditer(MORE, rest)}
     check_field(name)
     if kind not in KINDS:
         raise Refused(f"{kind!r} of {spec!r} is no type: take one of {', '.join(KINDS)}")
     if given is not None and kind not in {"str", "enum", "ref"}:
         raise Refused(f"{kind!r} of {spec!r} takes nothing in parentheses: leave them out")
-    if found["unique"] and kind not in UNIQUE:
+    if ":unique" in more and kind not in UNIQUE:
         raise Refused(f"{kind!r} of {spec!r} cannot be unique: take one of {', '.join(UNIQUE)}")
     field = Field(name, kind, alias_of(name, entity))
-    field = replace(field, optional=bool(found["optional"]), unique=bool(found["unique"]))
+    field = replace(field, optional="?" in more, unique=":unique" in more)
     if kind == "str":
         field = replace(field, size=size(given, spec))
     elif kind == "enum":
         field = replace(field, choices=choices(given, spec))
     elif kind == "ref":
         field = replace(field, to=target(root, given, spec))
-    bounds = {at: number(kind, found[at], spec) for at in ("low", "high") if found[at]}
-    low, high = bounds.get("low"), bounds.get("high")
+    bounds = {sign: number(kind, more[sign], spec) for sign in (">=", "<=") if sign in more}
+    low, high = bounds.get(">="), bounds.get("<=")
     if low is not None and high is not None and low > high:
         raise Refused(f"{spec!r} lets nothing in: its lower bound is above the other")
     field = replace(field, low=low, high=high)
     if field.unique and kind == "int" and high is not None and high < lowest(field) + DISTINCT - 1:
         raise Refused(f"{spec!r} leaves less than {DISTINCT} different values: widen its bounds")
-    return replace(field, default=default(field, found["default"], spec))
+    return replace(field, default=default(field, more.get("="), spec))

@@ -1,0 +1,118 @@
+"""`make resource`: what it refuses, and what it leaves alone."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+FIELDS = "title:str(128):unique weight:decimal>=0=1.5 day:date? kind:enum(big,small)=big note:text?"
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Path:
+    """A copy that may be written to."""
+    for folder in ("app", "tests", "tools"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def resource(service: Path, name: str, fields: str, plural: str = "") -> str:
+    """What it says on its standard output, or else why it has written nothing."""
+    command = [sys.executable, "-B", "-m", "tools.resource", name, fields, plural]
+    done = subprocess.run(command, cwd=service, check=False, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0 or done.stderr.startswith("Nothing is written: "), done.stderr
+    assert done.stderr.count("\n") <= 1
+    return done.stdout or done.stderr
+
+
+def contents(service: Path) -> dict[Path, str]:
+    files = (path for path in sorted(service.rglob("*")) if path.is_file())
+    return {path: path.read_text(encoding="utf-8") for path in files}
+
+
+def test_twice_is_as_good_as_once(service: Path) -> None:
+    assert "app/api/routes/zebras.py\n" in resource(service, "zebra", FIELDS)
+    written = contents(service)
+    assert resource(service, "zebra", FIELDS) == "Nothing to do: it is there already\n"
+    assert contents(service) == written
+    assert "app/db/tables/foals.py" in resource(service, "foal", "dam:ref(zebra)")
+    assert resource(service, "zebra", FIELDS) == "Nothing to do: it is there already\n"
+
+
+def test_nothing_that_a_person_edited_is_overwritten(service: Path) -> None:
+    resource(service, "zebra", FIELDS)
+    for name in ("app/schemas/zebras.py", "tests/fakes/zebras.py"):
+        edited = service / name
+        before = edited.read_text(encoding="utf-8")
+        edited.write_text(f"{before}\n# Ours.\n", encoding="utf-8")
+        now = contents(service)
+        assert f"{name} is there already" in resource(service, "zebra", FIELDS)
+        assert contents(service) == now
+        edited.write_text(before, encoding="utf-8")
+
+
+def test_a_file_in_which_nothing_can_be_registered_is_left_alone(service: Path) -> None:
+    session = service / "app" / "db" / "session.py"
+    session.write_text(session.read_text(encoding="utf-8").replace("return Rep", "return  Rep"))
+    before = contents(service)
+    assert "app/db/session.py is not as it was made: add 'zebras=" in resource(
+        service, "zebra", FIELDS
+    )
+    assert contents(service) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "told"),
+    [
+        ("", FIELDS, "cannot name a resource"),
+        ("Zebra", FIELDS, "cannot name a resource"),
+        ("ze-bra", FIELDS, "cannot name a resource"),
+        ("../zebra", FIELDS, "cannot name a resource"),
+        ("class", FIELDS, "is a word that the code needs itself"),
+        ("response", FIELDS, "is a word that the code needs itself"),
+        ("entity", FIELDS, "is a class that the code needs"),
+        ("problem", FIELDS, "is a word that the code needs itself"),
+        ("page", "name:str", "app/schemas/pages.py is there already"),
+        ("zebra", "", "there are no fields"),
+        ("zebra", "name", "is no field"),
+        ("zebra", "name:", "is no field"),
+        ("zebra", "name:str(128", "is no field"),
+        ("zebra", "name:str;drop", "is no field"),
+        ("zebra", "name:varchar", "is no type"),
+        ("zebra", "Name:str", "cannot name a field"),
+        ("zebra", "class:str", "is a word that the code needs itself"),
+        ("zebra", "id:uuid", "is a word that the code needs itself"),
+        ("zebra", "metadata:text", "is a word that the code needs itself"),
+        ("zebra", "model_year:int", "is a word that the code needs itself"),
+        ("zebra", "json:text", "is a word that the code needs itself"),
+        ("zebra", "name:str name:text", "two fields would have the name 'name'"),
+        ("zebra", "name:str name_contains:bool", "two fields would have the name"),
+        ("zebra", "name:str(0)", "is no length"),
+        ("zebra", "name:str(99999)", "is too long"),
+        ("zebra", "name:text(9)", "takes nothing in parentheses"),
+        ("zebra", "note:text:unique", "cannot be unique"),
+        ("zebra", "legs:int=four", "is no int that fits"),
+        ("zebra", "legs:int=2147483648", "is no int that fits"),
+        ("zebra", "legs:int>=0=-1", "is no default that it may have"),
+        ("zebra", "legs:int>=5<=4", "lets nothing in"),
+        ("zebra", "legs:int>=0<=4:unique", "leaves less than 10 different values"),
+        ("zebra", "price:decimal=0.00001", "is no decimal that fits"),
+        ("zebra", "name:str>=1", "has a bound"),
+        ("zebra", "name:str(3)=four", "is no default that it may have"),
+        ("zebra", "is_wild:bool=yes", "is no default that it may have"),
+        ("zebra", "kind:enum", "needs two or more different words"),
+        ("zebra", "kind:enum(a,a)", "needs two or more different words"),
+        ("zebra", "kind:enum(a,b)=c", "is no default that it may have"),
+        ("zebra", "day:date=2026-01-31", "is no default that it may have"),
+        ("zebra", "owner:ref(nobody)", "refers to no resource"),
+        ("zebra", "owner:ref", "refers to no resource"),
+    ],
+)
+def test_what_will_not_do_is_refused_in_a_sentence(name: str, fields: str, told: str) -> None:
+    """On the service itself: nothing is written."""
+    assert told in resource(ROOT, name, fields)
