@@ -1,11 +1,14 @@
 """`make resource`: what it refuses, and what it leaves alone."""
 
+import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tools.resource.names import Refused
+from tools.resource.parse import parse
+from tools.resource.write import write
 
 ROOT = Path(__file__).parent.parent.parent
 FIELDS = "title:str(128):unique weight:decimal>=0=1.5 day:date? kind:enum(big,small)=big note:text?"
@@ -14,20 +17,16 @@ FIELDS = "title:str(128):unique weight:decimal>=0=1.5 day:date? kind:enum(big,sm
 @pytest.fixture
 def service(tmp_path: Path) -> Path:
     """A copy that may be written to."""
-    for folder in ("app", "tests", "tools"):
+    for folder in ("app", "tests"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
 
-def resource(service: Path, name: str, fields: str, plural: str = "") -> str:
-    """What it says on its standard output, or else why it has written nothing."""
-    command = [sys.executable, "-B", "-m", "tools.resource", name, fields, plural]
-    done = subprocess.run(command, cwd=service, check=False, capture_output=True, encoding="utf-8")
-    assert done.returncode == 0 or done.stderr.startswith("Nothing is written: "), done.stderr
-    assert done.stderr.count("\n") <= 1
-    return done.stdout or done.stderr
+def make(service: Path, name: str, fields: str) -> list[str]:
+    """The files that are written."""
+    return [path.as_posix() for path in write(service, parse(service, name, fields))]
 
 
 def contents(service: Path) -> dict[Path, str]:
@@ -36,33 +35,31 @@ def contents(service: Path) -> dict[Path, str]:
 
 
 def test_twice_is_as_good_as_once(service: Path) -> None:
-    assert "app/api/routes/zebras.py\n" in resource(service, "zebra", FIELDS)
+    assert "app/api/routes/zebras.py" in make(service, "zebra", FIELDS)
     written = contents(service)
-    assert resource(service, "zebra", FIELDS) == "Nothing to do: it is there already\n"
+    assert make(service, "zebra", FIELDS) == []
     assert contents(service) == written
-    assert "app/db/tables/foals.py" in resource(service, "foal", "dam:ref(zebra)")
-    assert resource(service, "zebra", FIELDS) == "Nothing to do: it is there already\n"
+    assert "app/db/tables/foals.py" in make(service, "foal", "dam:ref(zebra)")
+    assert make(service, "zebra", FIELDS) == []
 
 
 def test_nothing_that_a_person_edited_is_overwritten(service: Path) -> None:
-    resource(service, "zebra", FIELDS)
-    for name in ("app/schemas/zebras.py", "tests/fakes/zebras.py"):
-        edited = service / name
-        before = edited.read_text(encoding="utf-8")
-        edited.write_text(f"{before}\n# Ours.\n", encoding="utf-8")
-        now = contents(service)
-        assert f"{name} is there already" in resource(service, "zebra", FIELDS)
-        assert contents(service) == now
-        edited.write_text(before, encoding="utf-8")
-
-
-def test_a_file_in_which_nothing_can_be_registered_is_left_alone(service: Path) -> None:
-    session = service / "app" / "db" / "session.py"
-    session.write_text(session.read_text(encoding="utf-8").replace("return Rep", "return  Rep"))
+    make(service, "zebra", FIELDS)
+    edited = service / "tests" / "fakes" / "zebras.py"
+    edited.write_text(f"{edited.read_text(encoding='utf-8')}\n# Ours.\n", encoding="utf-8")
+    (service / "app" / "schemas" / "zebras.py").unlink()
     before = contents(service)
-    assert "app/db/session.py is not as it was made: add 'zebras=" in resource(
-        service, "zebra", FIELDS
-    )
+    with pytest.raises(Refused, match=r"tests/fakes/zebras\.py is there already"):
+        make(service, "zebra", FIELDS)
+    assert contents(service) == before
+
+
+def test_where_nothing_can_be_registered_nothing_is_written(service: Path) -> None:
+    session = service / "app" / "db" / "session.py"
+    session.write_text(session.read_text(encoding="utf-8").replace("Repositories(", "made("))
+    before = contents(service)
+    with pytest.raises(Refused, match=r"app/db/session\.py is not as it was made: add 'zebras="):
+        make(service, "zebra", FIELDS)
     assert contents(service) == before
 
 
@@ -77,7 +74,7 @@ def test_a_file_in_which_nothing_can_be_registered_is_left_alone(service: Path) 
         ("response", FIELDS, "is a word that the code needs itself"),
         ("entity", FIELDS, "is a class that the code needs"),
         ("problem", FIELDS, "is a word that the code needs itself"),
-        ("page", "name:str", "app/schemas/pages.py is there already"),
+        ("page", FIELDS, "is a class that the code needs"),
         ("zebra", "", "there are no fields"),
         ("zebra", "name", "is no field"),
         ("zebra", "name:", "is no field"),
@@ -114,5 +111,6 @@ def test_a_file_in_which_nothing_can_be_registered_is_left_alone(service: Path) 
     ],
 )
 def test_what_will_not_do_is_refused_in_a_sentence(name: str, fields: str, told: str) -> None:
-    """On the service itself: nothing is written."""
-    assert told in resource(ROOT, name, fields)
+    with pytest.raises(Refused, match=re.escape(told)) as caught:
+        parse(ROOT, name, fields)
+    assert "\n" not in str(caught.value)

@@ -19,7 +19,7 @@ def registered(root: Path, resource: Resource) -> dict[Path, str]:
     for name, lines in _lines(resource).items():
         path = Path(name)
         text = (root / path).read_text(encoding="utf-8") if (root / path).is_file() else ""
-        if lines[-1][0] in text:
+        if lines[-1][0].rstrip(", \n") in text:
             continue
         for line, pattern in lines:
             place = re.search(pattern, text, re.MULTILINE)
