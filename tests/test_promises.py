@@ -46,6 +46,10 @@ async def create_item(new: ItemCreate, response: Response, repositories=Depends(
 LIMIT = "        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=BODY_SECONDS),\n"
 PROBES = "            probes=health.PATHS,\n        ),\n"
 
+WRITTEN = (
+    '    _written(INSTANT, datetime, "an instant like 2026-01-31T12:00:00Z, with its timezone"),\n'
+)
+
 TIMEOUT = "            async with asyncio.timeout(self.timeout):\n"
 LOOP = "                while"
 
@@ -75,6 +79,9 @@ UNDO: dict[str, list[Edit]] = {
     "An instant comes back in UTC": [
         ("app/db/base.py", "None if value is None else value.replace(tzinfo=UTC)", "value"),
     ],
+    "A decimal is exact": [
+        (BASE, "int(value.scaleb(PLACES))", "int(float(value) * 10**PLACES)"),
+    ],
     "A writer begins with the lock": [(ENGINE, '"IMMEDIATE"', '"DEFERRED"')],
     "A reader does not wait for the writer": [(ENGINE, ': "DEFERRED"', ': "IMMEDIATE"')],
     "Writers wait for each other": [
@@ -88,7 +95,7 @@ UNDO: dict[str, list[Edit]] = {
     "Unknown fields are refused": [(SCHEMAS, 'extra="forbid", ', "")],
     "NUL is refused": [(SCHEMAS, r'pattern=r"^[^\x00]*$"', "")],
     "A text is no number": [(FIELDS, "Annotated[StrictInt,", "Annotated[int,")],
-    "A number is no instant": [(SCHEMAS, "BeforeValidator(_no_number), ", "")],
+    "A number is no instant": [(SCHEMAS, WRITTEN, "")],
     "Integers have 32 bits": [(FIELDS, ", le=MAX_INT", "")],
     "So have the versions of `If-Match`": [
         ("app/api/etags.py", "if number <= MAX_INT", ""),
@@ -195,6 +202,9 @@ UNDO: dict[str, list[Edit]] = {
 UNDO_ON = {
     "sqlite": {
         "A taken name is a 409": [(DRIVER, "if code in UNIQUE:", "if False:")],
+        "A reference to nothing is a 409": [
+            (DRIVER, 'if str(error).startswith("FOREIGN KEY") and', "if False and"),
+        ],
         "`%`, `_` and `\\` stand for themselves": [
             (BASE, "func.instr(column, part) > 0", "column.contains(part)"),
         ],
@@ -207,6 +217,9 @@ UNDO_ON = {
     "postgres": {
         "A taken name is a 409": [
             (DRIVER, "if isinstance(error, errors.UniqueViolation):", "if False:"),
+        ],
+        "A reference to nothing is a 409": [
+            (DRIVER, "errors.ForeignKeyViolation | errors.RestrictViolation", "()"),
         ],
         "`%`, `_` and `\\` stand for themselves": [(BASE, ", autoescape=True", "")],
         "A database that is gone is a 503": [(DRIVER, "if lost or", "if")],

@@ -21,11 +21,13 @@ STAYS_ASYNC: dict[str, list[tuple[str, str]]] = constant(HOOK, "STAYS_ASYNC")
 
 
 def sources(rendered: Bake) -> dict[str, str]:
-    """All Python of the async services, by name; files that differ by database are joined."""
+    """All Python of the async services, by name, and what writes Python there; files that differ
+    by database are joined.
+    """
     found: dict[str, str] = {}
     for database in ("sqlite", "postgres"):
         service = rendered(database=database)
-        for path in service.files("*.py"):
+        for path in (*service.files("*.py"), *service.files("*.mako")):
             name = path.relative_to(service.path).as_posix()
             found[name] = found.get(name, "") + path.read_text(encoding="utf-8")
     return found
