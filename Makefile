@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help try test test-slow test-browser test-fleet lint lock format
+.PHONY: help try test test-slow test-browser test-fleet items lint lock format
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
@@ -28,6 +28,9 @@ test-browser: .venv/installed  ## Look at the pages of the docs in Chromium or C
 
 test-fleet: .venv/installed  ## Kill, restart and release replicas behind haproxy, under load
 	pytest -m fleet --numprocesses=0
+
+items: .venv/installed  ## Write the items of the template anew, as make resource writes them in a service
+	python -m tests.items
 
 lint: .venv/installed  ## Check the hooks and the tests of the template
 	ruff format --check benchmarks hooks tests

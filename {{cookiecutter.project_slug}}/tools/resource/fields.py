@@ -1,5 +1,6 @@
 """A field, and how it is written in the schemas."""
 
+import json
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from tools.resource.names import camel
 
 
 def quoted(text: str) -> str:
-    return f'"{text}"'
+    return json.dumps(text)
 
 
 @dataclass(frozen=True)
