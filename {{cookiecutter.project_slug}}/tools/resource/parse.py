@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.resource.fields import Field, Target
-from tools.resource.kinds import KINDS
+from tools.resource.kinds import ALIASED, KINDS
 from tools.resource.names import Refused, alias_of, camel, check_field, check_resource, plural_of
 from tools.resource.options import choices, default, number, size, target
 from tools.resource.samples import DISTINCT, lowest
 
 MORE = r"(>=|<=|=)([^<>=:?]+)|(\?|:unique)"
 FIELD = re.compile(rf"([^:]+):(\w+)(?:\(([^)]*)\))?((?:{MORE})*)")
+LONGEST_UNIQUE = 500  # letters of four bytes each, in an entry of an index
 UNIQUE = ("str", "int", "date", "datetime", "uuid", "ref")
 
 
@@ -37,11 +38,22 @@ def parse(root: Path, name: str, fields: str, plural: str = "") -> Resource:
     if not specs:
         raise Refused('there are no fields: give some, like fields="name:str(128):unique"')
     parsed = tuple(_field(root, camel(name), spec) for spec in specs)
-    names = [n for field in parsed for n in {field.name, field.key, field.filter} if n]
+    entities = {field.to.entity for field in parsed if field.to}
+    parsed = tuple(
+        replace(field, alias=f"{camel(name)}{field.alias}Value") if field.alias in entities else field
+        for field in parsed
+    )
+    names = [one for field in parsed for one in _names(field)]
     for one, times in Counter(names).items():
         if times > 1:
-            raise Refused(f"two fields would have the name {one!r}: call one of them otherwise")
+            raise Refused(f"{one!r} would be there twice: call one of the fields otherwise")
     return Resource(name, plural, parsed)
+
+
+def _names(field: Field) -> list[str]:
+    """What the code calls it, and what it refers to."""
+    alias = field.alias if field.kind in ALIASED else field.name
+    return list(dict.fromkeys((field.name, field.key, field.filter or field.name, alias)))
 
 
 def _field(root: Path, entity: str, spec: str) -> Field:
@@ -73,6 +85,8 @@ def _field(root: Path, entity: str, spec: str) -> Field:
     if low is not None and high is not None and low > high:
         raise Refused(f"{spec!r} lets nothing in: its lower bound is above the other")
     field = replace(field, low=low, high=high)
+    if field.unique and field.size > LONGEST_UNIQUE:
+        raise Refused(f"{spec!r} is too long for an index: take {LONGEST_UNIQUE} at most")
     if field.unique and kind == "int" and high is not None and high < lowest(field) + DISTINCT - 1:
         raise Refused(f"{spec!r} leaves less than {DISTINCT} different values: widen its bounds")
     return replace(field, default=default(field, more.get("="), spec))

@@ -68,7 +68,8 @@ def _words(resource: Resource) -> dict[str, object]:
     return {
         **{name: getattr(columns, name) for name in ("check", "in_revision", "mapped")},
         **{name: getattr(samples, name) for name in ("another", "answered", "example")},
-        **{name: getattr(samples, name) for name in ("of_number", "one", "wrong")},
+        **{name: getattr(samples, name) for name in ("is_numbered", "of_number")},
+        **{name: getattr(samples, name) for name in ("one", "wrong")},
         "quoted": quoted,
         "name": resource.name,
         "a_name": f"{'an' if resource.name[0] in 'aeiou' else 'a'}_{resource.name}",

@@ -35,6 +35,10 @@ def another(field: Field) -> str:
     return _values(field)[1]
 
 
+def is_numbered(field: Field) -> bool:
+    return not field.to and (field.kind == "str" or field.unique)
+
+
 def of_number(field: Field) -> str:
     """That of the entity that is the `number`th to be created."""
     if field.to:

@@ -55,22 +55,22 @@ class Sql${entity}Repository(
     async def _must_be_there(self, values: Mapping[str, Any]) -> None:
         """The database refuses what dangles too, but need not tell which reference it is."""
 % for field, to in references:
-        await self._${field.name}([values], Dangling("${field.key}"))
+        await self._${field.name}_of([values], Dangling("${field.key}"))
 % endfor
 
     async def _loaded(self, rows: Sequence[Mapping[Any, Any]]) -> list[${entity}]:
         gone = Unavailable("What it refers to has been removed just now.")
 % for field, to in references:
-        ${field.name} = await self._${field.name}(rows, gone)
+        ${field.name}_by_id = await self._${field.name}_of(rows, gone)
 % endfor
         return [
             ${entity}(
                 **row,
 % for field, to in references:
 % if field.optional:
-                ${field.name}=${field.name}.get(row["${field.key}"]),
+                ${field.name}=${field.name}_by_id.get(row["${field.key}"]),
 % else:
-                ${field.name}=${field.name}[row["${field.key}"]],
+                ${field.name}=${field.name}_by_id[row["${field.key}"]],
 % endif
 % endfor
             )
@@ -78,7 +78,7 @@ class Sql${entity}Repository(
         ]
 % for field, to in references:
 
-    async def _${field.name}(
+    async def _${field.name}_of(
         self,
         rows: Sequence[Mapping[Any, Any]],
         error: RepositoryError,

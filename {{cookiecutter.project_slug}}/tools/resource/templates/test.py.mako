@@ -16,9 +16,9 @@ URL = "${url}"
 NUMBERS = count(1)
 
 
-def body(${"client: TestClient, " if references else ""}**fields: object) -> dict[str, Any]:
+def body(${"client: TestClient, /, " if references else ""}**fields: object) -> dict[str, Any]:
     """`fields`, and what else a new one needs."""
-% if any("number" in of_number(field) for field in needed):
+% if any(is_numbered(field) for field in needed):
     number = next(NUMBERS)
 % endif
     return {
@@ -28,7 +28,7 @@ def body(${"client: TestClient, " if references else ""}**fields: object) -> dic
     } | fields
 
 
-def create(client: TestClient, **fields: object) -> dict[str, Any]:
+def create(client: TestClient, /, **fields: object) -> dict[str, Any]:
     response = client.post(URL, json=body(${client + ", " if client else ""}**fields))
     assert response.status_code == 201, response.text
     ${name}: dict[str, Any] = response.json()
