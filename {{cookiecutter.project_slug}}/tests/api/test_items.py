@@ -21,7 +21,7 @@ def body(**fields: object) -> dict[str, Any]:
     } | fields
 
 
-def create(client: TestClient, **fields: object) -> dict[str, Any]:
+def create(client: TestClient, /, **fields: object) -> dict[str, Any]:
     response = client.post(URL, json=body(**fields))
     assert response.status_code == 201, response.text
     item: dict[str, Any] = response.json()

@@ -14,22 +14,18 @@ NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # With it, and with another one, the names of constraints stay below the 63 bytes of a database.
 LONGEST = 28
 # What stands beside the name of a resource, or of them all, where it is written.
-WORDS = set(
-    """
+WORDS = """
     after again app before body changed changes client costs count create created docs draining
     entity error errors etag expected field find found gone health ids is_known known
     lifespan listed middleware name new nothing number one opened other page problem problems query
     referred repositories response router rows seen select sent session settings sort statements
     store tables told update url value values versions
-    """.split()
-)
-CLASSES = set(
-    """
+"""
+CLASSES = """
     Annotated Any Base Changes Collection Column Dangling Day Decimal Engine Entity Exact Field
     FieldProblem Health Index Integer Iterator Literal Mapped Mapping Page Position Problem Query
     Repository Response Schema Sequence Settings Store String Table Text Unavailable Whole
-    """.split()
-)
+"""
 # What every table, entity or list has, and the types that are written beside the fields of one.
 ATTRIBUTES = {
     *(name for base in (Base, BaseModel, Query) for name in dir(base)),
@@ -59,9 +55,9 @@ def check_resource(name: str, plural: str) -> None:
                 f"{word!r} cannot name a resource: take small letters, digits and single "
                 f"underscores, a letter first, {LONGEST} at most, like name=order_line"
             )
-        if keyword.iskeyword(word) or word in {*dir(builtins), *WORDS}:
+        if keyword.iskeyword(word) or word in {*dir(builtins), *WORDS.split()}:
             raise Refused(f"{word!r} is a word that the code needs itself: take another name")
-    if camel(name) in CLASSES:
+    if camel(name) in CLASSES.split():
         raise Refused(f"{camel(name)!r} is a class that the code needs: take another name")
     if name == plural:
         raise Refused(f"{name!r} is its own plural: add another, like plural={name}_list")
@@ -81,4 +77,4 @@ def alias_of(field: str, entity: str) -> str:
     """The name of a field's type in the schemas: that of the field, if it is free."""
     alias = camel(field)
     own = {entity, *(f"{entity}{kind}" for kind in ("Create", "Update", "Filter"))}
-    return f"{entity}{alias}Value" if alias in CLASSES | own else alias
+    return f"{entity}{alias}Value" if alias in own.union(CLASSES.split()) else alias

@@ -40,7 +40,7 @@ def parse(root: Path, name: str, fields: str, plural: str = "") -> Resource:
     parsed = tuple(_field(root, camel(name), spec) for spec in specs)
     entities = {field.to.entity for field in parsed if field.to}
     parsed = tuple(
-        replace(field, alias=f"{camel(name)}{field.alias}Value") if field.alias in entities else field
+        replace(field, alias=f"{camel(name)}{field.alias}") if field.alias in entities else field
         for field in parsed
     )
     names = [one for field in parsed for one in _names(field)]
