@@ -9,8 +9,10 @@ from tools.resource.render import tidy
 
 # Each is written where the first match of its pattern ends.
 Line = tuple[str, str]
-FIELDS = r"class Repositories:\n(    \w+: .*\n)+"
-ARGUMENTS = r"    return Repositories\(\n(        .*\n)*"
+IMPORTS = r"^(?=from )"  # they are sorted later
+ROUTERS = r"^(    app\.include_router\(.*\n)+"
+FIELDS = r"^class Repositories:\n(    \w+: .*\n)*"
+ARGUMENTS = r"^    return Repositories\(\n(        .*\n)*"
 
 
 def registered(root: Path, resource: Resource) -> dict[Path, str]:
@@ -24,10 +26,8 @@ def registered(root: Path, resource: Resource) -> dict[Path, str]:
         for line, pattern in lines:
             place = re.search(pattern, text, re.MULTILINE)
             if not place:
-                raise Refused(
-                    f"{name} is not as it was made: add {line.strip()!r} to it yourself, and "
-                    f"{lines[-1][0].strip()!r}, then try again"
-                )
+                wanted = " and ".join(f"`{line.strip()}`" for line, _ in lines)
+                raise Refused(f"{name} has no place for {wanted}: add both yourself")
             text = text[: place.end()] + line + text[place.end() :]
         # Sorted is what has come in; all else stays as it is.
         texts[path] = tidy(root, path, text, "--select", "I,RUF022")
@@ -38,32 +38,23 @@ def _lines(resource: Resource) -> dict[str, list[Line]]:
     name, entity = resource.plural, resource.entity
     return {
         "app/main.py": [
-            (f"from app.api.routes import {name}\n", r"^(?=from app\.api\.routes import )"),
-            (f"    app.include_router({name}.router)\n", r"^(    app\.include_router\(.*\n)+"),
+            (f"from app.api.routes import {name}\n", IMPORTS),
+            (f"    app.include_router({name}.router)\n", ROUTERS),
         ],
         "app/db/tables/__init__.py": [
-            (f"from app.db.tables.{name} import {entity}Table\n", r"^(?=from app\.db\.tables\.)"),
+            (f"from app.db.tables.{name} import {entity}Table\n", IMPORTS),
             (f'"{entity}Table", ', r"^__all__ = \[\s*"),
         ],
         "app/repositories/store.py": [
-            (
-                f"from app.repositories.{name} import {entity}Repository\n",
-                r"^(?=from app\.repositories\.)",
-            ),
+            (f"from app.repositories.{name} import {entity}Repository\n", IMPORTS),
             (f"    {name}: {entity}Repository\n", FIELDS),
         ],
         "app/db/session.py": [
-            (
-                f"from app.db.repositories.{name} import Sql{entity}Repository\n",
-                r"^(?=from app\.db\.repositories\.)",
-            ),
+            (f"from app.db.repositories.{name} import Sql{entity}Repository\n", IMPORTS),
             (f"        {name}=Sql{entity}Repository(session),\n", ARGUMENTS),
         ],
         "tests/fakes/store.py": [
-            (
-                f"from tests.fakes.{name} import InMemory{entity}Repository\n",
-                r"^(?=from tests\.fakes\.)",
-            ),
+            (f"from tests.fakes.{name} import InMemory{entity}Repository\n", IMPORTS),
             (f'        {name}=InMemory{entity}Repository(tables["{name}"]),\n', ARGUMENTS),
         ],
     }
