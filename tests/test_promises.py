@@ -100,7 +100,9 @@ UNDO: dict[str, list[Edit]] = {
     "So have the versions of `If-Match`": [
         ("app/api/etags.py", "if number <= MAX_INT", ""),
     ],
-    "A stored instant can be read again": [(SCHEMAS, ", AfterValidator(_in_utc)", "")],
+    "A stored instant can be read again": [
+        (SCHEMAS, "    AfterValidator(_in_utc),\n", ""),
+    ],
     "A patch changes something": [(SCHEMAS, "if not self.model_fields_set:", "if False:")],
     "A cursor is one of this list": [
         ("app/schemas/pages.py", 'if cursor is not None and "sort" in info.data:', "if False:"),
