@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help try test test-slow test-browser test-fleet bench lint lock format
+.PHONY: help try test test-slow test-browser test-fleet bench items lint lock format
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
@@ -31,6 +31,9 @@ test-fleet: .venv/installed  ## Kill, restart and release replicas under load; h
 
 bench: .venv/installed  ## Compare all variants with a naive app and with the limit, for docs/benchmarks.md
 	python benchmarks/compare.py --write
+
+items: .venv/installed  ## Write the items of the template anew, as make resource writes them in a service
+	python -m tests.items
 
 lint: .venv/installed  ## Check the hooks and the tests of the template
 	ruff format --check benchmarks hooks tests

@@ -51,9 +51,12 @@ SPELLED = (
     "tests/db/conftest.py",
     "tests/db/test_contract.py",
     "tests/db/test_engine.py",
+    "tests/db/test_references.py",
     "tests/db/test_session.py",
     "tests/fakes/base.py",
     "tests/fakes/store.py",
+    "tools/resource/templates/repository.py.mako",
+    "tools/resource/templates/routes.py.mako",
 )
 
 # Starlette awaits what these files hand it, so they stay async but for the words named here.

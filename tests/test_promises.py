@@ -48,6 +48,10 @@ LIMIT = "        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=BODY_SECOND
 PROBES = "            probes=health.PATHS,\n        ),\n"
 
 LISTEN = 'event.listen(writer.sync_engine, "begin", begin)'
+WRITTEN = (
+    '    _written(INSTANT, datetime, "an instant like 2026-01-31T12:00:00Z, with its timezone"),\n'
+)
+
 TIMEOUT = "            async with asyncio.timeout(self.timeout):\n"
 LOOP = "                while"
 
@@ -80,6 +84,9 @@ UNDO: dict[str, list[Edit]] = {
     "An instant comes back in UTC": [
         ("app/db/base.py", "None if value is None else value.replace(tzinfo=UTC)", "value"),
     ],
+    "A decimal is exact": [
+        (BASE, "int(value.scaleb(PLACES))", "int(float(value) * 10**PLACES)"),
+    ],
     "A writer begins with the lock": [(ENGINE, '"BEGIN IMMEDIATE"', '"BEGIN DEFERRED"')],
     "A reader does not wait for the writer": [
         (ENGINE, LISTEN, f"{LISTEN}\n    {LISTEN.replace('writer', 'reader')}"),
@@ -95,12 +102,14 @@ UNDO: dict[str, list[Edit]] = {
     "Unknown fields are refused": [(SCHEMAS, 'extra="forbid", ', "")],
     "NUL is refused": [(SCHEMAS, r'pattern=r"^[^\x00]*$"', "")],
     "A text is no number": [(FIELDS, "Annotated[StrictInt,", "Annotated[int,")],
-    "A number is no instant": [(SCHEMAS, "BeforeValidator(_no_number), ", "")],
+    "A number is no instant": [(SCHEMAS, WRITTEN, "")],
     "Integers have 32 bits": [(FIELDS, ", le=MAX_INT", "")],
     "So have the versions of `If-Match`": [
         ("app/api/etags.py", "if number <= MAX_INT", ""),
     ],
-    "A stored instant can be read again": [(SCHEMAS, ", AfterValidator(_in_utc)", "")],
+    "A stored instant can be read again": [
+        (SCHEMAS, "    AfterValidator(_in_utc),\n", ""),
+    ],
     "A patch changes something": [(SCHEMAS, "if not self.model_fields_set:", "if False:")],
     "A cursor is one of this list": [
         ("app/schemas/pages.py", 'if cursor is not None and "sort" in info.data:', "if False:"),
@@ -210,6 +219,9 @@ UNDO_ON = {
         "An old `-wal` is applied to no other file": [(DUMPS, "if beside.exists():", "if False:")],
         "A taken name is a 409": [(DRIVER, "if code in UNIQUE:", "if False:")],
         "No error of the database tells a value": [(ENGINE, '"hide_parameters": True,', "")],
+        "A reference to nothing is a 409": [
+            (DRIVER, 'if str(error).startswith("FOREIGN KEY") and', "if False and"),
+        ],
         "`%`, `_` and `\\` stand for themselves": [
             (BASE, "func.instr(column, part) > 0", "column.contains(part)"),
         ],
@@ -238,6 +250,9 @@ UNDO_ON = {
         "A copied instant is in UTC": [("tools/rows.py", ".replace(tzinfo=UTC)", "")],
         "A taken name is a 409": [
             (DRIVER, "if isinstance(error, errors.UniqueViolation):", "if False:"),
+        ],
+        "A reference to nothing is a 409": [
+            (DRIVER, "errors.ForeignKeyViolation | errors.RestrictViolation", "()"),
         ],
         "`%`, `_` and `\\` stand for themselves": [(BASE, ", autoescape=True", "")],
         "No error of the database tells a value": [(ENGINE, "hide_parameters=True,", "")],

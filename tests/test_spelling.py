@@ -21,7 +21,7 @@ STAYS_ASYNC: dict[str, list[tuple[str, str]]] = constant(HOOK, "STAYS_ASYNC")
 
 
 def sources(rendered: Bake) -> dict[str, str]:
-    """The Python of the async services that sync ones have too, by name.
+    """The Python of the async services that sync ones have too, and what writes Python there.
 
     Files that differ by database are joined.
     """
@@ -31,7 +31,7 @@ def sources(rendered: Bake) -> dict[str, str]:
             rendered(database=database),
             rendered(database=database, concurrency="sync"),
         )
-        for path in service.files("*.py"):
+        for path in (*service.files("*.py"), *service.files("*.mako")):
             name = path.relative_to(service.path).as_posix()
             if not (blocking.path / name).exists():
                 continue

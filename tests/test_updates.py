@@ -67,6 +67,10 @@ def put_before(service: Service, name: str, place: str, *lines: str) -> None:
     replace(service, name, f"\n{place}", "\n".join(["", *lines, place]))
 
 
+def put_after(service: Service, name: str, place: str, line: str) -> None:
+    replace(service, name, f"\n{place}\n", f"\n{place}\n{line}\n")
+
+
 def write_like_items(service: Service, name: str) -> None:
     """The file of the second entity: that of the items, renamed."""
     text = service.read(name)
@@ -76,7 +80,9 @@ def write_like_items(service: Service, name: str) -> None:
 
 
 def add_events(service: Service) -> None:
-    """Events beside the items, as the service's README says."""
+    """Events beside the items, by hand, with the lines that `make resource` writes: services of
+    earlier releases do not have it.
+    """
     for folder in ("schemas", "repositories", "db/tables", "db/repositories", "api/routes"):
         write_like_items(service, f"app/{folder}/items.py")
     write_like_items(service, "tests/fakes/items.py")
@@ -91,7 +97,7 @@ def add_events(service: Service) -> None:
         "from app.repositories.items",
         "from app.repositories.events import EventRepository",
     )
-    put_before(service, interfaces, "    items: ", "    events: EventRepository")
+    put_after(service, interfaces, "    items: ItemRepository", "    events: EventRepository")
     register_the_repository(service)
     put_before(
         service,
@@ -99,10 +105,10 @@ def add_events(service: Service) -> None:
         "from tests.fakes.items",
         "from tests.fakes.events import InMemoryEventRepository",
     )
-    put_before(
+    put_after(
         service,
         "tests/fakes/store.py",
-        "        items=",
+        '        items=InMemoryItemRepository(tables["items"]),',
         '        events=InMemoryEventRepository(tables["events"]),',
     )
     register_the_routes(service)

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.api.test_items import URL, in_memory
+from tests.api.client import URL, in_memory
 
 DASHBOARD = json.loads((Path(__file__).parent.parent / "grafana.json").read_text(encoding="utf-8"))
 TARGETS = [target for panel in DASHBOARD["panels"] for target in panel["targets"]]

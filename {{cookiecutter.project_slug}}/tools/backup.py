@@ -49,11 +49,11 @@ def restore(path: Path, url: URL) -> str:
     if not path.is_file():
         raise Refused(f"there is no file {path}.")
     load(path, url)
-    found = revision(url)
-    if found == head():
+    found, newest = revision(url), head()
+    if found == newest:
         return f"{path} is restored, at revision {found}: the newest."
-    if found in outdated():
-        return f"{path} is restored, at revision {found}: `make migrate` brings it to {head()}."
+    if found in outdated(newest):
+        return f"{path} is restored, at revision {found}: `make migrate` brings it to {newest}."
     return f"{path} is restored, at revision {found}: that is newer than this code."
 
 

@@ -11,15 +11,25 @@ from app.schemas.base import MAX_INT, Entity
 
 # A client that has seen more versions than this of one entity has to read it again.
 MOST_TAGS = 100
+# Of the versions in a tag, If-Match is about the first: the entity's own.
+TAG = re.compile(r'"([0-9]{1,10})(?:-[0-9]+)*"')
 
 # Several headers mean the same as one with commas, which is what clients send: a string.
 Tags = Annotated[list[str] | None, WithJsonSchema({"type": "string"})]
 IfMatch = Annotated[Tags, Header(description="The `ETag` of the version to change.")]
 IfNoneMatch = Annotated[Tags, Header(description="The `ETag` that the client has.")]
 
+NOT_MODIFIED: dict[int | str, dict[str, str]] = {304: {"description": "The client has it."}}
+
 
 def etag(entity: Entity) -> str:
-    return f'"{entity.version}"'
+    """Of its version, then those of the entities that it is sent with."""
+    return f'"{"-".join(map(str, _versions(entity)))}"'
+
+
+def _versions(entity: Entity) -> list[int]:
+    held = [value for _, value in entity if isinstance(value, Entity)]
+    return sum(map(_versions, held), [entity.version])
 
 
 def versions(headers: list[str] | None) -> Collection[int] | None:
@@ -30,7 +40,7 @@ def versions(headers: list[str] | None) -> Collection[int] | None:
     tags = _tags(headers)
     if headers is None or tags == ["*"]:
         return None
-    numbers = {int(tag[1:-1]) for tag in tags[:MOST_TAGS] if re.fullmatch(r'"[0-9]{1,10}"', tag)}
+    numbers = {int(tag[1]) for tag in map(TAG.fullmatch, tags[:MOST_TAGS]) if tag}
     return {number for number in numbers if number <= MAX_INT}
 
 

@@ -1,16 +1,23 @@
 """What every table shares."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
 
 {% if cookiecutter.database == "sqlite" %}
-from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Table, func
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Dialect, MetaData, Table, func
 {% else %}
-from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Table
+from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Numeric, Table
 {% endif %}
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+{% if cookiecutter.database == "sqlite" %}
+from app.schemas.base import PLACES
+{% else %}
+from app.schemas.base import DIGITS, PLACES
+{% endif %}
 
 # How text sorts: the same on every machine, as in Python.
 {% if cookiecutter.database == "sqlite" %}
@@ -49,6 +56,23 @@ class UtcDateTime(TypeDecorator[datetime]):
 {% endif %}
 
 
+{% if cookiecutter.database == "sqlite" %}
+class ExactDecimal(TypeDecorator[Decimal]):
+    """A decimal with `PLACES` places. SQLite has none, and would round it as it does floats, so
+    what is stored is how many of its last place there are.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        return None if value is None else int(value.scaleb(PLACES))
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value).scaleb(-PLACES)
+
+
+{% endif %}
 class Base(DeclarativeBase):
     # Every constraint has a name that follows from its columns: migrations can drop it by that
     # name, and `errors.py` can tell from it which field broke it.
@@ -61,7 +85,14 @@ class Base(DeclarativeBase):
             "ck": "ck_%(table_name)s_%(constraint_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 - declared by SQLAlchemy
+    type_annotation_map = {  # noqa: RUF012 - declared by SQLAlchemy
+        datetime: UtcDateTime,
+{% if cookiecutter.database == "sqlite" %}
+        Decimal: ExactDecimal,
+{% else %}
+        Decimal: Numeric(DIGITS, PLACES),
+{% endif %}
+    }
 
 
 class EntityTable(Base):

@@ -22,7 +22,7 @@ class Repository(ABC, Generic[E, C, U, Q]):
 
     @abstractmethod
     async def add(self, new: C) -> E:
-        """Raises `Conflict`."""
+        """Raises `Conflict`, or `Dangling` for a reference to nothing."""
 
     @abstractmethod
     async def get(self, id_: UUID) -> E:
@@ -34,8 +34,8 @@ class Repository(ABC, Generic[E, C, U, Q]):
 
     @abstractmethod
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
-        """Raises `NotFound`, `Stale` or `Conflict`."""
+        """Raises `NotFound`, `Stale`, `Conflict` or `Dangling`."""
 
     @abstractmethod
     async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:
-        """Raises `NotFound` or `Stale`."""
+        """Raises `NotFound`, `Stale` or, where something refers to it, `InUse`."""

@@ -15,9 +15,23 @@ class NotFound(RepositoryError):
 class Conflict(RepositoryError):
     """A value that must be unique is taken; `fields` are those that make it up, where known."""
 
+    told = "This {} is already taken."
+
     def __init__(self, *fields: str) -> None:
-        super().__init__(f"This {' and '.join(fields) or 'value'} is already taken.")
+        super().__init__(self.told.format(" and ".join(fields) or "value"))
         self.fields = fields
+
+
+class Dangling(Conflict):
+    """A reference to something that is not there; `fields` are those that hold it, where known."""
+
+    told = "This {} refers to nothing that is there."
+
+
+class InUse(Conflict):
+    """It cannot be removed."""
+
+    told = "Something else refers to it: remove that first."
 
 
 class Invalid(RepositoryError):

@@ -1,7 +1,8 @@
 """The types and base classes that every entity's schemas share."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -25,21 +27,36 @@ EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
 
+# What a decimal holds, and how much of it after the point: exact in every database.
+DIGITS, PLACES = 18, 4
+NUMBER = r"-?[0-9]{1,14}(\.[0-9]{1,4})?"
+
 # https://www.rfc-editor.org/rfc/rfc3339#section-5.6
-RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+DAY = r"\d{4}-\d\d-\d\d"
+INSTANT = DAY + r"[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
 
 
-def _no_number(value: object) -> object:
-    # Pydantic takes numbers for seconds, or for milliseconds if they are large.
-    if isinstance(value, datetime) or (isinstance(value, str) and RFC_3339.fullmatch(value)):
-        return value
-    raise ValueError("must be an instant like 2026-01-31T12:00:00Z, with its timezone")
+def _written(pattern: str, kind: type, told: str) -> BeforeValidator:
+    """Takes no number: to Pydantic it is a time in seconds, or a float that is not exact."""
+
+    def check(value: object) -> object:
+        if isinstance(value, kind):
+            return value
+        if isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII):
+            return value
+        raise ValueError(f"must be {told}")
+
+    return BeforeValidator(check)
 
 
 def _in_utc(value: datetime) -> datetime:
     if not EARLIEST <= value <= LATEST:
         raise ValueError(f"must lie between {EARLIEST:%Y-%m-%d} and {LATEST:%Y-%m-%d}")
     return value.astimezone(UTC)
+
+
+def _to_the_last_place(value: Decimal) -> Decimal:
+    return (value + 0).quantize(Decimal(1).scaleb(-PLACES))  # no other zero than 0.0000
 
 
 def _whole(value: object) -> object:
@@ -50,7 +67,18 @@ def _whole(value: object) -> object:
 # No database stores a NUL character in a text that other programs can read.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Whole = BeforeValidator(_whole)
-UtcDatetime = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
+UtcDatetime = Annotated[
+    AwareDatetime,
+    _written(INSTANT, datetime, "an instant like 2026-01-31T12:00:00Z, with its timezone"),
+    AfterValidator(_in_utc),
+]
+Day = Annotated[date, _written(DAY, date, "a day like 2026-01-31")]
+Exact = Annotated[
+    Decimal,
+    _written(NUMBER, Decimal, f'a number in quotes like "9.99", with {PLACES} places at most'),
+    AfterValidator(_to_the_last_place),
+    WithJsonSchema({"type": "string", "pattern": f"^{NUMBER}$"}),
+]
 
 
 class Schema(BaseModel):

@@ -5,8 +5,8 @@ from pydantic import MISSING, AwareDatetime, Field, StrictBool, StrictInt
 from app.schemas.base import MAX_INT, Changes, Entity, Schema, Text, UtcDatetime, Whole
 from app.schemas.pages import Query
 
-Name = Annotated[Text, Field(min_length=1, max_length=128, examples=["Hex bolt M8"])]
-Description = Annotated[Text, Field(max_length=2000, examples=["Zinc-plated, 40 mm"])]
+Name = Annotated[Text, Field(min_length=1, max_length=128, examples=["a name"])]
+Description = Annotated[Text, Field(max_length=2000, examples=["some words"])]
 Quantity = Annotated[StrictInt, Field(ge=0, le=MAX_INT, examples=[12]), Whole]
 
 

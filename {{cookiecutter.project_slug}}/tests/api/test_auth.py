@@ -16,7 +16,7 @@ from pydantic import HttpUrl, ValidationError
 from app.api import auth
 from app.main import create_app
 from app.settings import Settings
-from tests.api.test_items import URL, problem
+from tests.api.client import URL, problem
 from tests.conftest import application, settings_for
 from tests.database import UNREACHABLE_URL
 from tests.fakes.store import InMemoryStore

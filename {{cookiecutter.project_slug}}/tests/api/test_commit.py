@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from app.main import create_app
 from app.settings import Settings
-from tests.api.test_items import URL, create, names, problem
+from tests.api.client import URL, create, names, problem
 from tests.database import ALLOW_COMMITS, REFUSE_COMMITS
 
 

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from app.api.routes.docs import REDOC_URL
 from app.main import create_app
-from tests.api.test_items import in_memory
+from tests.api.client import in_memory
 from tests.conftest import settings_for
 from tests.database import UNREACHABLE_URL
 from tests.fakes.store import InMemoryStore

@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
 from app.main import MAX_BODY_BYTES
-from tests.api.test_items import URL, in_memory, problem, wrong_fields
+from tests.api.client import URL, in_memory, problem, wrong_fields
 from tests.conftest import application
 
 

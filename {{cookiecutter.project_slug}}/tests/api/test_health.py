@@ -5,7 +5,7 @@ from sqlalchemy import Engine, text
 from app.db.migrate import config, head
 from app.main import create_app
 from app.settings import Settings
-from tests.api.test_items import problem
+from tests.api.client import problem
 from tests.conftest import application, settings_for
 from tests.database import UNREACHABLE_URL
 from tests.fakes.store import InMemoryStore

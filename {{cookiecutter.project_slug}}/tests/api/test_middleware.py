@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from app.api.middleware import BodyLimit
 from app.main import create_app
-from tests.api.test_items import URL, create, in_memory, problem
+from tests.api.client import URL, create, in_memory, problem
 from tests.conftest import application, settings_for
 from tests.database import UNREACHABLE_URL
 from tests.fakes.store import InMemoryStore

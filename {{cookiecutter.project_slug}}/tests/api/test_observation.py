@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.contextvars import get_contextvars
 
 from app.api.observation import Observation
-from tests.api.test_items import URL, create, in_memory
+from tests.api.client import URL, create, in_memory
 from tests.conftest import application
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -26,15 +26,18 @@ from tests.revisions import config_for
 
 
 def schema(database: Engine) -> dict[str, object]:
-    """All that the database knows of its tables, but for the order of their columns."""
+    """All that the database knows of its tables, but for the order in which it tells it."""
     inspector = inspect(database)
+    details = (
+        inspector.get_indexes,
+        inspector.get_unique_constraints,
+        inspector.get_check_constraints,
+        inspector.get_foreign_keys,
+    )
     return {
         name: (
             {column["name"]: (str(column["type"]), column["nullable"]) for column in columns},
-            inspector.get_indexes(name),
-            inspector.get_unique_constraints(name),
-            inspector.get_check_constraints(name),
-            inspector.get_foreign_keys(name),
+            *(sorted(of_table(name), key=str) for of_table in details),
         )
         for (_, name), columns in inspector.get_multi_columns().items()
         if name != "alembic_version"

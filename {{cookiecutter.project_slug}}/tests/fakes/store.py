@@ -1,4 +1,3 @@
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,7 +7,27 @@ from app.repositories.errors import Unavailable
 from app.repositories.store import Repositories, Store
 from tests.fakes.items import InMemoryItemRepository
 
-Tables = defaultdict[str, dict[UUID, Any]]
+
+class Tables(dict[str, "Rows"]):
+    """What is stored: a copy of it is as good as a transaction."""
+
+    def __missing__(self, name: str) -> "Rows":
+        self[name] = Rows(self)
+        return self[name]
+
+    def copy(self) -> "Tables":
+        copied = Tables()
+        for name, rows in self.items():
+            copied[name].update(rows)
+        return copied
+
+
+class Rows(dict[UUID, Any]):
+    """Those of one table, which know the others that they may refer to."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__()
+        self.tables = tables
 
 
 def repositories(tables: Tables) -> Repositories:
@@ -19,7 +38,7 @@ def repositories(tables: Tables) -> Repositories:
 
 class InMemoryStore(Store):
     def __init__(self) -> None:
-        self._tables: Tables = defaultdict(dict)
+        self._tables = Tables()
         self.available = True
 
     @asynccontextmanager
@@ -28,7 +47,7 @@ class InMemoryStore(Store):
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Repositories]:
-        changed = defaultdict(dict, {name: dict(rows) for name, rows in self._tables.items()})
+        changed = self._tables.copy()
         yield repositories(changed)
         self._tables = changed
 

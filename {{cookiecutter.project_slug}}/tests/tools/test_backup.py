@@ -217,7 +217,7 @@ TOLD = {
 def test_a_schema_of_another_time_is_restored_as_it_was_and_told(
     tool: Tool, database: Engine, empty_url: str, monkeypatch: pytest.MonkeyPatch, revision: str
 ) -> None:
-    monkeypatch.setattr(backup, "outdated", lambda: {"older"})
+    monkeypatch.setattr(backup, "outdated", lambda _: {"older"})
     change = text("UPDATE alembic_version SET version_num = :revision")
     with database.begin() as connection:
         connection.execute(change, {"revision": revision})

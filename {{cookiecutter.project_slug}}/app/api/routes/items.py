@@ -5,11 +5,9 @@ from fastapi import APIRouter, Query, Response
 
 from app.api.dependencies import StoreDep
 from app.api.errors import problems
-from app.api.etags import IfMatch, IfNoneMatch, etag, is_known, versions
+from app.api.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, etag, is_known, versions
 from app.schemas.items import Item, ItemCreate, ItemFilter, ItemUpdate
 from app.schemas.pages import Page
-
-NOT_MODIFIED: dict[int | str, dict[str, str]] = {304: {"description": "The client has it."}}
 
 router = APIRouter(prefix="/v1/items", tags=["items"], responses=problems(401, 422, 500, 503))
 
@@ -59,7 +57,7 @@ async def update_item(
     return item
 
 
-@router.delete("/{item_id}", status_code=204, responses=problems(404, 412))
+@router.delete("/{item_id}", status_code=204, responses=problems(404, 409, 412))
 async def delete_item(item_id: UUID, store: StoreDep, if_match: IfMatch = None) -> None:
     async with store.write() as repositories:
         await repositories.items.remove(item_id, versions(if_match))

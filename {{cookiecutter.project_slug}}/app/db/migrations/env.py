@@ -11,8 +11,8 @@ from sqlalchemy import Connection, create_engine, event, make_url, pool
 from sqlalchemy import Connection, create_engine, make_url, pool, text
 {% endif %}
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.types import TypeDecorator
 
-from app.db.base import UtcDateTime
 from app.db.tables import Base
 from app.settings import Settings, read_settings
 
@@ -25,8 +25,8 @@ LOCK_KEY = int.from_bytes(b"alembic")  # any number does that nobody else locks 
 
 def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:
     """Revisions outlive the code, so they spell the type that a column has in the database."""
-    if kind == "type" and isinstance(item, UtcDateTime):
-        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, TypeDecorator):
+        return f"sa.{item.impl!r}"
     return False
 
 

@@ -1,7 +1,7 @@
 """The SQL that is the same for every entity."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -51,6 +51,11 @@ def page(table: type[EntityTable], sort: str, descending: bool, follows: bool) -
     return statement.order_by(*((column.desc() for column in order) if descending else order))
 
 
+def dicts(rows: Result[Any]) -> list[dict[str, Any]]:
+    names = rows.keys()
+    return [dict(zip(names, row, strict=True)) for row in rows.all()]
+
+
 @cache
 def entities(entity: type[E]) -> TypeAdapter[list[E]]:
     """Makes all of a page in one call, which takes a third of the time of one for each."""
@@ -80,12 +85,13 @@ class SqlRepository(Repository[E, C, U, Q]):
             "created_at": now,
             "updated_at": now,
         }
+        (entity,) = await self._loaded([values])
         await self._connection.execute(insert(self.table.__table__), values)
-        return self.entity(**values)
+        return entity
 
     async def get(self, id_: UUID) -> E:
         found = await self._connection.execute(one(self.table), {"id": id_})
-        for entity in self._entities(found):
+        for entity in await self._loaded(dicts(found)):
             return entity
         raise NotFound(id_)
 
@@ -96,7 +102,7 @@ class SqlRepository(Repository[E, C, U, Q]):
             statement = statement.where(*conditions)
         parameters = {"limit": query.limit + 1, "key": key, "id": id_}
         found = await self._connection.execute(statement, parameters)
-        return Page.of(self._entities(found), query)
+        return Page.of(await self._loaded(dicts(found)), query)
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
         columns = self.table.__table__.columns
@@ -108,7 +114,7 @@ class SqlRepository(Repository[E, C, U, Q]):
         }
         statement = update(self.table.__table__).where(*self._wanted(id_, versions)).values(values)
         changed = await self._connection.execute(statement.returning(*columns))
-        for entity in self._entities(changed):
+        for entity in await self._loaded(dicts(changed)):
             return entity
         raise await self._reason(id_)
 
@@ -119,11 +125,18 @@ class SqlRepository(Repository[E, C, U, Q]):
         if removed is None:
             raise await self._reason(id_)
 
-    def _entities(self, rows: Result[Any]) -> list[E]:
-        names = rows.keys()
-        return entities(self.entity).validate_python(
-            [dict(zip(names, row, strict=True)) for row in rows.all()]
-        )
+    async def with_ids(self, ids: Collection[UUID], error: RepositoryError) -> dict[UUID, E]:
+        """All of them in one statement, or `error` if one is not there."""
+        table = self.table.__table__
+        found = await self._connection.execute(select(table).where(table.columns.id.in_(ids)))
+        entities = await self._loaded(dicts(found))
+        if len(entities) < len(ids):
+            raise error
+        return {entity.id: entity for entity in entities}
+
+    async def _loaded(self, rows: Sequence[Mapping[str, Any]]) -> list[E]:
+        """The entities of these rows. What they refer to is read here, for all rows at once."""
+        return entities(self.entity).validate_python(rows)
 
     def _wanted(self, id_: UUID, versions: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
         columns = self.table.__table__.columns

@@ -1,0 +1,207 @@
+"""What every resource makes of a request; the items are there to show it."""
+
+import json
+from base64 import urlsafe_b64encode
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.api.client import URL, create, in_memory, names, problem, wrong_fields
+
+ID = "019ad1c0-0000-7000-8000-000000000000"
+
+
+def test_a_taken_name_is_a_conflict(client: TestClient) -> None:
+    create(client, "bolt")
+    body = problem(client.post(URL, json={"name": "bolt"}), 409)
+    assert body["errors"] == [
+        {"location": "body", "field": "name", "detail": "This name is already taken."}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("if_match", "status"),
+    [
+        ('"1"', 200),
+        ("*", 200),
+        ('"7", "1"', 200),
+        ('"2"', 412),
+        ('W/"1"', 412),
+        ("1", 412),
+        ('"one"', 412),
+        ('"2147483648"', 412),
+        ('"99999999999999999999"', 412),
+        (", ".join(f'"{version}"' for version in range(2, 10_000)), 412),
+        ("", 412),
+    ],
+)
+def test_a_patch_applies_only_to_a_version_that_if_match_names(
+    client: TestClient, if_match: str, status: int
+) -> None:
+    item = create(client)
+    url = f"{URL}/{item['id']}"
+    response = client.patch(url, json={"quantity": 9}, headers={"If-Match": if_match})
+    assert response.status_code == status
+    assert client.get(url).json()["quantity"] == (9 if status == 200 else 0)
+
+
+def test_if_match_may_come_in_several_lines(client: TestClient) -> None:
+    url = f"{URL}/{create(client)['id']}"
+    headers = [("If-Match", '"7"'), ("If-Match", '"1"')]
+    assert client.patch(url, json={"quantity": 9}, headers=headers).status_code == 200
+
+
+def test_a_deletion_applies_only_to_a_version_that_if_match_names(client: TestClient) -> None:
+    url = f"{URL}/{create(client)['id']}"
+    problem(client.delete(url, headers={"If-Match": '"2"'}), 412)
+    assert client.delete(url, headers={"If-Match": '"1"'}).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("if_none_match", "status"),
+    [('"1"', 304), ("*", 304), ('W/"1"', 304), ('"7", "1"', 304), ('"2"', 200), ("1", 200)],
+)
+def test_an_item_that_the_client_has_is_not_sent_again(
+    client: TestClient, if_none_match: str, status: int
+) -> None:
+    item = create(client)
+    headers = {"If-None-Match": if_none_match}
+    response = client.get(f"{URL}/{item['id']}", headers=headers)
+    assert response.status_code == status
+    assert response.headers["etag"] == '"1"'
+    assert response.content == b"" or response.json() == item
+
+
+def test_a_list_goes_on_where_its_cursor_says(client: TestClient) -> None:
+    for number in range(5):
+        create(client, f"item {number}")
+    seen: list[str] = []
+    params: dict[str, str | int] = {"limit": 2, "sort": "-name"}
+    for _ in range(3):
+        response = client.get(URL, params=params)
+        seen += names(response)
+        params["cursor"] = response.json()["next_cursor"]
+    assert seen == ["item 4", "item 3", "item 2", "item 1", "item 0"]
+    assert params["cursor"] is None
+
+
+def test_a_list_holds_fifty_items_unless_told(client: TestClient) -> None:
+    for number in range(51):
+        create(client, f"item {number}")
+    assert len(names(client.get(URL))) == 50
+    assert len(names(client.get(URL, params={"limit": 100}))) == 51
+
+
+@in_memory
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": "x" * 129}, "name"),
+        ({"name": None}, "name"),
+        ({"name": "a\x00b"}, "name"),
+        ({"name": "x", "description": "x" * 2001}, "description"),
+        ({"name": "x", "quantity": -1}, "quantity"),
+        ({"name": "x", "quantity": 2**31}, "quantity"),
+        ({"name": "x", "quantity": 10**30}, "quantity"),
+        ({"name": "x", "quantity": None}, "quantity"),
+        ({"name": "x", "quantity": "1"}, "quantity"),
+        ({"name": "x", "quantity": True}, "quantity"),
+        ({"name": "x", "is_active": "perhaps"}, "is_active"),
+        ({"name": "x", "is_active": 1}, "is_active"),
+        ({"name": "x", "available_from": 0}, "available_from"),
+        ({"name": "x", "available_from": "0"}, "available_from"),
+        ({"name": "x", "available_from": "2026-01-01"}, "available_from"),
+        ({"name": "x", "available_from": "2026-01-01T00:00:00"}, "available_from"),
+        ({"name": "x", "available_from": "0001-01-01T00:00:00+14:00"}, "available_from"),
+        ({"name": "x", "available_from": "9999-12-31T23:59:59-12:00"}, "available_from"),
+        ({"name": "x", "colour": "red"}, "colour"),
+        ({"name": "x", "id": "0"}, "id"),
+    ],
+)
+def test_a_body_that_is_wrong_is_refused_by_the_name_of_its_field(
+    client: TestClient, body: dict[str, object], wrong: str
+) -> None:
+    assert wrong_fields(client.post(URL, json=body)) == [("body", wrong)]
+    assert names(client.get(URL)) == []
+
+
+@in_memory
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [({}, ""), ({"name": None}, "name"), ({"is_active": None}, "is_active"), ({"id": "0"}, "id")],
+)
+def test_a_patch_that_is_wrong_is_refused_by_the_name_of_its_field(
+    client: TestClient, changes: dict[str, object], wrong: str
+) -> None:
+    item = create(client)
+    response = client.patch(f"{URL}/{item['id']}", json=changes)
+    assert wrong_fields(response) == [("body", wrong)]
+
+
+@in_memory
+@pytest.mark.parametrize(
+    ("params", "wrong"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"limit": -1}, "limit"),
+        ({"limit": 101}, "limit"),
+        ({"limit": 10**30}, "limit"),
+        ({"limit": "many"}, "limit"),
+        ({"sort": "colour"}, "sort"),
+        ({"is_active": "perhaps"}, "is_active"),
+        ({"name_contains": "\x00"}, "name_contains"),
+        ({"cursor": ""}, "cursor"),
+        ({"cursor": "%%%"}, "cursor"),
+        ({"cursor": "é"}, "cursor"),
+        ({"cursor": "x" * 2001}, "cursor"),
+        ({"cursor": "bm90IEpTT04="}, "cursor"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_query_that_is_wrong_is_refused_by_the_name_of_its_parameter(
+    client: TestClient, params: dict[str, str | int], wrong: str
+) -> None:
+    assert wrong_fields(client.get(URL, params=params)) == [("query", wrong)]
+
+
+def test_a_cursor_belongs_to_one_sort(client: TestClient) -> None:
+    create(client, "a")
+    create(client, "b")
+    cursor = client.get(URL, params={"limit": 1}).json()["next_cursor"]
+    response = client.get(URL, params={"sort": "name", "cursor": cursor})
+    assert wrong_fields(response) == [("query", "cursor")]
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        {},
+        {"sort": "name", "value": "a"},
+        {"sort": "name", "value": "a", "id": "0"},
+        {"sort": "name", "value": None, "id": ID},
+        {"sort": "name", "value": "\0", "id": ID},
+        {"sort": "name", "value": "a" * 129, "id": ID},
+        {"sort": "created_at", "value": "0001-01-01T00:00:00+14:00", "id": ID},
+        {"sort": "created_at", "value": "9999-12-31T23:59:59-14:00", "id": ID},
+        {"sort": "created_at", "value": "2026-01-01T00:00:00", "id": ID},
+        {"sort": "created_at", "value": 10**30, "id": ID},
+    ],
+)
+@in_memory
+def test_a_forged_cursor_is_refused(client: TestClient, position: dict[str, Any]) -> None:
+    cursor = urlsafe_b64encode(json.dumps(position).encode()).decode()
+    params = {"sort": position.get("sort", "name"), "cursor": cursor}
+    response = client.get(URL, params=params)
+    assert wrong_fields(response) == [("query", "cursor")]
+
+
+def test_an_unknown_sort_is_the_only_thing_wrong_with_its_cursor(client: TestClient) -> None:
+    response = client.get(URL, params={"sort": "colour", "cursor": "x"})
+    assert wrong_fields(response) == [("query", "sort")]
+
+
+def test_an_id_that_is_none_is_refused(client: TestClient) -> None:
+    assert wrong_fields(client.get(f"{URL}/one")) == [("path", "item_id")]

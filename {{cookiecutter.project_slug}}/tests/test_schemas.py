@@ -1,0 +1,49 @@
+"""Types of fields that the items do without."""
+
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from app.api.etags import etag, versions
+from app.schemas.base import Day, Entity, Exact
+
+DAYS: TypeAdapter[date] = TypeAdapter(Day)
+NUMBERS: TypeAdapter[Decimal] = TypeAdapter(Exact)
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [("1", "1.0000"), ("-0", "0.0000"), ("007.5", "7.5000"), ("-99999999999999.9999",) * 2],
+)
+def test_a_decimal_is_a_text_with_four_places(sent: str, answered: str) -> None:
+    assert NUMBERS.dump_python(NUMBERS.validate_python(sent), mode="json") == answered
+
+
+@pytest.mark.parametrize(
+    "sent", [1, 1.5, True, "", "1,5", "1e3", "NaN", "0.00001", "1" * 15, "\u0661", "1\n"]
+)
+def test_what_is_not_exact_is_no_decimal(sent: object) -> None:
+    with pytest.raises(ValidationError, match="must be a number in quotes"):
+        NUMBERS.validate_python(sent)
+
+
+def test_a_day_is_neither_a_number_nor_an_instant() -> None:
+    assert DAYS.validate_python("2026-01-31") == date(2026, 1, 31)
+    for sent in (0, "0", "2026-1-31", "2026-01-31T00:00:00", "2026-02-30"):
+        with pytest.raises(ValidationError):
+            DAYS.validate_python(sent)
+
+
+def test_the_tag_of_an_entity_has_the_versions_of_those_that_it_is_sent_with() -> None:
+    class Order(Entity):
+        parent: "Order | None" = None
+
+    common = {"id": UUID(int=1), "created_at": "2026-01-31T12:00:00Z"}
+    common["updated_at"] = common["created_at"]
+    first = {"version": 7, **common, "parent": {"version": 2, **common}}
+    order = Order.model_validate({"version": 3, **common, "parent": first})
+    assert etag(order) == '"3-7-2"'
+    assert versions([etag(order)]) == {3}

@@ -1,0 +1,19 @@
+"""`python -m tools.resource NAME FIELDS [PLURAL]`: what `make resource` runs."""
+
+import sys
+from pathlib import Path
+
+from tools.resource.names import Refused
+from tools.resource.parse import parse
+from tools.resource.write import write
+
+if __name__ == "__main__":
+    name, fields, plural = [*sys.argv[1:], "", "", ""][:3]
+    root = Path.cwd()
+    try:
+        written = write(root, parse(root, name, fields, plural))
+    except Refused as reason:
+        sys.exit(f"Nothing is written: {reason}.")
+    for path in written:
+        print(path.as_posix())
+    print("Next: read it, then make check" if written else "Nothing to do: it is there already")

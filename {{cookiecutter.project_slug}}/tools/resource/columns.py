@@ -1,0 +1,57 @@
+"""How a field is written in tables and in revisions."""
+
+from decimal import Decimal
+
+from sqlalchemy.sql.compiler import RESERVED_WORDS
+
+from app.db.base import BY_CODE_POINT
+{% if cookiecutter.database == "sqlite" %}
+from app.schemas.base import PLACES
+{% endif %}
+from tools.resource.fields import Field
+from tools.resource.kinds import MAX_TEXT
+
+
+def mapped(field: Field) -> str:
+    """What a table has after the name of its attribute."""
+    kind = f"Mapped[{field.of.python}{' | None' if field.optional else ''}]"
+    if field.to:
+        key = f'ForeignKey("{field.to.plural}.id", ondelete="RESTRICT")'
+        return f"{kind} = mapped_column({key}{'' if field.unique else ', index=True'})"
+    sizes = {
+        "str": f"{field.size}, collation=BY_CODE_POINT",
+        "text": f"{MAX_TEXT}",
+        "enum": f"{_longest(field)}",
+    }
+    size = sizes.get(field.kind)
+    return f"{kind} = mapped_column(String({size}))" if size else kind
+
+
+def in_revision(field: Field) -> str:
+    """The type of its column."""
+    size = _longest(field) or field.size
+    return field.of.column.format(size=size, collation=f'"{BY_CODE_POINT}"')
+
+
+def check(field: Field) -> str:
+    """The condition of its constraint, if it has one."""
+    column = f'"{field.key}"' if field.key in RESERVED_WORDS else field.key
+    if field.choices:
+        return f"{column} IN ({', '.join(map(repr, field.choices))})"
+    bounds = ((">=", field.low), ("<=", field.high))
+    limits = [f"{column} {sign} {_stored(field, n)}" for sign, n in bounds if n is not None]
+    return " AND ".join(limits)
+
+
+def _stored(field: Field, number: Decimal) -> str:
+    if field.kind == "decimal":
+{% if cookiecutter.database == "sqlite" %}
+        return str(int(number.scaleb(PLACES)))
+{% else %}
+        return f"{number:f}"
+{% endif %}
+    return field.written(number)
+
+
+def _longest(field: Field) -> int:
+    return max(map(len, field.choices), default=0)

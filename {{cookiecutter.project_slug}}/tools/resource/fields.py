@@ -1,0 +1,122 @@
+"""A field, and how it is written in the schemas."""
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+
+from app.schemas.base import PLACES
+from tools.resource.kinds import ALIASED, KINDS, MAX_TEXT, Kind
+from tools.resource.names import camel
+
+
+def quoted(text: str) -> str:
+    return json.dumps(text)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The resource that a reference leads to."""
+
+    name: str
+    plural: str
+
+    @property
+    def entity(self) -> str:
+        return camel(self.name)
+
+    @property
+    def url(self) -> str:
+        return f"/v1/{self.plural.replace('_', '-')}"
+
+
+@dataclass(frozen=True)
+class Field:
+    name: str
+    kind: str
+    alias: str = ""  # its name among the types of the schemas
+    size: int = 255
+    choices: tuple[str, ...] = ()
+    to: Target | None = None
+    optional: bool = False
+    unique: bool = False
+    low: Decimal | None = None
+    high: Decimal | None = None
+    default: str = ""  # as it is written in Python
+
+    @property
+    def of(self) -> Kind:
+        return KINDS[self.kind]
+
+    @property
+    def key(self) -> str:
+        """The name of its column."""
+        return f"{self.name}_id" if self.to else self.name
+
+    @property
+    def type(self) -> str:
+        return self.alias if self.kind in ALIASED else self.of.schema
+
+    @property
+    def in_entity(self) -> str:
+        # What is stored has been checked already: see `app.schemas.base.Entity`.
+        type_ = "AwareDatetime" if self.kind == "datetime" else self.type
+        return f"{type_} | None" if self.optional else type_
+
+    @property
+    def in_create(self) -> str:
+        default = self.default or ("None" if self.optional else "")
+        type_ = f"{self.type} | None" if self.optional else self.type
+        return f"{type_} = {default}" if default else type_
+
+    @property
+    def in_update(self) -> str:
+        return f"{self.type} | MISSING{' | None' if self.optional else ''} = MISSING"
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether tests give it to each entity that they create."""
+        is_required = not self.optional and not self.default
+        return is_required or self.unique or self.to is not None
+
+    @property
+    def is_sorted(self) -> bool:
+        return self.kind == "str" and self.unique and not self.optional
+
+    @property
+    def filter(self) -> str:
+        """The parameter of the list by which it is found, if there is one."""
+        if self.kind == "str" and not self.optional:
+            return f"{self.key}_contains"
+        return self.key if self.kind in {"bool", "enum", "ref"} else ""
+
+    @property
+    def filter_type(self) -> str:
+        if self.kind == "str":
+            return f"Annotated[Text, Field(max_length={self.size})]"
+        return "bool" if self.kind == "bool" else self.type
+
+    def definition(self, example: str) -> str:
+        """What its alias stands for."""
+        if self.choices:
+            return f"Literal[{', '.join(map(quoted, self.choices))}]"
+        limits = [f"{name}={bound}" for name, bound in self._limits()]
+        limits.append(f"examples=[{example}]")
+        whole = ", Whole" if self.kind == "int" else ""
+        return f"Annotated[{self.of.schema}, Field({', '.join(limits)}){whole}]"
+
+    def _limits(self) -> list[tuple[str, str]]:
+        if self.kind == "str":
+            return [("min_length", "1"), ("max_length", str(self.size))]
+        if self.kind == "text":
+            return [("max_length", str(MAX_TEXT))]
+        # An integer always has bounds: those of its column.
+        bounds = {"ge": "-MAX_INT", "le": "MAX_INT"} if self.kind == "int" else {}
+        given = {"ge": self.low, "le": self.high}
+        bounds |= {name: self.written(n) for name, n in given.items() if n is not None}
+        return [*bounds.items()]
+
+    def written(self, number: Decimal) -> str:
+        """A number of it in Python."""
+        if self.kind == "decimal":
+            return f'Decimal("{number:.{PLACES}f}")'
+        return str(float(number) if self.kind == "float" else int(number))

@@ -1,0 +1,55 @@
+"""The types that a field may have."""
+
+from typing import NamedTuple
+
+MAX_TEXT = 2000
+
+
+class Kind(NamedTuple):
+    """How it is spelled: as an attribute of a table, in the schemas and in revisions."""
+
+    python: str
+    schema: str
+    column: str
+    values: tuple[str, ...] = ()  # two that it may have
+    wrong: tuple[str, ...] = ()  # some that it may not
+
+
+KINDS = {
+    "str": Kind("str", "Text", "sa.String(length={size}, collation={collation})"),
+    "text": Kind(
+        "str",
+        "Text",
+        f"sa.String(length={MAX_TEXT})",
+        ('"some words"', '"other words"'),
+        (f'"x" * {MAX_TEXT + 1}', '"a\\x00b"', "1"),
+    ),
+    "int": Kind("int", "StrictInt", "sa.Integer()", wrong=('"1"', "True", "1.5")),
+    "float": Kind("float", "StrictFloat", "sa.Double()", wrong=('"1.5"', "True")),
+{% if cookiecutter.database == "sqlite" %}
+    "decimal": Kind("Decimal", "Exact", "sa.BigInteger()", wrong=("1.5", '"1,5"', '"0.00001"')),
+{% else %}
+    "decimal": Kind(
+        "Decimal",
+        "Exact",
+        "sa.Numeric(precision=18, scale=4)",
+        wrong=("1.5", '"1,5"', '"0.00001"'),
+    ),
+{% endif %}
+    "bool": Kind("bool", "StrictBool", "sa.Boolean()", ("True", "False"), ("1", '"perhaps"')),
+    "date": Kind(
+        "date", "Day", "sa.Date()", ('"2026-01-31"', '"2026-02-28"'), ("0", '"0"', '"2026-02-30"')
+    ),
+    "datetime": Kind(
+        "datetime",
+        "UtcDatetime",
+        "sa.DateTime(timezone=True)",
+        ('"2026-01-31T12:00:00Z"', '"2026-02-28T12:00:00Z"'),
+        ("0", '"2026-01-31"', '"2026-01-31T12:00:00"'),
+    ),
+    "uuid": Kind("UUID", "UUID", "sa.Uuid()", ("str(UUID(int=1))", "str(UUID(int=2))"), ('"one"',)),
+    "enum": Kind("str", "", "sa.String(length={size})", wrong=('"no such value"', "1")),
+    "ref": Kind("UUID", "UUID", "sa.Uuid()", wrong=('"one"',)),
+}
+# Those that have a name of their own in the schemas.
+ALIASED = {"str", "text", "int", "float", "decimal", "enum"}

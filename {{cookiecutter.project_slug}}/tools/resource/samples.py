@@ -1,0 +1,90 @@
+"""Values for examples and tests, written in Python as they are sent and answered in JSON."""
+
+from decimal import Decimal
+
+from app.schemas.base import PLACES
+from tools.resource.fields import Field, quoted
+
+# Of a unique field; they differ by `number`.
+NUMBERED = {
+    "date": 'f"2026-01-{number % 28 + 1:02}"',
+    "datetime": 'f"2026-01-31T12:00:{number % 60:02}Z"',
+    "uuid": "str(UUID(int=number))",
+}
+# How many of a unique field differ.
+DISTINCT = 10
+
+
+def lowest(field: Field) -> int:
+    """From where on the numbers of a unique field are counted."""
+    if field.low is not None:
+        return int(field.low)
+    return 0 if field.high is None else min(0, int(field.high) - DISTINCT + 1)
+
+
+def example(field: Field) -> str:
+    words = field.name.replace("_", " ")
+    return quoted(f"a {words}"[: field.size].strip()) if field.kind == "str" else one(field)
+
+
+def one(field: Field) -> str:
+    return _values(field)[0]
+
+
+def another(field: Field) -> str:
+    return _values(field)[1]
+
+
+def is_numbered(field: Field) -> bool:
+    return not field.to and (field.kind == "str" or field.unique)
+
+
+def of_number(field: Field) -> str:
+    """That of the entity that is the `number`th to be created."""
+    if field.to:
+        return f'create_{field.to.name}(client)["id"]'
+    if field.kind == "str":
+        is_long = field.size >= len(field.name) + 8
+        return f'f"{field.name} ' + '{number}"' if is_long else f"str(number % {DISTINCT})"
+    if field.unique and field.kind == "int":
+        return f"{lowest(field)} + number % {DISTINCT}"
+    return NUMBERED.get(field.kind, one(field)) if field.unique else one(field)
+
+
+def wrong(field: Field) -> list[str]:
+    """Values that are refused."""
+    values = [] if field.optional else ["None"]
+    if field.kind == "str":
+        values += ['""', f'"x" * {field.size + 1}', '"a\\x00b"', "1"]
+    if field.kind == "int":
+        values += ["-(2**31)"] if field.low is None else []
+        values += ["2**31"] if field.high is None else []
+    values += [_sent(field, field.low - 1)] if field.low is not None else []
+    values += [_sent(field, field.high + 1)] if field.high is not None else []
+    return [*values, *field.of.wrong]
+
+
+def answered(default: str) -> str:
+    """How a default is answered."""
+    return default.removeprefix("Decimal(").removesuffix(")") or "None"
+
+
+def _values(field: Field) -> list[str]:
+    if field.choices:
+        return [quoted(choice) for choice in field.choices]
+    if field.kind == "str":
+        return [quoted("one"[: field.size]), quoted("another"[: field.size])]
+    if field.of.values:
+        return [*field.of.values]
+    bounds = [bound for bound in (field.low, field.high) if bound is not None]
+    numbers = [n for n in (Decimal(12), Decimal(13), *bounds) if _is_allowed(field, n)]
+    return [_sent(field, number) for number in (*numbers, *numbers)]
+
+
+def _is_allowed(field: Field, number: Decimal) -> bool:
+    low, high = field.low, field.high
+    return (low is None or number >= low) and (high is None or number <= high)
+
+
+def _sent(field: Field, number: Decimal) -> str:
+    return quoted(f"{number:.{PLACES}f}") if field.kind == "decimal" else field.written(number)

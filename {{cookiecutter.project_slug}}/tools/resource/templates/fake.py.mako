@@ -1,0 +1,25 @@
+from app.repositories.${plural} import ${entity}Repository
+from app.schemas.${plural} import ${entity}, ${entity}Create, ${entity}Filter, ${entity}Update
+from tests.fakes.base import InMemoryRepository
+
+
+class InMemory${entity}Repository(
+    InMemoryRepository[${entity}, ${entity}Create, ${entity}Update, ${entity}Filter],
+    ${entity}Repository
+):
+    entity = ${entity}
+% if unique:
+    unique = (${", ".join(quoted(field.key) for field in unique)},)
+% endif
+% if references:
+    references = (${", ".join(f'("{field.name}", "{to.plural}")' for field, to in references)},)
+% endif
+
+    def _matches(self, row: ${entity}, query: ${entity}Filter) -> bool:
+% if filtered:
+        return (
+            ${" and ".join(matching)}
+        )
+% else:
+        return True
+% endif

@@ -1,0 +1,25 @@
+"""Writes a resource: all of it, or nothing where something of it is there already and differs."""
+
+from pathlib import Path
+
+from tools.resource.names import Refused
+from tools.resource.parse import Resource
+from tools.resource.register import registered
+from tools.resource.render import files
+
+
+def write(root: Path, resource: Resource) -> list[Path]:
+    """What was not there before."""
+    texts = files(root, resource)
+    for path, text in texts.items():
+        there = root / path
+        if there.exists() and (not there.is_file() or there.read_text(encoding="utf-8") != text):
+            raise Refused(
+                f"{path.as_posix()} is there already, and not as it would be written: change it by "
+                "hand, or take another name"
+            )
+    new = {path: text for path, text in texts.items() if not (root / path).exists()}
+    new |= registered(root, resource)
+    for path, text in new.items():
+        (root / path).write_text(text, encoding="utf-8", newline="\n")
+    return [*new]
