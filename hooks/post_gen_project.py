@@ -51,6 +51,7 @@ SPELLED = (
     "tests/db/conftest.py",
     "tests/db/test_contract.py",
     "tests/db/test_engine.py",
+    "tests/db/test_pages.py",
     "tests/db/test_references.py",
     "tests/db/test_session.py",
     "tests/fakes/base.py",

@@ -17,7 +17,6 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import QUESTIONS, ROOT, Service, Template, environment, execute
-from tests.test_deployment import DATABASE
 from tests.test_services import request
 from tests.test_updates import conflicts, with_its_own_events
 
@@ -149,16 +148,6 @@ def step(number: int) -> str:
     return str(commands)
 
 
-@contextmanager
-def new_database(service: Service) -> Iterator[str]:
-    with service.start(DATABASE) as process:
-        assert process.stdout
-        url = process.stdout.readline().strip()
-        assert url, process.communicate()[1]
-        yield url
-        process.communicate()
-
-
 @pytest.mark.slower
 @pytest.mark.parametrize("concurrency", QUESTIONS["concurrency"])
 def test_a_service_leaves_sqlite_with_all_its_rows(
@@ -177,7 +166,7 @@ def test_a_service_leaves_sqlite_with_all_its_rows(
 
     service.run("sh", "-ec", step(2))
     assert conflicts(service) == {}
-    with new_database(service) as database:
+    with service.lent("database") as database:
         *_, checked = step(3).splitlines()  # without the page's own URL
         service.run("sh", "-ec", checked, DATABASE_URL=database)
         it_can_be_interrupted(service, database)

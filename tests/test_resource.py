@@ -4,10 +4,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conftest import TEMPLATE, Bake, Service, each_variant
+from tests.conftest import TEMPLATE, Bake, Service, commit, each_variant
 from tests.items import ITEMS, for_both_databases, written
 from tests.test_services import request, serving
-from tests.test_updates import commit
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,6 @@ import sys
 from typing import Any
 
 import structlog
-from pydantic_core import to_json
 
 from app.settings import Settings
 
@@ -13,11 +12,6 @@ from app.settings import Settings
 def _without_colours(_: object, __: str, event: structlog.typing.EventDict) -> Any:
     event.pop("color_message", None)  # uvicorn's own text once more, with escape codes
     return event
-
-
-def _json(event: structlog.typing.EventDict, **_: object) -> str:
-    # In a quarter of the time that the standard library's takes, for each request.
-    return to_json(event, fallback=repr).decode()
 
 
 def configure_logging(settings: Settings) -> None:
@@ -32,7 +26,7 @@ def configure_logging(settings: Settings) -> None:
     ]
     if settings.log_format == "json":
         shared.append(structlog.processors.format_exc_info)
-        renderer: structlog.typing.Processor = structlog.processors.JSONRenderer(_json)
+        renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),

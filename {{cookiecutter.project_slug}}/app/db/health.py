@@ -3,10 +3,11 @@
 import os
 from typing import Any
 
+from alembic.script import ScriptDirectory
 from opentelemetry import trace
 from sqlalchemy import Engine, ExceptionContext, event
 
-from app.db.migrate import revisions
+from app.db.migrate import FOLDER
 from app.metrics import IDLE, USED
 
 
@@ -16,7 +17,8 @@ def outdated(head: str | None) -> set[str | None]:
     One that it does not know is newer: while a release replaces its services one by one, those
     that are still there have to work on the next schema.
     """
-    return {None, *revisions()} - {head}
+    known = {script.revision for script in ScriptDirectory(FOLDER).walk_revisions()}
+    return {None, *known} - {head}
 
 
 def observe(*engines: Engine) -> None:

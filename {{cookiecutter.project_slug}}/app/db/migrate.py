@@ -22,11 +22,6 @@ def upgrade(settings: Settings) -> None:
     command.upgrade(config(settings), "head")
 
 
-def revisions() -> set[str]:
-    """All that the code knows."""
-    return {script.revision for script in ScriptDirectory(FOLDER).walk_revisions()}
-
-
 def head() -> str | None:
     """The newest revision in the code."""
     return ScriptDirectory(FOLDER).get_current_head()

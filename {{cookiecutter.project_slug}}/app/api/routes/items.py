@@ -29,10 +29,7 @@ async def list_items(query: Annotated[ItemFilter, Query()], store: StoreDep) -> 
 
 @router.get("/{item_id}", responses=problems(404) | NOT_MODIFIED)
 async def read_item(
-    item_id: UUID,
-    store: StoreDep,
-    response: Response,
-    if_none_match: IfNoneMatch = None,
+    item_id: UUID, store: StoreDep, response: Response, if_none_match: IfNoneMatch = None
 ) -> Item:
     async with store.read() as repositories:
         item = await repositories.items.get(item_id)

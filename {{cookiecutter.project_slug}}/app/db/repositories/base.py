@@ -8,20 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import (
-    ColumnElement,
-    Integer,
-    Result,
-    Select,
-    bindparam,
-    case,
-    delete,
-    insert,
-    literal,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import ColumnElement, Integer, Result, Select, bindparam, case, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
@@ -35,7 +22,7 @@ from app.schemas.pages import Page
 @cache
 def one(table: type[EntityTable]) -> Select[Any]:
     columns = table.__table__.columns
-    return select(*columns).where(columns.id == bindparam("id"))
+    return table.__table__.select().where(columns.id == bindparam("id"))
 
 
 @cache
@@ -43,7 +30,7 @@ def page(table: type[EntityTable], sort: str, descending: bool, follows: bool) -
     """At most `limit` rows, those after `key` and `id` if one `follows` another page."""
     columns = table.__table__.columns
     order = (columns[sort], columns.id)
-    statement = select(*columns).limit(bindparam("limit", type_=Integer))
+    statement = table.__table__.select().limit(bindparam("limit", type_=Integer))
     if follows:
         before = (bindparam("key", type_=order[0].type), bindparam("id", type_=order[1].type))
         here, there = tuple_(*order), tuple_(*before)
@@ -79,14 +66,10 @@ class SqlRepository(Repository[E, C, U, Q]):
 
     async def add(self, new: C) -> E:
         now = datetime.now(UTC)
-        values = new.model_dump() | {
-            "id": uuid7(),
-            "version": 1,
-            "created_at": now,
-            "updated_at": now,
-        }
+        stamps = {"id": uuid7(), "version": 1, "created_at": now, "updated_at": now}
+        values = new.model_dump() | stamps
         (entity,) = await self._loaded([values])
-        await self._connection.execute(insert(self.table.__table__), values)
+        await self._connection.execute(self.table.__table__.insert(), values)
         return entity
 
     async def get(self, id_: UUID) -> E:
@@ -112,15 +95,15 @@ class SqlRepository(Repository[E, C, U, Q]):
             "version": columns.version + 1,
             "updated_at": case((before > now, before), else_=now),
         }
-        statement = update(self.table.__table__).where(*self._wanted(id_, versions)).values(values)
-        changed = await self._connection.execute(statement.returning(*columns))
+        statement = self.table.__table__.update().where(*self._wanted(id_, versions))
+        changed = await self._connection.execute(statement.values(values).returning(*columns))
         for entity in await self._loaded(dicts(changed)):
             return entity
         raise await self._reason(id_)
 
     async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:
         table = self.table.__table__
-        statement = delete(table).where(*self._wanted(id_, versions)).returning(table.columns.id)
+        statement = table.delete().where(*self._wanted(id_, versions)).returning(table.columns.id)
         removed = await self._connection.scalar(statement)
         if removed is None:
             raise await self._reason(id_)
@@ -128,7 +111,7 @@ class SqlRepository(Repository[E, C, U, Q]):
     async def with_ids(self, ids: Collection[UUID], error: RepositoryError) -> dict[UUID, E]:
         """All of them in one statement, or `error` if one is not there."""
         table = self.table.__table__
-        found = await self._connection.execute(select(table).where(table.columns.id.in_(ids)))
+        found = await self._connection.execute(table.select().where(table.columns.id.in_(ids)))
         entities = await self._loaded(dicts(found))
         if len(entities) < len(ids):
             raise error

@@ -31,10 +31,7 @@ async def list_${plural}(
 
 @router.get("/{${name}_id}", responses=problems(404) | NOT_MODIFIED)
 async def read_${name}(
-    ${name}_id: UUID,
-    store: StoreDep,
-    response: Response,
-    if_none_match: IfNoneMatch = None,
+    ${name}_id: UUID, store: StoreDep, response: Response, if_none_match: IfNoneMatch = None
 ) -> ${entity}:
     async with store.read() as repositories:
         ${name} = await repositories.${plural}.get(${name}_id)
@@ -46,11 +43,7 @@ async def read_${name}(
 
 @router.patch("/{${name}_id}", responses=problems(404, 409, 412, 413))
 async def update_${name}(
-    ${name}_id: UUID,
-    changes: ${entity}Update,
-    store: StoreDep,
-    response: Response,
-    if_match: IfMatch = None,
+    ${name}_id: UUID, changes: ${entity}Update, store: StoreDep, response: Response, if_match: IfMatch = None
 ) -> ${entity}:
     """Fields that are absent stay as they are; null clears those that may be empty."""
     async with store.write() as repositories:
