@@ -1,8 +1,9 @@
 """A page costs the same anywhere in a list of any length: it is read from an index."""
 
-import re
 {% if cookiecutter.database == "postgres" %}
 from datetime import UTC, datetime
+{% else %}
+import re
 {% endif %}
 from typing import Any, get_args
 
@@ -53,5 +54,5 @@ async def test_a_page_is_read_from_an_index(
     assert "TEMP B-TREE" not in plan.replace("FOR LAST TERM OF ORDER BY", "")
 {% else %}
     assert "Index Cond" in plan, plan
-    assert not re.search(r"^\W*Sort\b", plan, re.MULTILINE), plan
+    assert "->  Sort " not in plan, plan
 {% endif %}
