@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from app.api.auth import Authentication
 from app.api.errors import HANDLERS, ProblemAPI
 from app.api.middleware import Admission, BodyLimit, KnownHosts
 from app.api.observation import Observation
@@ -34,11 +33,17 @@ def middleware(settings: Settings) -> list[Middleware]:
         allow_headers=["Authorization", "If-Match", "If-None-Match", "X-Request-ID"],
         expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
     )
+    bearer = []
+    if settings.auth_jwks_url:
+        # Here, for who needs no tokens need not hold 12 MB of cryptography.
+        from app.api.auth import Authentication  # noqa: PLC0415
+
+        bearer = [Middleware(Authentication, settings)]
     return [
         Middleware(Observation),
         *([cors] if settings.cors_origins else []),
         Middleware(KnownHosts, hosts=settings.allowed_hosts, probes=health.PATHS),
-        *([Middleware(Authentication, settings)] if settings.auth_jwks_url else []),
+        *bearer,
         Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=BODY_SECONDS),
         Middleware(
             Admission,

@@ -5,6 +5,7 @@ from base64 import b64encode
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
@@ -19,21 +20,17 @@ REDOC_URL = "/redoc/redoc.js"
 
 
 def add_docs(app: FastAPI) -> None:
-    title, icon = escape(app.title), f"{ASSETS}/favicon.png"
+    about: Any = {"openapi_url": OPENAPI_URL, "title": escape(app.title)}
+    icon = f"{ASSETS}/favicon.png"
     app.mount(ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]))
     swagger_ui = get_swagger_ui_html(
-        openapi_url=OPENAPI_URL,
-        title=title,
+        **about,
         swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
         swagger_css_url=f"{ASSETS}/swagger-ui.css",
         swagger_favicon_url=icon,
     )
     redoc = get_redoc_html(
-        openapi_url=OPENAPI_URL,
-        title=title,
-        redoc_js_url=REDOC_URL,
-        redoc_favicon_url=icon,
-        with_google_fonts=False,
+        **about, redoc_js_url=REDOC_URL, redoc_favicon_url=icon, with_google_fonts=False
     )
     for path, page in (("/docs", swagger_ui), ("/redoc", redoc)):
         page.headers["Content-Security-Policy"] = policy(bytes(page.body))
