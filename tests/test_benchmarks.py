@@ -102,9 +102,9 @@ def test_the_report_has_a_table_and_a_plot(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("answers", VARIANTS, ids=variant_id)
 def test_all_apps_are_typed_and_give_the_same_answers(
-    rendered: Bake, tmp_path: Path, answers: dict[str, str]
+    bake: Bake, tmp_path: Path, answers: dict[str, str]
 ) -> None:
-    service = rendered(**answers)
+    service = bake(**answers)
     service.run("uv", "sync", "--quiet")
     arguments = ("-c", ASK, str(service.path), str(tmp_path), str(ROWS))
     done = execute(sys.executable, *arguments, folder=BENCHMARKS)
