@@ -136,7 +136,6 @@ def its_sources_are_typed(service: Service) -> None:
         "--ignore-missing-imports",  # what only the limit has
 
         str(BENCHMARKS / "seed.py"),
-        *([str(BENCHMARKS / "growth.py")] if concurrency == "sync" else []),
         str(BENCHMARKS / "naive" / f"app_{concurrency}.py"),
         str(BENCHMARKS / "limit" / f"{database}_{concurrency}.py"),
         MYPYPATH=str(BENCHMARKS),
