@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from tests.conftest import IDENTITY, ROOT, Service, environment
+from tests.conftest import IDENTITY, ROOT, Service, Template, environment
 from tests.images import Image, build
 from tests.test_ci import stand_ins
 from tests.test_deployment import compose, serving, variables_of
@@ -45,9 +45,9 @@ def test_every_block_is_of_a_kind_that_a_reader_follows() -> None:
 
 
 @pytest.mark.slower
-def test_a_reader_gets_where_the_tour_leads(tmp_path: Path) -> None:
+def test_a_reader_gets_where_the_tour_leads(tmp_path: Path, template: Template) -> None:
     with ExitStack() as stack:
-        reader = Reader(tmp_path, stack)
+        reader = Reader(tmp_path, template, stack)
         for kind, text, paragraph in steps():
             match kind:
                 case "sh":
@@ -72,8 +72,9 @@ def shown(text: str, told: str) -> bool:
 class Reader:
     """Somebody with two terminals and an editor, and with a docker that notes how it is called."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, template: Template, stack: ExitStack) -> None:
         self.service = Service(folder / "my-service", {"database": "sqlite"})
+        self.template = str(template.path)
         self.told = ""
         self.image: Image | None = None
         with socket.socket() as listener:
@@ -89,7 +90,7 @@ class Reader:
         self.server = stack.enter_context(ExitStack())
 
     def types(self, block: str) -> None:
-        typed = block.replace(TEMPLATE, str(ROOT)).replace(ADDRESS, f"localhost:{self.port}")
+        typed = block.replace(TEMPLATE, self.template).replace(ADDRESS, f"localhost:{self.port}")
         if typed.rstrip().endswith(SECOND_TERMINAL):
             self.server.close()
             self.server.enter_context(self.serving(typed))
