@@ -1,0 +1,196 @@
+"""docs/tour.md in the hands of a reader: each command is typed, and each file changed, in order."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.conftest import IDENTITY, ROOT, Service, Template, environment
+from tests.images import Image, build
+from tests.test_ci import stand_ins
+from tests.test_deployment import compose, serving, variables_of
+
+PAGE = ROOT / "docs" / "tour.md"
+# All that is typed other than it is written: where the template is, and where the service listens,
+# for somebody else may have the port 8000.
+TEMPLATE, ADDRESS = "gh:<org>/<repo>", "localhost:8000"
+KINDS = {"sh", "console", "json", "python", "diff"}
+SECOND_TERMINAL = "# in a second terminal"
+DONE = "--- done ---"
+
+
+def steps() -> Iterator[tuple[str, str, str]]:
+    """The kind and the text of each block, and the paragraph before it."""
+    paragraph = ""
+    for token in MarkdownIt().parse(PAGE.read_text(encoding="utf-8")):
+        if token.type == "inline":
+            paragraph = token.content
+        elif token.type in {"fence", "code_block"}:
+            yield token.info, token.content, paragraph
+
+
+def test_every_block_is_of_a_kind_that_a_reader_follows() -> None:
+    """A fence without a word, or one that is quoted, would be a command that nobody types."""
+    assert {kind for kind, _, _ in steps()} == KINDS
+
+
+@pytest.mark.slower
+def test_a_reader_gets_where_the_tour_leads(tmp_path: Path, template: Template) -> None:
+    with ExitStack() as stack:
+        reader = Reader(tmp_path, template, stack)
+        for kind, text, paragraph in steps():
+            match kind:
+                case "sh":
+                    reader.types(text)
+                case "console" | "json":
+                    assert shown(text, reader.told), f"{text}\nis not what came:\n{reader.told}"
+                case "python":
+                    reader.writes(text, paragraph)
+                case "diff":
+                    reader.edits(text, paragraph)
+
+
+def shown(text: str, told: str) -> bool:
+    """Whether `text` is what came: `...` stands for the rest of a word, or alone for lines."""
+    parts = [
+        r"(?:.*\n)*" if line.strip() == "..." else re.escape(line).replace(r"\.\.\.", r"\S*") + "\n"
+        for line in text.splitlines()
+    ]
+    return re.fullmatch("".join(parts), f"{told.strip()}\n") is not None
+
+
+class Reader:
+    """Somebody with two terminals and an editor, and with a docker that notes how it is called."""
+
+    def __init__(self, folder: Path, template: Template, stack: ExitStack) -> None:
+        self.service = Service(folder / "my-service", {"database": "sqlite"})
+        self.template = str(template.path)
+        self.told = ""
+        self.image: Image | None = None
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            self.port = str(listener.getsockname()[1])
+        self.variables = IDENTITY | stand_ins(folder / "programs")
+        self.calls = Path(self.variables["CALLS"])
+        self.images = Path(stack.enter_context(tempfile.TemporaryDirectory())).resolve()
+        self.images.chmod(0o755)  # other than pytest's own folders the image's user may enter it
+        self.shell = stack.enter_context(
+            begun("bash", "-eo", "pipefail", folder=folder, **self.variables)
+        )
+        self.server = stack.enter_context(ExitStack())
+
+    def types(self, block: str) -> None:
+        typed = block.replace(TEMPLATE, self.template).replace(ADDRESS, f"localhost:{self.port}")
+        if typed.rstrip().endswith(SECOND_TERMINAL):
+            self.server.close()
+            self.server.enter_context(self.serving(typed))
+            return
+        self.told = self.said(typed)
+        called = self.calls.read_text().splitlines()
+        self.calls.write_text("")
+        for call in called:
+            self.does(call)
+
+    def said(self, typed: str) -> str:
+        """What the first terminal says until all of it is done; a command that fails ends it."""
+        assert self.shell.stdin
+        assert self.shell.stdout
+        self.shell.stdin.write(f"{{ {typed}\n}} < /dev/null; printf '\\n%s\\n' '{DONE}'\n")
+        self.shell.stdin.flush()
+        lines: list[str] = []
+        for line in self.shell.stdout:
+            if line == f"{DONE}\n":
+                return "".join(lines)
+            lines.append(line)
+        raise AssertionError(f"{typed}\n{''.join(lines)}")
+
+    @contextmanager
+    def serving(self, typed: str) -> Iterator[None]:
+        """The second terminal, from when the service is ready until Ctrl+C has ended it."""
+        variables = self.variables | {"PORT": self.port}
+        with begun("bash", "-ec", typed, folder=self.service.path, **variables) as terminal:
+            for _ in range(300):
+                time.sleep(0.1)
+                try:
+                    urllib.request.urlopen(f"http://localhost:{self.port}/readyz")
+                except OSError:
+                    continue
+                break
+            yield
+            os.killpg(terminal.pid, signal.SIGINT)
+            told = terminal.communicate(timeout=30)[0]
+        assert "Application shutdown complete" in told, told
+
+    def does(self, call: str) -> None:
+        """What an engine would: the image is performed, and serves as compose.yaml has it."""
+        match call.split()[1:3]:
+            case ["build", _]:
+                self.image = build(self.service.path, self.images)
+            case ["compose", "up"]:
+                assert self.image
+                self.server.close()
+                changes = {"HOST": "127.0.0.1", "PORT": self.port, "DRAIN_SECONDS": "0"}
+                variables = variables_of(self.service) | changes
+                self.image.run(*compose(self.service)["migrate"]["command"], **variables)
+                self.server.enter_context(serving(self.image, variables))
+            case ["compose", "down"]:
+                self.server.close()
+            case _:
+                raise AssertionError(f"{call} is not performed here")
+
+    def writes(self, text: str, paragraph: str) -> None:
+        """Adds to the end of the file, or makes it."""
+        path = self.file(paragraph)
+        if paragraph.startswith("Add"):
+            text = f"{path.read_text(encoding='utf-8')}\n\n{text}"
+        path.write_text(text, encoding="utf-8")
+
+    def edits(self, block: str, paragraph: str) -> None:
+        """Makes of the lines that the block has before those that it has after."""
+        path = self.file(paragraph)
+        text = path.read_text(encoding="utf-8")
+        for hunk in re.split(r"^@@\n", block, flags=re.MULTILINE):
+            old, new = (
+                "".join(f"{line[1:]}\n" for line in hunk.splitlines() if line[:1] != left_out)
+                for left_out in "+-"
+            )
+            assert text.count(old) == 1, f"{path} has not one\n{old}"
+            text = text.replace(old, new)
+        path.write_text(text, encoding="utf-8")
+
+    def file(self, paragraph: str) -> Path:
+        """The last one that the paragraph names; `*` is for what differs each time."""
+        *_, name = re.findall(r"`([\w/*]+\.py)`", paragraph)
+        (path,) = self.service.path.glob(name)
+        return path
+
+
+@contextmanager
+def begun(*command: str, folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A program in a group of processes of its own, as in a terminal, of which nothing is left."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment(**variables),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
