@@ -104,13 +104,16 @@ def grow(service: Service, title: str, name: str) -> None:
     assert "Next: " in told
 
 
-def add_lines(service: Service, title: str) -> None:
-    """Adds those of this section where it says, and nothing else."""
-    for where, name, lines in LINES.findall(section(title)):
+def add_lines(service: Service, title: str, *spelled: tuple[str, str]) -> None:
+    """Adds those of this section where it says, `spelled` for this service, and nothing else."""
+    told = section(title)
+    for written, here in spelled:
+        told = told.replace(written, here)
+    for where, name, lines in LINES.findall(told):
         text = service.read(name)
         if where == "In":
             for hunk in lines.split("@@\n"):
-                old, new = before_and_after(hunk, service.answers["concurrency"])
+                old, new = before_and_after(hunk)
                 assert text.count(old) == 1, f"{name} has not one\n{old}"
                 text = text.replace(old, new)
         else:
@@ -118,18 +121,11 @@ def add_lines(service: Service, title: str) -> None:
         (service.path / name).write_text(text, encoding="utf-8")
 
 
-def before_and_after(hunk: str, concurrency: str) -> tuple[str, str]:
+def before_and_after(hunk: str) -> tuple[str, str]:
     lines = [(line[:1], line[1:]) for line in hunk.splitlines(keepends=True)]
-    assert {sign for sign, _ in lines} <= {" ", "+", "-", "\n"}
-    old = "".join(line or "\n" for sign, line in lines if sign != "+")
-    new = "".join(line or "\n" for sign, line in lines if sign != "-")
-    if concurrency == "async":
-        return awaited(old), awaited(new)
+    assert {sign for sign, _ in lines} <= {" ", "+", "-"}, hunk
+    old, new = ("".join(line for sign, line in lines if sign != other) for other in ("+", "-"))
     return old, new
-
-
-def awaited(text: str) -> str:
-    return text.replace("= repositories.", "= await repositories.")
 
 
 def its_checks_pass(service: Service, *renewed: str) -> None:
@@ -376,7 +372,8 @@ def test_events_come_to_the_users_of_a_service_that_goes_on_serving(bake: Bake) 
     with serving(service) as (old, database):
         ada = users_are_kept(f"{old}/v1/users")
         grow(service, OTHERS, "event")
-        add_lines(service, EVENTS)
+        calls = ("= repositories.", "= await repositories."), ("body(start", "body(client, start")
+        add_lines(service, EVENTS, *calls)
         its_checks_pass(service)
         with serving(service, DATABASE_URL=database) as (new, _):
             assert request(f"{new}/v1/users/{ada['id']}") == (200, ada)
