@@ -304,7 +304,8 @@ def test_todos_are_found_by_one_query_object(bake: Bake, database: str) -> None:
     service = bake(database=database, concurrency="sync")
     service.run("make", "install")
     grow(service, OTHERS, "todo")
-    its_checks_pass(service)
+    if database == "sqlite":  # without lines it is what tests/test_resource.py checks everywhere
+        its_checks_pass(service)
     with serving(service) as (url, _):
         todos_keep_to_their_contract(f"{url}/v1/todos")
     with serving_from_memory(service) as url:
