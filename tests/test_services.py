@@ -26,17 +26,19 @@ from tests.test_ci import FILES, its_jobs_pass, its_secrets_are_found
 
 pytestmark = pytest.mark.slow
 
-# Runs in the service's environment: the server as `make run` starts it, on a database of its own,
-# until this script's standard input ends; then tells how the server ended.
+# Runs in the service's environment: the server as `make run` starts it, on the database that it is
+# given or one of its own, until this script's standard input ends; then tells how the server ended.
 SERVE = """
 import os, socket, subprocess, sys, time, urllib.request
+from contextlib import nullcontext
 from tests.database import throwaway_database
 
 with socket.socket() as listener:
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
 url = f"http://127.0.0.1:{port}"
-with throwaway_database() as database:
+given = os.environ.get("DATABASE_URL")
+with nullcontext(given) if given else throwaway_database() as database:
     variables = os.environ | {"DATABASE_URL": database, "PORT": str(port)}
     if os.environ.get("APP_ENV") == "production":  # there it does not migrate
         migrate = [sys.executable, "-m", "alembic", "upgrade", "head"]

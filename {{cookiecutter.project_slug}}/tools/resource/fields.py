@@ -42,6 +42,7 @@ class Field:
     low: Decimal | None = None
     high: Decimal | None = None
     default: str = ""  # as it is written in Python
+    earlier: int = 0  # how many fields of times the resource has before it
 
     @property
     def of(self) -> Kind:

@@ -51,5 +51,6 @@ KINDS = {
     "enum": Kind("str", "", "sa.String(length={size})", wrong=('"no such value"', "1")),
     "ref": Kind("UUID", "UUID", "sa.Uuid()", wrong=('"one"',)),
 }
+TIMES = {"date", "datetime"}
 # Those that have a name of their own in the schemas.
 ALIASED = {"str", "text", "int", "float", "decimal", "enum"}

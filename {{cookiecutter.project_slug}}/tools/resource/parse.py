@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.resource.fields import Field, Target
-from tools.resource.kinds import ALIASED, KINDS
+from tools.resource.kinds import ALIASED, KINDS, TIMES
 from tools.resource.names import Refused, alias_of, camel, check_field, check_resource, plural_of
 from tools.resource.options import choices, default, number, size, target
 from tools.resource.samples import DISTINCT, lowest
@@ -42,6 +42,10 @@ def parse(root: Path, name: str, fields: str, plural: str = "") -> Resource:
     parsed = tuple(
         replace(field, alias=f"{camel(name)}{field.alias}") if field.alias in entities else field
         for field in parsed
+    )
+    parsed = tuple(
+        replace(field, earlier=sum(before.kind in TIMES for before in parsed[:number]))
+        for number, field in enumerate(parsed)
     )
     names = [one for field in parsed for one in _names(field)]
     for one, times in Counter(names).items():

@@ -48,7 +48,8 @@ def of_number(field: Field) -> str:
         return f'f"{field.name} ' + '{number}"' if is_long else f"str(number % {DISTINCT})"
     if field.unique and field.kind == "int":
         return f"{lowest(field)} + number % {DISTINCT}"
-    return NUMBERED.get(field.kind, one(field)) if field.unique else one(field)
+    numbered = NUMBERED.get(field.kind) if field.unique else None
+    return _in_order(field, numbered) if numbered else one(field)
 
 
 def wrong(field: Field) -> list[str]:
@@ -75,7 +76,7 @@ def _values(field: Field) -> list[str]:
     if field.kind == "str":
         return [quoted("one"[: field.size]), quoted("another"[: field.size])]
     if field.of.values:
-        return [*field.of.values]
+        return [_in_order(field, value) for value in field.of.values]
     bounds = [bound for bound in (field.low, field.high) if bound is not None]
     numbers = [n for n in (Decimal(12), Decimal(13), *bounds) if _is_allowed(field, n)]
     return [_sent(field, number) for number in (*numbers, *numbers)]
@@ -88,3 +89,8 @@ def _is_allowed(field: Field, number: Decimal) -> bool:
 
 def _sent(field: Field, number: Decimal) -> str:
     return quoted(f"{number:.{PLACES}f}") if field.kind == "decimal" else field.written(number)
+
+
+def _in_order(field: Field, time: str) -> str:
+    """Years after those of the fields before, for an end that has to be after a start."""
+    return time.replace("2026", str(2026 + field.earlier))
