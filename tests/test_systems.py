@@ -32,10 +32,11 @@ NOON, ONE, TWO, THREE = (f"2026-01-31T{hour}:00:00Z" for hour in (12, 13, 14, 15
 # In the service's environment: what SQLite says on a connection of the service's own.
 PRAGMAS = """
 from sqlalchemy import text
-from app.db.engine import make_engine
+from app.db.engine import make_engines
 from app.settings import Settings
 
-with make_engine(Settings()).connect() as connection:
+_, writer = make_engines(Settings())
+with writer.connect() as connection:
     for name in ("journal_mode", "busy_timeout", "foreign_keys"):
         print(connection.scalar(text(f"PRAGMA {name}")))
 """
