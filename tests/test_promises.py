@@ -93,6 +93,7 @@ UNDO: dict[str, list[Edit]] = {
     ],
     "Writers wait for each other": [
         (ENGINE, '{"timeout": settings.database_timeout', '{"timeout": 0'),
+        (ENGINE, "pool_timeout=settings.database_timeout", "pool_timeout=0.001"),
     ],
     "WAL": [(ENGINE, "journal_mode = WAL", "journal_mode = DELETE"), (ENV, "= WAL", "= DELETE")],
     "Foreign keys are enforced": [(ENGINE, "foreign_keys = ON", "foreign_keys = OFF")],
