@@ -63,7 +63,7 @@ Running 2s test @ http://127.0.0.1:8765/v1/items
   Non-2xx or 3xx responses: 70
 Requests/sec:    350.00
 Transfer/sec:    574.00KB
-"""  # noqa: W291
+"""  # noqa: W291 - as wrk prints it
 
 # Made up: two rounds, and a naive app that answers nothing.
 REPORT = """

@@ -68,7 +68,7 @@ def fill(database: str) -> None:
                 )
                 for number in range(COUNT)
             ]
-            statement = f"INSERT INTO {entity} ({COLUMNS}) VALUES ({', '.join('?' * 9)})"  # noqa: S608
+            statement = f"INSERT INTO {entity} ({COLUMNS}) VALUES ({', '.join('?' * 9)})"  # noqa: S608 - our own names
             connection.executemany(statement, rows)
         connection.commit()
 
@@ -214,7 +214,7 @@ def it_can_be_interrupted(service: Service, database: str) -> None:
             assert "Nothing was copied: it was interrupted." in told
         wait_for(service, database, AT_WORK.format(table=table), "0")
         for entity in ENTITIES:
-            assert execute_sql(service, database, f"SELECT count(*) FROM {entity}") == "0"  # noqa: S608
+            assert execute_sql(service, database, f"SELECT count(*) FROM {entity}") == "0"  # noqa: S608 - our own names
         execute_sql(service, database, f"DROP TRIGGER wait ON {table}; DROP FUNCTION wait")
 
 

@@ -35,8 +35,8 @@ def middleware(settings: Settings) -> list[Middleware]:
     )
     bearer = []
     if settings.auth_jwks_url:
-        # Here, for who needs no tokens need not hold 12 MB of cryptography.
-        from app.api.auth import Authentication  # noqa: PLC0415
+        # Who needs no tokens need not hold 12 MB of cryptography.
+        from app.api.auth import Authentication  # noqa: PLC0415 - so it is imported here
 
         bearer = [Middleware(Authentication, settings)]
     return [

@@ -112,10 +112,10 @@ class SqlRepository(Repository[E, C, U, Q]):
         """All of them in one statement, or `error` if one is not there."""
         table = self.table.__table__
         found = await self._connection.execute(table.select().where(table.columns.id.in_(ids)))
-        entities = await self._loaded(dicts(found))
-        if len(entities) < len(ids):
+        loaded = await self._loaded(dicts(found))
+        if len(loaded) < len(ids):
             raise error
-        return {entity.id: entity for entity in entities}
+        return {entity.id: entity for entity in loaded}
 
     async def _loaded(self, rows: Sequence[Mapping[str, Any]]) -> list[E]:
         """The entities of these rows. What they refer to is read here, for all rows at once."""
