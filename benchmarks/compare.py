@@ -43,7 +43,8 @@ OPERATIONS = {
     "patch": ("/v1/items", "patch"),
 }
 DRIVERS = {"sqlite-async": "sqlite+aiosqlite", "sqlite-sync": "sqlite"}
-ONLY_FOR_THE_LIMIT = ("orjson", "psycopg-pool")
+# What the service does without. uvicorn takes uvloop where it is installed, unless told otherwise.
+ADDED = ("orjson", "psycopg-pool", "uvloop")
 # What the service hands to uvicorn; all else is uvicorn's default in each of them.
 UVICORN = ("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown=10")
 
@@ -65,11 +66,11 @@ else:
 
 
 def packages(service: Service, folder: Path) -> Path:
-    """What the limit needs besides the service's own dependencies, which stay as they are."""
+    """What the others have besides the service's own dependencies, which stay as they are."""
     target = folder / f"packages-{service.variant}"
     if not target.exists():
         command = ["uv", "pip", "install", "--quiet", "--no-deps", "--system-certs"]
-        command += ["--python", service.python, "--target", str(target), *ONLY_FOR_THE_LIMIT]
+        command += ["--python", service.python, "--target", str(target), *ADDED]
         subprocess.run(command, check=True)
     return target
 

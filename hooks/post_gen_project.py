@@ -62,6 +62,7 @@ SPELLED = (
 
 # Starlette awaits what these files hand it, so they stay async but for the words named here.
 STAYS_ASYNC = {
+    "app/__main__.py": (),
     "app/api/auth.py": (),
     "app/api/dependencies.py": (),
     "app/api/errors.py": (),

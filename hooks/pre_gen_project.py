@@ -31,7 +31,7 @@ DEPENDENCIES = """
     platformdirs pluggy prometheus-client protobuf psutil psycopg psycopg-binary pycparser pydantic
     pydantic-core pydantic-settings pygments pyjwt pyrate-limiter pytest pytest-cov python-dotenv
     pyyaml requests rich ruff schemathesis sortedcontainers sqlalchemy starlette structlog
-    truststore typing-extensions typing-inspection tzdata urllib3 uuid-utils uvicorn uvloop werkzeug
+    truststore typing-extensions typing-inspection tzdata urllib3 uuid-utils uvicorn werkzeug
 """
 
 # What can make source read other than it runs:

@@ -14,7 +14,8 @@ from tests.test_spelling import SPELLED, SPELLING
 
 pytestmark = pytest.mark.slower
 
-ITEMS, STORE, SQL = "app/api/routes/items.py", "app/db/session.py", "app/db/repositories/base.py"
+ITEMS, STORE = "app/api/routes/items.py", "app/db/session.py"
+STATEMENTS = "app/db/statements.py"
 SCHEMAS, FIELDS = "app/schemas/base.py", "app/schemas/items.py"
 ERRORS, MIDDLEWARE, MAIN = "app/api/errors.py", "app/api/middleware.py", "app/main.py"
 ENGINE, DRIVER, ENV = "app/db/engine.py", "app/db/errors.py", "app/db/migrations/env.py"
@@ -22,10 +23,10 @@ SETTINGS, BASE = "app/settings.py", "app/db/base.py"
 BACKUP, DUMPS, COPY = "tools/backup.py", "tools/dumps.py", "tools/copy_data.py"
 OBSERVATION, SERVER = "app/api/observation.py", "app/server.py"
 
-UNIT = """            async with connect() as connection:
+UNIT = """            async with self.writer.begin() as connection:
                 yield repositories(connection)
 """
-COMMIT_ANYWAY = """            async with connect() as connection:
+COMMIT_ANYWAY = """            async with self.writer.begin() as connection:
                 try:
                     yield repositories(connection)
                 finally:
@@ -64,8 +65,8 @@ UNDO: dict[str, list[Edit]] = {
     ],
     "A client is told of success after the COMMIT": [(ITEMS, CREATE, CREATE_IN_A_DEPENDENCY)],
     "An error rolls everything back": [(STORE, UNIT, COMMIT_ANYWAY)],
-    "What was answered survives `kill -9`": [(STORE, "self.writer.begin)", "self.writer.connect)")],
-    "A stale `If-Match` changes nothing": [(SQL, "yield columns.version.in_(versions)", "pass")],
+    "What was answered survives `kill -9`": [(STORE, "self.writer.begin()", "self.writer.connect()")],
+    "A stale `If-Match` changes nothing": [(STATEMENTS, "yield columns.version.in_", "columns.version.in_")],
     "Changes of different fields all stay": [
         (FIELDS, "quantity: Quantity | MISSING = MISSING", "quantity: Quantity = 0"),
         (FIELDS, "is_active: StrictBool | MISSING = MISSING", "is_active: bool = True"),
@@ -76,10 +77,10 @@ UNDO: dict[str, list[Edit]] = {
         ),
     ],
     "The clock of an item never goes back": [
-        (SQL, "case((before > now, before), else_=now)", "now"),
+        (STATEMENTS, "case((before > now, before), else_=now)", "now"),
     ],
     "Rows of one instant have an order": [
-        (SQL, "tuple_(*order), tuple_(*before)", "order[0], before[0]"),
+        (STATEMENTS, "tuple_(*order), tuple_(*before)", "order[0], before[0]"),
     ],
     "An instant comes back in UTC": [
         ("app/db/base.py", "None if value is None else value.replace(tzinfo=UTC)", "value"),
@@ -90,6 +91,9 @@ UNDO: dict[str, list[Edit]] = {
     "A writer begins with the lock": [(ENGINE, '"BEGIN IMMEDIATE"', '"BEGIN DEFERRED"')],
     "A reader does not wait for the writer": [
         (ENGINE, LISTEN, f"{LISTEN}\n    {LISTEN.replace('writer', 'reader')}"),
+    ],
+    "A long read holds up nobody": [
+        ("app/db/driver.py", "connection.set_progress_handler(lambda: True, SHORT)", "pass"),
     ],
     "Writers wait for each other": [
         (ENGINE, '{"timeout": settings.database_timeout', '{"timeout": 0'),

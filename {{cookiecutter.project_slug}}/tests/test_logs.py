@@ -1,10 +1,18 @@
 import json
 import logging
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from app.logs import configure_logging
 from app.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def defaults() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
 
 
 def log_something(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,16 +25,19 @@ def log_something(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         int("red")
     except ValueError:
         logging.getLogger("uvicorn.error").exception("no such %s", "number")
+        structlog.get_logger().exception("no such number", logger="app")
+    structlog.get_logger().debug("too much detail")
 
 
 def test_machines_get_one_json_object_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log_something(Settings(log_format="json"), monkeypatch)
-    record = json.loads(capsys.readouterr().err)
-    assert (record["level"], record["logger"]) == ("error", "uvicorn.error")
-    assert record["event"] == "no such number"
-    assert "ValueError: invalid literal" in record["exception"]
+    records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [record["logger"] for record in records] == ["uvicorn.error", "app"]
+    for record in records:
+        assert (record["level"], record["event"]) == ("error", "no such number")
+        assert "ValueError: invalid literal" in record["exception"]
 
 
 def test_people_get_lines_that_they_can_read(
@@ -34,6 +45,6 @@ def test_people_get_lines_that_they_can_read(
 ) -> None:
     log_something(Settings(log_format="console"), monkeypatch)
     told = capsys.readouterr().err
-    assert "no such number" in told
-    assert "ValueError: invalid literal" in told
+    assert told.count("no such number") == 2
+    assert told.count("ValueError: invalid literal") == 2
     assert "too much detail" not in told

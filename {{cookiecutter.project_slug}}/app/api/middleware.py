@@ -94,9 +94,10 @@ class Admission:
             return
 
         places = self.reserved.get(scope["path"], self.places)
+        limit = self.timeout if places.locked() else None  # a free one takes no time, and no timer
         try:
             with PENDING.track_inprogress(), WAITS.time():
-                async with asyncio.timeout(self.timeout):
+                async with asyncio.timeout(limit):
                     await places.acquire()
         except TimeoutError:
             TIMEOUTS.inc()

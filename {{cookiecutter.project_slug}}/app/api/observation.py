@@ -1,11 +1,11 @@
 """What every request gets, whoever answers it: an id, safe headers, its measures and a log line."""
 
-import logging
 import re
 from time import perf_counter
 from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
+import structlog
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
@@ -15,19 +15,19 @@ from app.metrics import ACTIVE, REQUESTS
 
 # https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers
 SAFE_HEADERS = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
+    b"cache-control": b"no-cache",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"referrer-policy": b"no-referrer",
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
 }
 REQUEST_ID = re.compile(r"[\w.-]{1,128}", re.ASCII)
 # https://www.w3.org/TR/trace-context/#traceparent-header
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 CLIENT_LEFT = 499  # as nginx has it: there was nobody to answer any more
 
-log = logging.getLogger(__name__)
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 def request_id(headers: Headers) -> str:
@@ -61,12 +61,12 @@ class Observation:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = id_
-                for name, value in SAFE_HEADERS.items():
-                    headers.setdefault(name, value)
+                given = {name for name, _ in message["headers"]}
+                added = [header for header in SAFE_HEADERS.items() if header[0] not in given]
+                added.append((b"x-request-id", id_.encode()))
                 if scope["app"].state.draining:
-                    headers["Connection"] = "close"  # so that the client's next one goes elsewhere
+                    added.append((b"connection", b"close"))  # the client's next one goes elsewhere
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         with bound_contextvars(request_id=id_), ACTIVE.track_inprogress():
@@ -75,7 +75,7 @@ class Observation:
             except Exception:
                 if status:
                     raise
-                log.exception("unexpected error")
+                log.exception("unexpected error", logger=__name__)
                 await problem(500, "Something went wrong here.")(scope, receive, observed)
             finally:
                 self._record(scope, status or CLIENT_LEFT, perf_counter() - begun)
@@ -85,6 +85,5 @@ class Observation:
         route = getattr(scope.get("route"), "path", "")
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
         REQUESTS.labels(method, route, status).observe(seconds)
-        level = logging.DEBUG if route in PATHS else logging.INFO
         fields = {"method": method, "route": route, "status": status, "seconds": round(seconds, 6)}
-        log.log(level, "request", extra=fields)
+        (log.debug if route in PATHS else log.info)("request", logger=__name__, **fields)

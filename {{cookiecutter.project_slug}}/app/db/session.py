@@ -1,7 +1,7 @@
 """Where a connection is borrowed and given back, and a transaction begins and ends."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.engine import make_engines
 from app.db.health import observe, outdated
 from app.db.migrate import head
+from app.db.reader import Reader
 from app.db.repositories.items import SqlItemRepository
 from app.repositories.errors import Unavailable
 from app.repositories.store import Repositories, Store
 from app.settings import Settings
 
 
-def repositories(connection: AsyncConnection) -> Repositories:
+def repositories(connection: AsyncConnection | Reader) -> Repositories:
     return Repositories(
         items=SqlItemRepository(connection),
     )
@@ -25,21 +26,17 @@ class SqlStore(Store):
     def __init__(self, settings: Settings) -> None:
         self.reader, self.writer = make_engines(settings)
         observe(self.reader.sync_engine, self.writer.sync_engine)
+        self._reading = repositories(Reader(self.reader))
         self._head = head()
         self._outdated = outdated(self._head)
 
     def read(self) -> AbstractAsyncContextManager[Repositories]:
-        return self._repositories(self.reader.connect)
-
-    def write(self) -> AbstractAsyncContextManager[Repositories]:
-        return self._repositories(self.writer.begin)
+        return nullcontext(self._reading)
 
     @asynccontextmanager
-    async def _repositories(
-        self, connect: Callable[[], AbstractAsyncContextManager[AsyncConnection]]
-    ) -> AsyncIterator[Repositories]:
+    async def write(self) -> AsyncIterator[Repositories]:
         try:
-            async with connect() as connection:
+            async with self.writer.begin() as connection:
                 yield repositories(connection)
         except exc.TimeoutError as error:
             raise Unavailable("Every connection to the database is in use.") from error

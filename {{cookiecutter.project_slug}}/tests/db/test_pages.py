@@ -14,8 +14,9 @@ from uuid_utils.compat import uuid7
 {% endif %}
 
 from app.db.base import EntityTable
-from app.db.repositories.base import SqlRepository, page
+from app.db.repositories.base import SqlRepository
 from app.db.session import SqlStore
+from app.db.statements import page
 from app.schemas.pages import Query
 
 TABLES: dict[Any, type[EntityTable]] = {

@@ -1,4 +1,4 @@
-"""The SQL that is the same for every entity."""
+"""What is the same for every entity."""
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -8,34 +8,16 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Integer, Result, Select, bindparam, case, literal, tuple_
+from sqlalchemy import ColumnElement, Result
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from app.db.base import EntityTable, UtcDateTime
+from app.db.base import EntityTable
+from app.db.reader import Reader
+from app.db.statements import change, one, page, removal
 from app.repositories.base import C, E, Q, Repository, U
 from app.repositories.errors import NotFound, RepositoryError, Stale
 from app.schemas.pages import Page
-
-
-# What is read most is built once: SQLAlchemy builds a statement as long as a database answers it.
-@cache
-def one(table: type[EntityTable]) -> Select[Any]:
-    columns = table.__table__.columns
-    return table.__table__.select().where(columns.id == bindparam("id"))
-
-
-@cache
-def page(table: type[EntityTable], sort: str, descending: bool, follows: bool) -> Select[Any]:
-    """At most `limit` rows, those after `key` and `id` if one `follows` another page."""
-    columns = table.__table__.columns
-    order = (columns[sort], columns.id)
-    statement = table.__table__.select().limit(bindparam("limit", type_=Integer))
-    if follows:
-        before = (bindparam("key", type_=order[0].type), bindparam("id", type_=order[1].type))
-        here, there = tuple_(*order), tuple_(*before)
-        statement = statement.where(here < there if descending else here > there)
-    return statement.order_by(*((column.desc() for column in order) if descending else order))
 
 
 def dicts(rows: Result[Any]) -> list[dict[str, Any]]:
@@ -57,7 +39,7 @@ class SqlRepository(Repository[E, C, U, Q]):
     entity: type[E]
     table: type[EntityTable]
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection | Reader) -> None:
         self._connection = connection
 
     @abstractmethod
@@ -88,24 +70,18 @@ class SqlRepository(Repository[E, C, U, Q]):
         return Page.of(await self._loaded(dicts(found)), query)
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
-        columns = self.table.__table__.columns
-        # The clock was read before the row's lock was waited for: it must not set another back.
-        now, before = literal(datetime.now(UTC), UtcDateTime()), columns.updated_at
-        values = changes.model_dump() | {
-            "version": columns.version + 1,
-            "updated_at": case((before > now, before), else_=now),
-        }
-        statement = self.table.__table__.update().where(*self._wanted(id_, versions))
-        changed = await self._connection.execute(statement.values(values).returning(*columns))
+        statement = change(self.table, versions is not None)
+        row = {"_id": id_} if versions is None else {"_id": id_, "_versions": versions}
+        values = changes.model_dump() | {"_now": datetime.now(UTC)}
+        changed = await self._connection.execute(statement, values | row)
         for entity in await self._loaded(dicts(changed)):
             return entity
         raise await self._reason(id_)
 
     async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:
-        table = self.table.__table__
-        statement = table.delete().where(*self._wanted(id_, versions)).returning(table.columns.id)
-        removed = await self._connection.scalar(statement)
-        if removed is None:
+        statement = removal(self.table, versions is not None)
+        removed = await self._connection.execute(statement, {"_id": id_, "_versions": versions})
+        if removed.first() is None:
             raise await self._reason(id_)
 
     async def with_ids(self, ids: Collection[UUID], error: RepositoryError) -> dict[UUID, E]:
@@ -120,12 +96,6 @@ class SqlRepository(Repository[E, C, U, Q]):
     async def _loaded(self, rows: Sequence[Mapping[str, Any]]) -> list[E]:
         """The entities of these rows. What they refer to is read here, for all rows at once."""
         return entities(self.entity).validate_python(rows)
-
-    def _wanted(self, id_: UUID, versions: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
-        columns = self.table.__table__.columns
-        yield columns.id == id_
-        if versions is not None:
-            yield columns.version.in_(versions)
 
     async def _reason(self, id_: UUID) -> RepositoryError:
         """Why a statement found no row with this id and these versions."""
