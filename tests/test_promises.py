@@ -65,8 +65,10 @@ UNDO: dict[str, list[Edit]] = {
     ],
     "A client is told of success after the COMMIT": [(ITEMS, CREATE, CREATE_IN_A_DEPENDENCY)],
     "An error rolls everything back": [(STORE, UNIT, COMMIT_ANYWAY)],
-    "What was answered survives `kill -9`": [(STORE, "self.writer.begin()", "self.writer.connect()")],
-    "A stale `If-Match` changes nothing": [(STATEMENTS, "yield columns.version.in_", "columns.version.in_")],
+    "What was answered survives `kill -9`": [(STORE, "writer.begin()", "writer.connect()")],
+    "A stale `If-Match` changes nothing": [
+        (STATEMENTS, "yield columns.version", "columns.version")
+    ],
     "Changes of different fields all stay": [
         (FIELDS, "quantity: Quantity | MISSING = MISSING", "quantity: Quantity = 0"),
         (FIELDS, "is_active: StrictBool | MISSING = MISSING", "is_active: bool = True"),
@@ -93,7 +95,11 @@ UNDO: dict[str, list[Edit]] = {
         (ENGINE, LISTEN, f"{LISTEN}\n    {LISTEN.replace('writer', 'reader')}"),
     ],
     "A long read holds up nobody": [
-        ("app/db/driver.py", "connection.set_progress_handler(lambda: True, SHORT)", "pass"),
+        (
+            "app/db/driver.py",
+            "set_progress_handler(lambda: True, SHORT)",
+            "set_progress_handler(None, 0)",
+        ),
     ],
     "Writers wait for each other": [
         (ENGINE, '{"timeout": settings.database_timeout', '{"timeout": 0'),
