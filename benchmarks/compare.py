@@ -69,8 +69,8 @@ def packages(service: Service, folder: Path) -> Path:
     """What the others have besides the service's own dependencies, which stay as they are."""
     target = folder / f"packages-{service.variant}"
     if not target.exists():
-        command = ["uv", "pip", "install", "--quiet", "--no-deps", "--system-certs"]
-        command += ["--python", service.python, "--target", str(target), *ADDED]
+        command = ["uv", "pip", "install", "--quiet", "--no-deps", "--compile-bytecode"]
+        command += ["--system-certs", "--python", service.python, "--target", str(target), *ADDED]
         subprocess.run(command, check=True)
     return target
 
@@ -100,7 +100,7 @@ def make_app(name: str, service: Service, database: str, path: Path) -> App:
     own = {"DATABASE_URL": database, "PORT": str(port)}
     if name == "service":
         own |= {"APP_ENV": "production", "AUTH": "none", "DRAIN_SECONDS": "0"}
-        command = [service.python, "-m", "app"]
+        command = [service.production, "-m", "app"]
         return App(name, port, command, service.path, os.environ | own)
     own["PYTHONPATH"] = os.pathsep.join([str(BENCHMARKS), str(path)])
     if name == "naive":
@@ -109,7 +109,7 @@ def make_app(name: str, service: Service, database: str, path: Path) -> App:
         own["DATABASE_URL"] = scheme + database[database.index("://") :]
     else:
         module = f"limit.{service.database}_{service.concurrency}"
-    command = [service.python, "-m", "uvicorn", f"{module}:app", f"--port={port}", *UVICORN]
+    command = [service.production, "-m", "uvicorn", f"{module}:app", f"--port={port}", *UVICORN]
     # Not where the service is: it would find app/ and .env there.
     return App(name, port, command, BENCHMARKS, os.environ | own)
 

@@ -1,6 +1,7 @@
 """What the benchmarks share: rendered services, throwaway databases and wrk."""
 
 import math
+import os
 import re
 import shutil
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 VARIANTS = ("sqlite-async", "sqlite-sync", "postgres-async", "postgres-sync")
 SCRIPTS = Path(__file__).parent / "wrk"
+PRODUCTION = ".venv-production"
 RUN = count()
 
 # The database of the tests, but with commits that survive a power cut, as in production.
@@ -51,7 +53,13 @@ class Service:
 
     @property
     def python(self) -> str:
+        """With what development needs, for one the tests' databases."""
         return str(self.path / ".venv/bin/python")
+
+    @property
+    def production(self) -> str:
+        """With what the image has and nothing more; servers run on it."""
+        return str(self.path / PRODUCTION / "bin/python")
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,14 @@ def install(folder: Path, variant: str) -> Service:
         render = (sys.executable, "-m", "cookiecutter", ROOT, "--no-input", "-o", folder)
         subprocess.run([*render, *answers, "setup=files"], check=True, stdout=sys.stderr)
     subprocess.run(["uv", "sync", "--quiet"], cwd=path, check=True)
-    return Service(path, database, concurrency)
+    return with_production(Service(path, database, concurrency))
+
+
+def with_production(service: Service) -> Service:
+    command = ["uv", "sync", "--quiet", "--no-dev", "--frozen", "--compile-bytecode"]
+    environment = os.environ | {"UV_PROJECT_ENVIRONMENT": PRODUCTION}
+    subprocess.run(command, cwd=service.path, env=environment, check=True)
+    return service
 
 
 def find(path: Path) -> Service:
@@ -98,7 +113,8 @@ def find(path: Path) -> Service:
         sys.exit(f"{service} is no installed service: run `make install` there.")
     project = (service / "pyproject.toml").read_text(encoding="utf-8")
     database = "postgres" if '"psycopg' in project else "sqlite"
-    return Service(service, database, "async" if '"sqlalchemy[asyncio]' in project else "sync")
+    concurrency = "async" if '"sqlalchemy[asyncio]' in project else "sync"
+    return with_production(Service(service, database, concurrency))
 
 
 @contextmanager

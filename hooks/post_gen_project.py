@@ -38,6 +38,9 @@ SYNC_SPELLING = (
     (r"\bAsyncIterator\b", "Iterator"),
     (r"\bAbstractAsyncContextManager\b", "AbstractContextManager"),
     (r"\basynccontextmanager\b", "contextmanager"),
+    (r"\bimport APIRouter, ", "import "),
+    (r"(from app\.api\.etags .*\n)", r"\1from app.api.threads import ThreadRouter\n"),
+    (r"\bAPIRouter\b", "ThreadRouter"),
 )
 
 # Only the template's own files are respelled: with --overwrite-if-exists there may be others.
@@ -68,6 +71,7 @@ STAYS_ASYNC = {
     "app/api/errors.py": (),
     "app/api/middleware.py": (),
     "app/api/observation.py": (),
+    "app/api/threads.py": (),
     "app/api/routes/health.py": (
         (r"async def readyz", "def readyz"),
         (r"await store\.check", "store.check"),

@@ -142,7 +142,9 @@ UNDO: dict[str, list[Edit]] = {
         (MAIN, PROBES, PROBES.replace("health.PATHS", "()")),
     ],
     "`/readyz` has a connection of its own": [(ENGINE, "max_overflow + 1", "max_overflow")],
-    "Every request that is let in has a thread": [(MAIN, "+= settings.max_connections", "+= 0")],
+    "Every request that is let in has a thread": [
+        (MAIN, "ThreadPoolExecutor(settings.max_connections)", "ThreadPoolExecutor(4)")
+    ],
     "A slow sender takes nobody's place": [(MAIN, LIMIT, ""), (MAIN, PROBES, PROBES + LIMIT)],
     "A slow reader takes nobody's place": [
         (MIDDLEWARE, "            leave.close()\n", ""),

@@ -1,10 +1,13 @@
 {% from "escaping.jinja" import python %}
+{% if cookiecutter.concurrency == "sync" %}
+import asyncio
+{% endif %}
 from collections.abc import AsyncIterator
+{% if cookiecutter.concurrency == "sync" %}
+from concurrent.futures import ThreadPoolExecutor
+{% endif %}
 from contextlib import asynccontextmanager
 
-{% if cookiecutter.concurrency == "sync" %}
-from anyio.to_thread import current_default_thread_limiter
-{% endif %}
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -64,8 +67,9 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 {% if cookiecutter.concurrency == "sync" %}
-        # A thread for each request that is let in, besides those that there are for all else.
-        current_default_thread_limiter().total_tokens += settings.max_connections
+        # A thread for each request that is let in.
+        threads = ThreadPoolExecutor(settings.max_connections)
+        asyncio.get_running_loop().set_default_executor(threads)
 {% endif %}
         with draining(app.state, settings.drain_seconds):
             yield
