@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+{% if cookiecutter.concurrency == "sync" %}
+from threading import Barrier, Event
+{% else %}
 from threading import Event
+{% endif %}
 from unittest.mock import AsyncMock
 
 import pytest
@@ -13,6 +17,9 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
 from app.api.middleware import BodyLimit
+{% if cookiecutter.concurrency == "sync" %}
+from app.api.threads import ThreadRouter
+{% endif %}
 from app.main import create_app
 from tests.api.client import URL, create, in_memory, problem
 from tests.conftest import application, settings_for
@@ -57,6 +64,23 @@ def test_one_request_too_many_is_told_to_come_back(busy: TestClient) -> None:
     create(busy)
 
 
+{% if cookiecutter.concurrency == "sync" %}
+def test_every_request_that_is_let_in_has_a_thread() -> None:
+    limits = {"database_pool_size": 50, "database_max_overflow": 0}
+    app = create_app(settings_for(UNREACHABLE_URL).model_copy(update=limits), InMemoryStore())
+    router, all_are_here = ThreadRouter(), Barrier(50)
+
+    @router.get("/together")
+    def together() -> None:
+        all_are_here.wait(timeout=5)
+
+    app.include_router(router)
+    with TestClient(app) as client, ThreadPoolExecutor(50) as clients:
+        answers = [*clients.map(client.get, ["/together"] * 50)]
+    assert {answer.status_code for answer in answers} == {200}
+
+
+{% endif %}
 def test_probes_are_answered_however_many_requests_there_are(busy: TestClient) -> None:
     with a_request_in_work(busy):
         assert busy.get("/livez").status_code == 200
