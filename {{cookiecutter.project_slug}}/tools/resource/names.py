@@ -34,14 +34,14 @@ IMPORTED = {
     name
     for path in TEMPLATES.glob("*.mako")
     for names in IMPORT.findall(path.read_text(encoding="utf-8"))
-    for name in re.findall(r"[\w$]+", names)
+    for name in re.findall(r"(?<![${}\w.])\w+", names)  # not those that a resource gives
 }
 # What every table, entity or list has, and the names that are written beside the fields of one.
 ATTRIBUTES = {
     *(name for base in (Base, BaseModel, Query) for name in (*dir(base), *dir(type(base)))),
     *(*Entity.model_fields, *Query.model_fields),
-    *("bool", "date", "datetime", "entity", "float", "int", "mapped_column", "registry", "str"),
-    *("table",),
+    *("bool", "date", "datetime", "entity", "float", "int", "registry", "str", "table"),
+    "mapped_column",
 {% if cookiecutter.database == "postgres" %}
     *("cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"),  # columns of every table
 {% endif %}
@@ -72,7 +72,7 @@ def article(name: str) -> str:
 
 
 def check_resource(name: str, plural: str) -> None:
-    _check_word(name, "take another name")
+    _check_word(name, "take another name, like name=order_line")
     try:
         _check_word(plural, "set another one with plural=")
     except Refused as reason:
@@ -93,7 +93,7 @@ def _check_word(word: str, advice: str) -> None:
     if not NAME.fullmatch(word) or len(word) > LONGEST:
         raise Refused(
             f"{word!r} cannot name a resource: take small letters, digits and single underscores, "
-            f"a letter first, {LONGEST} at most, like name=order_line; {advice}"
+            f"a letter first, {LONGEST} at most: {advice}"
         )
     if _is_taken(word) or word in {*dir(builtins), *WORDS.split(), *IMPORTED}:
         raise Refused(f"{word!r} is a word that the code needs itself: {advice}")
