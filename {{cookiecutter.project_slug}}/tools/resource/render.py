@@ -64,6 +64,7 @@ def _words(resource: Resource) -> dict[str, object]:
     """What the templates know."""
     fields = resource.fields
     filtered = [field for field in fields if field.filter]
+    spared = [field for field in filtered if field.kind == "str" and not field.is_needed]
     sorts = ["created_at", *(field.key for field in fields if field.is_sorted)]
     return {
         **{name: getattr(columns, name) for name in ("check", "in_revision", "mapped")},
@@ -91,10 +92,9 @@ def _words(resource: Resource) -> dict[str, object]:
             (field.key, *values) for field in fields if not field.to for values in _changes(field)
         ],
         "chosen": [
-            field
-            for field in filtered
-            if field.kind in {"bool", "enum"} or (field.kind == "str" and not field.is_needed)
+            field for field in filtered if field.kind in {"bool", "enum"} or field in spared
         ],
+        "empty": [field for field in spared if not field.default],
         "filtered": filtered,
         "matching": [f"(query.{field.filter} is None or {_match(field)})" for field in filtered],
         "sorts": ", ".join(quoted(f"{sign}{sort}") for sort in sorts for sign in ("", "-")),
