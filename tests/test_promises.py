@@ -258,7 +258,7 @@ UNDO_ON = {
         ],
         "Copied rows are compared before the COMMIT": [(COPY, "if found != tally:", "if False:")],
         "Rows are copied into empty tables only": [
-            (COPY, "if target.scalar(select(exists(select(table)))):", "if False:"),
+            ("tools/ends.py", "if target.scalar(select(exists(select(table)))):", "if False:"),
         ],
         "A copied instant is in UTC": [("tools/rows.py", ".replace(tzinfo=UTC)", "")],
         "A taken name is a 409": [

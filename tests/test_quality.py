@@ -1,6 +1,7 @@
 """What the tools of the trade say of a render, untouched."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -53,6 +54,35 @@ def test_every_command_of_the_makefile_is_in_the_readme_and_has_a_line_of_help(
     documented = re.findall(r"^\| `make ([a-z-]+)", service.read("README.md"), re.MULTILINE)
     assert {*documented, "help"} == known
     assert {line.split()[1] for line in service.run("make").splitlines()} == known
+
+
+# What make and the shell would each take for their own.
+ODD = "a$(touch${IFS}pwned)`touch${IFS}pwned`$HOME $$ '\"\\;#"
+UV = """#!/bin/sh
+printf '%s\\n' "$@"
+"""
+
+
+@pytest.mark.parametrize("names", ["to", "from", "from to", "m", "url", "name fields plural"])
+def test_a_program_is_given_what_was_typed(bake: Bake, tmp_path: Path, names: str) -> None:
+    service = bake(database="postgres")
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(UV)
+    uv.chmod(0o755)
+    commands = {
+        "to": "backup",
+        "from": "restore",
+        "from to": "copy-data",
+        "m": "migration",
+        "url": "bench",
+        "name fields plural": "resource",
+    }
+    given = [f"{name}={name} {ODD}" for name in names.split()]
+    path = os.pathsep.join([str(uv.parent), os.environ["PATH"]])
+    told = service.run("make", "--silent", commands[names], *given, PATH=path).splitlines()
+    assert {line.partition("=")[2] for line in given} <= {*told}
+    assert not (service.path / "pwned").exists()
 
 
 def test_an_editor_uses_what_the_makefile_uses(rendered: Bake) -> None:

@@ -48,7 +48,10 @@ def lines(service: Service) -> list[tuple[str, int, str]]:
 
 
 # How a service comes here from SQLite.
-LEAVES_SQLITE = {"tools/copy_data.py", "tools/rows.py", "tests/tools/test_copy_data.py"}
+LEAVES_SQLITE = {
+    *(f"tools/{name}.py" for name in ("copy_data", "ends", "inserts", "rows")),
+    "tests/tools/test_copy_data.py",
+}
 
 
 @each_render

@@ -12,10 +12,10 @@ pytestmark = pytest.mark.slow
 
 # Each type and each option at least once; the second refers to the first, which refers to items.
 EVENT = (
-    "title:str(128) code:str:unique starts_at:datetime ends_at:datetime? day:date note:text? "
-    "capacity:int>=0=0 rating:float>=0.5<=9.5? price:decimal>=0.5=1.5 is_public:bool=false "
-    "kind:enum(talk, party)=talk ticket:uuid:unique number:int:unique place:ref(item) "
-    "other_place:ref(item)?"
+    "title:str(128) motto:str=été slogan:str? code:str:unique starts_at:datetime "
+    "ends_at:datetime? day:date note:text? capacity:int>=0=0 rating:float>=0.5<=9.5? "
+    "price:decimal>=0.5=1.5 is_public:bool=false kind:enum(talk, party)=talk ticket:uuid:unique "
+    "number:int:unique place:ref(item) other_place:ref(item)?"
 )
 LINE = "order:int>=1=1 text:text? event:ref(event):unique on:date:unique short:str(2)?:unique"
 

@@ -27,7 +27,7 @@ BY_CODE_POINT = "C"
 {% endif %}
 
 
-def contains(column: InstrumentedAttribute[str], part: str) -> ColumnElement[bool]:
+def contains(column: InstrumentedAttribute[str | None], part: str) -> ColumnElement[bool]:
     """Whether `part` is in it, its case and all of its characters taken as they are."""
 {% if cookiecutter.database == "sqlite" %}
     # LIKE would ignore the case of the letters A to Z, and of no others.

@@ -2,11 +2,13 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tools.resource.names import Refused
+from tools.resource.names import Refused, article
 from tools.resource.parse import parse
 from tools.resource.write import write
 
@@ -63,6 +65,61 @@ def test_where_nothing_can_be_registered_nothing_is_written(service: Path) -> No
     assert contents(service) == before
 
 
+def test_what_is_no_python_any_more_is_named(service: Path) -> None:
+    main = service / "app" / "main.py"
+    main.write_text(f"{main.read_text(encoding='utf-8')}\n)\n", encoding="utf-8")
+    before = contents(service)
+    with pytest.raises(Refused, match=r"app/main\.py is not taken by ruff: .*\bparse"):
+        make(service, "zebra", FIELDS)
+    assert contents(service) == before
+
+
+def test_lint_takes_as_many_fields_as_there_are(service: Path) -> None:
+    fields = (f"is_{number}:bool word_{number}:str?" for number in range(1, 31))
+    written = make(service, "zebra", " ".join(fields))
+    subprocess.run([sys.executable, "-m", "ruff", "check", *written], cwd=service, check=True)
+
+
+def test_a_text_is_a_default_in_any_script(service: Path) -> None:
+    make(service, "zebra", "title:str=été")
+    assert 'title: Title = "été"' in (service / "app/schemas/zebras.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("given", ["item", "items", "Item"])
+def test_a_reference_may_be_written_in_any_way(given: str) -> None:
+    ((field, target),) = parse(ROOT, "zebra", f"place:ref({given})").references
+    assert (field.key, target.name, target.plural) == ("place_id", "item", "items")
+
+
+@pytest.mark.parametrize(
+    ("name", "plural"),
+    [
+        ("zebra", "zebras"),
+        ("category", "categories"),
+        ("toy", "toys"),
+        ("box", "boxes"),
+        ("address", "addresses"),
+        ("status", "statuses"),
+    ],
+)
+def test_a_plural_follows_from_the_singular(name: str, plural: str) -> None:
+    assert parse(ROOT, name, FIELDS).plural == plural
+
+
+@pytest.mark.parametrize("name", ["news", "series", "metrics", "people", "data"])
+def test_what_is_a_plural_needs_to_be_told_another(name: str) -> None:
+    with pytest.raises(Refused, match=f"{name!r} looks like a plural: .*plural={name}_list"):
+        parse(ROOT, name, FIELDS)
+    assert parse(ROOT, name, FIELDS, f"{name}_list").plural == f"{name}_list"
+
+
+@pytest.mark.parametrize(
+    ("word", "told"), [("hour", "an"), ("item", "an"), ("unit", "a"), ("user", "a"), ("zebra", "a")]
+)
+def test_a_word_has_the_article_that_is_spoken(word: str, told: str) -> None:
+    assert article(word) == told
+
+
 @pytest.mark.parametrize(
     ("name", "fields", "told"),
     [
@@ -75,6 +132,17 @@ def test_where_nothing_can_be_registered_nothing_is_written(service: Path) -> No
         ("position", FIELDS, "is a class that the code needs"),
         ("problem", FIELDS, "is a word that the code needs itself"),
         ("page", FIELDS, "is a word that the code needs itself"),
+        ("none", FIELDS, "is a word that the code needs itself"),
+        ("true", FIELDS, "is a word that the code needs itself"),
+        ("l", FIELDS, "is a word that the code needs itself"),
+        ("if_match", FIELDS, "is a word that the code needs itself"),
+        ("utc_datetime", FIELDS, "is a class that the code needs"),
+        ("sql", FIELDS, "is a class that the code needs"),
+{% if cookiecutter.database == "sqlite" %}
+        ("sqlite_zebra", FIELDS, "SQLite keeps those"),
+{% endif %}
+        ("a" * 28, FIELDS, "the plural 'aaaaaaaaaaaaaaaaaaaaaaaaaaaas' cannot name a resource: "),
+        ("a" * 28, FIELDS, "set another one with plural="),
         ("zebra", "", "there are no fields"),
         ("zebra", "name", "is no field"),
         ("zebra", "name:", "is no field"),
@@ -84,6 +152,17 @@ def test_where_nothing_can_be_registered_nothing_is_written(service: Path) -> No
         ("zebra", "Name:str", "cannot name a field"),
         ("zebra", "class:str", "is a word that the code needs itself"),
         ("zebra", "id:uuid", "is a word that the code needs itself"),
+        ("zebra", "none:bool", "is a word that the code needs itself"),
+        ("zebra", "false:bool", "is a word that the code needs itself"),
+        ("zebra", "mro:int", "is a word that the code needs itself"),
+        ("zebra", "l:int", "is a word that the code needs itself"),
+        ("zebra", "i:int", "is a word that the code needs itself"),
+{% if cookiecutter.database == "postgres" %}
+        ("zebra", "ctid:int", "is a word that the code needs itself"),
+        ("zebra", "tableoid:int", "is a word that the code needs itself"),
+{% endif %}
+        ("zebra", "zebra_id:uuid", "is the id of the resource itself"),
+        ("zebra", "zebra:ref(item)", "is the id of the resource itself"),
         ("zebra", "metadata:text", "is a word that the code needs itself"),
         ("zebra", "model_year:int", "is a word that the code needs itself"),
         ("zebra", "json:text", "is a word that the code needs itself"),
@@ -96,20 +175,30 @@ def test_where_nothing_can_be_registered_nothing_is_written(service: Path) -> No
         ("setting", FIELDS, "is a word that the code needs itself"),
         ("zebra", "name:text(9)", "takes nothing in parentheses"),
         ("zebra", "note:text:unique", "cannot be unique"),
+        ("zebra", "legs:int>=0>=1", "says something twice"),
+        ("zebra", "legs:int=1=2", "says something twice"),
+        ("zebra", "name:str??", "says something twice"),
+        ("zebra", "name:str:unique:unique", "says something twice"),
         ("zebra", "legs:int=four", "is no int that fits"),
-        ("zebra", "legs:int=2147483648", "is no int that fits"),
-        ("zebra", "legs:int>=0=-1", "is no default that it may have"),
+        ("zebra", "legs:int=٣", "is no int that fits"),
+        ("zebra", "legs:int=2147483648", "take a whole number from -2147483647 to 2147483647"),
+        ("zebra", "legs:int<=-2147483648", "take a whole number from -2147483647 to 2147483647"),
+        ("zebra", "legs:int>=0=-1", "take one within its bounds"),
         ("zebra", "legs:int>=5<=4", "lets nothing in"),
         ("zebra", "legs:int>=0<=4:unique", "leaves less than 10 different values"),
         ("zebra", "price:decimal=0.00001", "is no decimal that fits"),
         ("zebra", "name:str>=1", "has a bound"),
-        ("zebra", "name:str(3)=four", "is no default that it may have"),
-        ("zebra", "is_wild:bool=yes", "is no default that it may have"),
+        ("zebra", "name:str(3)=four", "take letters, digits and _ . , + - only, 3 at most"),
+        ("zebra", "note:text='x'", "take letters, digits and _ . , + - only"),
+        ("zebra", "is_wild:bool=yes", "take true or false"),
         ("zebra", "kind:enum", "needs two or more different words"),
         ("zebra", "kind:enum(a,a)", "needs two or more different words"),
-        ("zebra", "kind:enum(a,b)=c", "is no default that it may have"),
-        ("zebra", "day:date=2026-01-31", "is no default that it may have"),
-        ("zebra", "owner:ref(nobody)", "refers to no resource"),
+        ("zebra", "kind:enum(in-progress,2nd)", "words of small letters, digits and single"),
+        ("zebra", "kind:enum(a,b)=c", "take a or b"),
+        ("zebra", "day:date=2026-01-31", "no date has one, so leave it out"),
+        ("zebra", "owner:ref(nobody)", "refers to no resource: take one of ref("),
+        ("zebra", "dam:ref(zebra)", "refers to the resource itself"),
+        ("item", "above:ref(item)", "refers to the resource itself"),
         ("zebra", "owner:ref", "refers to no resource"),
     ],
 )

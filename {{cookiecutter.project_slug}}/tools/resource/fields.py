@@ -10,7 +10,7 @@ from tools.resource.names import camel
 
 
 def quoted(text: str) -> str:
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Field:
     @property
     def filter(self) -> str:
         """The parameter of the list by which it is found, if there is one."""
-        if self.kind == "str" and not self.optional:
+        if self.kind == "str":
             return f"{self.key}_contains"
         return self.key if self.kind in {"bool", "enum", "ref"} else ""
 

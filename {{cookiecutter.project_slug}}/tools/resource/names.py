@@ -3,6 +3,7 @@
 import builtins
 import keyword
 import re
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -10,28 +11,42 @@ from app.db.base import Base
 from app.schemas.base import Entity
 from app.schemas.pages import Query
 
+TEMPLATES = Path(__file__).parent / "templates"
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # With it, and with another one, the names of constraints stay below the 63 bytes of a database.
 LONGEST = 28
+# Those that do not end in s, as far as they are likely.
+PLURALS = {"children", "criteria", "data", "feet", "media", "men", "mice", "people", "women"}
+# What is spoken with a vowel first.
+AN = r"(?!eu|on[ce]|u(ni|s[aeu]|ti|r[il]|uid))[aeiou]|hour|honest|honou?r|heir"
 # What stands beside the name of a resource, or of them all, where it is written.
 WORDS = """
-    after again app before body changed changes client costs count create created docs draining
-    entity error errors etag expected field find found gone health ids is_known known
-    lifespan listed middleware name new nothing number one opened other page problem problems query
-    referred repositories response router rows seen select sent session settings sort statements
-    store tables told update url value values versions
+    after again alembic_version app before body changed changes client costs created docs draining
+    error errors expected field find gone health if_match if_none_match ids known lifespan listed
+    middleware name new nothing number one opened other page query referred repositories response
+    router rows seen select sent session settings sort store tables told update url value values
 """
 CLASSES = """
-    Annotated Any Base Changes Collection Column Dangling Day Decimal Engine Entity Exact Field
-    FieldProblem Health Index Integer Iterator Literal Mapped Mapping Page Position Problem Query
-    Repository Response Schema Sequence Settings Store String Table Text Unavailable Whole
+    Base Column Engine FieldProblem Health Integer Position Problem Settings Store
 """
-# What every table, entity or list has, and the types that are written beside the fields of one.
+IMPORT = re.compile(r"^from \S+ import ([^(\n]+|\([^)]*\))", re.MULTILINE)
+IMPORTED = {
+    name
+    for path in TEMPLATES.glob("*.mako")
+    for names in IMPORT.findall(path.read_text(encoding="utf-8"))
+    for name in re.findall(r"(?<![${}\w.])\w+", names)  # not those that a resource gives
+}
+# What every table, entity or list has, and the names that are written beside the fields of one.
 ATTRIBUTES = {
-    *(name for base in (Base, BaseModel, Query) for name in dir(base)),
+    *(name for base in (Base, BaseModel, Query) for name in (*dir(base), *dir(type(base)))),
     *(*Entity.model_fields, *Query.model_fields),
     *("bool", "date", "datetime", "entity", "float", "int", "registry", "str", "table"),
+    "mapped_column",
+{% if cookiecutter.database == "postgres" %}
+    *("cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"),  # columns of every table
+{% endif %}
 }
+UNCLEAR = {"i", "l", "o"}  # a digit or a letter? ruff refuses such names
 
 
 class Refused(Exception):
@@ -39,6 +54,10 @@ class Refused(Exception):
 
 
 def plural_of(name: str) -> str:
+    if name in PLURALS or re.search(r"[^sui]s$", name):
+        raise Refused(
+            f"{name!r} looks like a plural: give the singular, or a plural, like plural={name}_list"
+        )
     if re.search(r"[^aeiou]y$", name):
         return f"{name[:-1]}ies"
     return f"{name}es" if re.search(r"(s|x|z|ch|sh)$", name) else f"{name}s"
@@ -48,19 +67,36 @@ def camel(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
+def article(name: str) -> str:
+    return "an" if re.match(AN, name) else "a"
+
+
 def check_resource(name: str, plural: str) -> None:
-    for word in (name, plural):
-        if not NAME.fullmatch(word) or len(word) > LONGEST:
-            raise Refused(
-                f"{word!r} cannot name a resource: take small letters, digits and single "
-                f"underscores, a letter first, {LONGEST} at most, like name=order_line"
-            )
-        if keyword.iskeyword(word) or word in {*dir(builtins), *WORDS.split()}:
-            raise Refused(f"{word!r} is a word that the code needs itself: take another name")
-    if camel(name) in CLASSES.split():
-        raise Refused(f"{camel(name)!r} is a class that the code needs: take another name")
+    _check_word(name, "take another name, like name=order_line")
+    try:
+        _check_word(plural, "set another one with plural=")
+    except Refused as reason:
+        raise Refused(f"the plural {reason}") from None
+    entity = camel(name)
+    for made in (entity, f"{entity}Table", f"{entity}Repository", f"Sql{entity}Repository"):
+        if made in IMPORTED.union(CLASSES.split()):
+            raise Refused(f"{made!r} is a class that the code needs: take another name")
     if name == plural:
         raise Refused(f"{name!r} is its own plural: add another, like plural={name}_list")
+{% if cookiecutter.database == "sqlite" %}
+    if plural.startswith("sqlite_"):
+        raise Refused(f"{plural!r} is no name of a table, for SQLite keeps those: take another")
+{% endif %}
+
+
+def _check_word(word: str, advice: str) -> None:
+    if not NAME.fullmatch(word) or len(word) > LONGEST:
+        raise Refused(
+            f"{word!r} cannot name a resource: take small letters, digits and single underscores, "
+            f"a letter first, {LONGEST} at most: {advice}"
+        )
+    if _is_taken(word) or word in {*dir(builtins), *WORDS.split(), *IMPORTED}:
+        raise Refused(f"{word!r} is a word that the code needs itself: {advice}")
 
 
 def check_field(name: str) -> None:
@@ -69,12 +105,18 @@ def check_field(name: str) -> None:
             f"{name!r} cannot name a field: take small letters, digits and single underscores, a "
             f"letter first, {LONGEST} at most, like starts_at"
         )
-    if keyword.iskeyword(name) or name in ATTRIBUTES or name.startswith("model_"):
+    if _is_taken(name) or name in ATTRIBUTES or name.startswith("model_"):
         raise Refused(f"{name!r} is a word that the code needs itself: call the field otherwise")
+
+
+def _is_taken(word: str) -> bool:
+    """Whether it cannot be a name in Python, or its class cannot."""
+    return keyword.iskeyword(word) or keyword.iskeyword(camel(word)) or word in UNCLEAR
 
 
 def alias_of(field: str, entity: str) -> str:
     """The name of a field's type in the schemas: that of the field, if it is free."""
     alias = camel(field)
     own = {entity, *(f"{entity}{kind}" for kind in ("Create", "Update", "Filter"))}
-    return f"{entity}{alias}Value" if alias in own.union(CLASSES.split()) else alias
+    taken = own.union(IMPORTED, CLASSES.split())
+    return f"{entity}{alias}Value" if alias in taken else alias

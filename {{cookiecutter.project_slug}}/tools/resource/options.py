@@ -8,13 +8,23 @@ from app.schemas.base import MAX_INT, NUMBER
 from tools.resource.fields import Field, Target, quoted
 from tools.resource.names import NAME, Refused, camel
 
-NUMBERS = {"int": r"-?\d{1,10}", "float": r"-?\d{1,15}(\.\d{1,15})?", "decimal": NUMBER}
+NUMBERS = {
+    "int": r"-?[0-9]{1,10}",
+    "float": r"-?[0-9]{1,15}(\.[0-9]{1,15})?",
+    "decimal": NUMBER,
+}
+# Which of them fit.
+FITTING = {
+    "int": f"a whole number from {-MAX_INT} to {MAX_INT}",
+    "float": "at most 15 digits before the point and 15 after it",
+    "decimal": "at most 14 digits before the point and 4 after it",
+}
 WORD = re.compile(r"[\w.,+-]+")
 LONGEST_STR = 10_000
 
 
 def size(given: str | None, spec: str) -> int:
-    if given is not None and not re.fullmatch(r"[1-9]\d{0,4}", given):
+    if given is not None and not re.fullmatch(r"[1-9][0-9]{0,4}", given):
         raise Refused(f"{given!r} of {spec!r} is no length: take 1 to {LONGEST_STR}")
     if given and int(given) > LONGEST_STR:
         raise Refused(f"{spec!r} is too long: take {LONGEST_STR} at most, or text")
@@ -24,19 +34,39 @@ def size(given: str | None, spec: str) -> int:
 def choices(given: str | None, spec: str) -> tuple[str, ...]:
     words = tuple(word.strip() for word in (given or "").split(","))
     if not all(map(NAME.fullmatch, words)) or len({*words}) < max(2, len(words)):
-        raise Refused(f"{spec!r} needs two or more different words, like enum(draft,published)")
+        raise Refused(
+            f"{spec!r} needs two or more different words of small letters, digits and single "
+            "underscores, a letter first, like enum(draft,in_progress)"
+        )
     return words
 
 
-def target(root: Path, given: str | None, spec: str) -> Target:
-    for path in sorted((root / "app" / "schemas").glob("*.py")):
-        entity = rf"^class {camel(given or '')}\(Entity\):"
-        if given and re.search(entity, path.read_text(encoding="utf-8"), re.MULTILINE):
-            test = root / "tests" / "api" / f"test_{path.stem}.py"
-            if test.is_file() and "\ndef create(client: " in test.read_text(encoding="utf-8"):
-                return Target(given, path.stem)
-            raise Refused(f"tests/api/test_{path.stem}.py has no create(client): write one first")
-    raise Refused(f"{spec!r} refers to no resource: write one that is there, like ref(item)")
+def target(root: Path, given: str | None, entity: str, spec: str) -> Target:
+    there = _resources(root)
+    for to in there:
+        if given not in {to.name, to.entity, to.plural}:
+            continue
+        if to.entity == entity:
+            break
+        test = root / "tests" / "api" / f"test_{to.plural}.py"
+        if test.is_file() and "\ndef create(client: " in test.read_text(encoding="utf-8"):
+            return to
+        raise Refused(f"tests/api/{test.name} has no create(client): write one first")
+    if camel(given or "") == entity:
+        raise Refused(f"{spec!r} refers to the resource itself, which cannot be: leave it out")
+    known = ", ".join(f"ref({to.name})" for to in there) or "those that you write first"
+    raise Refused(f"{spec!r} refers to no resource: take one of {known}")
+
+
+def _resources(root: Path) -> list[Target]:
+    """Those that are there."""
+    return [
+        Target(re.sub(r"(?<!^)(?=[A-Z])", "_", entity).lower(), path.stem)
+        for path in sorted((root / "app" / "schemas").glob("*.py"))
+        for entity in re.findall(
+            r"^class (\w+)\(Entity\):", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    ]
 
 
 def number(kind: str, text: str, spec: str) -> Decimal:
@@ -44,7 +74,7 @@ def number(kind: str, text: str, spec: str) -> Decimal:
     if not pattern:
         raise Refused(f"{spec!r} has a bound, which only {', '.join(NUMBERS)} have: leave it out")
     if not re.fullmatch(pattern, text) or (kind == "int" and abs(int(text)) > MAX_INT):
-        raise Refused(f"{text!r} of {spec!r} is no {kind} that fits: take another")
+        raise Refused(f"{text!r} of {spec!r} is no {kind} that fits: take {FITTING[kind]}")
     return Decimal(text)
 
 
@@ -61,7 +91,19 @@ def default(field: Field, text: str | None, spec: str) -> str:
         return text.title()
     elif text in field.choices or _is_text(field, text):
         return quoted(text)
-    raise Refused(f"{text!r} of {spec!r} is no default that it may have: take another, or none")
+    raise Refused(f"{text!r} of {spec!r} is no default that it may have: {_defaults(field)}")
+
+
+def _defaults(field: Field) -> str:
+    """Which ones it may have."""
+    if field.kind in NUMBERS:
+        return "take one within its bounds"
+    if field.kind in {"str", "text"}:
+        size = f", {field.size} at most" if field.kind == "str" else ""
+        return f"take letters, digits and _ . , + - only{size}"
+    if words := field.choices or ("true", "false") * (field.kind == "bool"):
+        return f"take {' or '.join(words)}"
+    return f"no {field.kind} has one, so leave it out"
 
 
 def _is_text(field: Field, text: str) -> bool:

@@ -38,6 +38,8 @@ def parse(root: Path, name: str, fields: str, plural: str = "") -> Resource:
     if not specs:
         raise Refused('there are no fields: give some, like fields="name:str(128):unique"')
     parsed = tuple(_field(root, camel(name), spec) for spec in specs)
+    if f"{name}_id" in {field.key for field in parsed}:
+        raise Refused(f"'{name}_id' is the id of the resource itself: call the field otherwise")
     entities = {field.to.entity for field in parsed if field.to}
     parsed = tuple(
         replace(field, alias=f"{camel(name)}{field.alias}") if field.alias in entities else field
@@ -68,7 +70,10 @@ def _field(root: Path, entity: str, spec: str) -> Field:
             ">=1 <=9 =5 :unique"
         )
     name, kind, given, rest = found.group(1, 2, 3, 4)
-    more = {part[1] or part[0]: part[2] for part in re.finditer(MORE, rest)}
+    parts = list(re.finditer(MORE, rest))
+    more = {part[1] or part[3]: part[2] for part in parts}
+    if len(more) < len(parts):
+        raise Refused(f"{spec!r} says something twice: say it once")
     check_field(name)
     if kind not in KINDS:
         raise Refused(f"{kind!r} of {spec!r} is no type: take one of {', '.join(KINDS)}")
@@ -83,7 +88,7 @@ def _field(root: Path, entity: str, spec: str) -> Field:
     elif kind == "enum":
         field = replace(field, choices=choices(given, spec))
     elif kind == "ref":
-        field = replace(field, to=target(root, given, spec))
+        field = replace(field, to=target(root, given, entity, spec))
     bounds = {sign: number(kind, more[sign], spec) for sign in (">=", "<=") if sign in more}
     low, high = bounds.get(">="), bounds.get("<=")
     if low is not None and high is not None and low > high:

@@ -12,10 +12,9 @@ from mako.template import Template
 
 from tools.resource import columns, samples
 from tools.resource.fields import Field, quoted
-from tools.resource.names import Refused
+from tools.resource.names import TEMPLATES, Refused, article
 from tools.resource.parse import Resource
 
-TEMPLATES = Path(__file__).parent / "templates"
 MIGRATIONS = Path("app", "db", "migrations")
 # ruff would look for the modules that are imported, some of which are not written yet.
 OURS = ("--config", 'lint.isort.known-first-party = ["app", "tests"]')
@@ -47,8 +46,10 @@ def tidy(root: Path, path: Path, text: str, *only: str) -> str:
     for arguments in (lint, ("format", "--stdin-filename", name, "-")):
         command = [sys.executable, "-m", "ruff", *arguments]
         done = subprocess.run(
-            command, input=text, cwd=root, check=True, stdout=subprocess.PIPE, encoding="utf-8"
+            command, input=text, cwd=root, check=False, capture_output=True, encoding="utf-8"
         )
+        if done.returncode:
+            raise Refused(f"{name} is not taken by ruff: {' '.join(done.stderr.split())}")
         text = done.stdout
     return text
 
@@ -63,8 +64,8 @@ def _words(resource: Resource) -> dict[str, object]:
     """What the templates know."""
     fields = resource.fields
     filtered = [field for field in fields if field.filter]
+    spared = [field for field in filtered if field.kind == "str" and not field.is_needed]
     sorts = ["created_at", *(field.key for field in fields if field.is_sorted)]
-    matches = {"str": "query.{0} in row.{1}"}
     return {
         **{name: getattr(columns, name) for name in ("check", "in_revision", "mapped")},
         **{name: getattr(samples, name) for name in ("another", "answered", "example")},
@@ -72,7 +73,7 @@ def _words(resource: Resource) -> dict[str, object]:
         **{name: getattr(samples, name) for name in ("one", "wrong")},
         "quoted": quoted,
         "name": resource.name,
-        "a_name": f"{'an' if resource.name[0] in 'aeiou' else 'a'}_{resource.name}",
+        "a_name": f"{article(resource.name)}_{resource.name}",
         "plural": resource.plural,
         "client": "client" if resource.references else "",
         "words": resource.plural.replace("_", " "),
@@ -90,16 +91,21 @@ def _words(resource: Resource) -> dict[str, object]:
         "changes": [
             (field.key, *values) for field in fields if not field.to for values in _changes(field)
         ],
-        "chosen": [field for field in filtered if field.kind in {"bool", "enum"}],
-        "filtered": filtered,
-        "matching": [
-            f"(query.{field.filter} is None or "
-            + matches.get(field.kind, "query.{0} == row.{1}").format(field.filter, field.key)
-            + ")"
-            for field in filtered
+        "chosen": [
+            field for field in filtered if field.kind in {"bool", "enum"} or field in spared
         ],
+        "empty": [field for field in spared if not field.default],
+        "filtered": filtered,
+        "matching": [f"(query.{field.filter} is None or {_match(field)})" for field in filtered],
         "sorts": ", ".join(quoted(f"{sign}{sort}") for sort in sorts for sign in ("", "-")),
     }
+
+
+def _match(field: Field) -> str:
+    if field.kind != "str":
+        return f"query.{field.filter} == row.{field.key}"
+    found = f"query.{field.filter} in row.{field.key}"
+    return f"(row.{field.key} is not None and {found})" if field.optional else found
 
 
 def _changes(field: Field) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from app.schemas.base import PLACES
 from tools.resource.fields import Field, quoted
+from tools.resource.names import article
 
 # Of a unique field; they differ by `number`.
 NUMBERED = {
@@ -24,7 +25,8 @@ def lowest(field: Field) -> int:
 
 def example(field: Field) -> str:
     words = field.name.replace("_", " ")
-    return quoted(f"a {words}"[: field.size].strip()) if field.kind == "str" else one(field)
+    text = f"{article(words)} {words}"[: field.size].strip()
+    return quoted(text) if field.kind == "str" else one(field)
 
 
 def one(field: Field) -> str:

@@ -163,6 +163,15 @@ def test_a_list_can_be_filtered(client: TestClient) -> None:
 
 
 % endif
+% if empty:
+def test_what_is_null_contains_nothing(client: TestClient) -> None:
+    create(client)
+% for field in empty:
+    assert found(client, URL, ${field.filter}="") == []
+% endfor
+
+
+% endif
 @pytest.mark.parametrize("sort", [${sorts}])
 def test_pages_hold_every_${name}_once_and_in_order(client: TestClient, sort: str) -> None:
     created = [create(client) for _ in range(3)]
