@@ -246,7 +246,7 @@ def main() -> None:
     parser.add_argument("--operations", nargs="+", choices=OPERATIONS, default=[*OPERATIONS])
     parser.add_argument("--connections", nargs="+", type=int, default=[16, 128])
     parser.add_argument("--apps", nargs="+", choices=APPS, default=APPS)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each run")
     parser.add_argument("--starts", type=int, default=3, help="of each app; 0 for no memory")
     parser.add_argument("--rows", type=int, default=10_000)
