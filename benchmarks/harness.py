@@ -19,7 +19,6 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 VARIANTS = ("sqlite-async", "sqlite-sync", "postgres-async", "postgres-sync")
 SCRIPTS = Path(__file__).parent / "wrk"
-PRODUCTION = ".venv-production"
 RUN = count()
 
 # The database of the tests, but with commits that survive a power cut, as in production.
@@ -59,7 +58,11 @@ class Service:
     @property
     def production(self) -> str:
         """With what the image has and nothing more; servers run on it."""
-        return str(self.path / PRODUCTION / "bin/python")
+        return str(self.environment / "bin/python")
+
+    @property
+    def environment(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-production")
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def install(folder: Path, variant: str) -> Service:
 
 def with_production(service: Service) -> Service:
     command = ["uv", "sync", "--quiet", "--no-dev", "--frozen", "--compile-bytecode"]
-    environment = os.environ | {"UV_PROJECT_ENVIRONMENT": PRODUCTION}
+    environment = os.environ | {"UV_PROJECT_ENVIRONMENT": str(service.environment)}
     subprocess.run(command, cwd=service.path, env=environment, check=True)
     return service
 

@@ -68,7 +68,7 @@ def of_template(scratch: Path, rounds: int) -> Iterator[tuple[str, str]]:
 
 
 def of_service(service: Service, scratch: Path, rounds: int) -> Iterator[tuple[str, str]]:
-    nothing = scratch / service.variant
+    nothing = scratch / f"nothing-{service.variant}"
     nothing.mkdir()
     (nothing / "bare.py").write_text(BARE, encoding="utf-8")
     python, folder = shlex.quote(service.python), service.path

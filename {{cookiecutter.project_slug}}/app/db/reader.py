@@ -23,9 +23,14 @@ class Reader:
         self._engine = engine.sync_engine
 
     async def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:
-        return await greenlet_spawn(self._execute, statement, parameters)
+        try:
+            return await greenlet_spawn(self._execute, statement, parameters)
+        except exc.TimeoutError as error:
+            raise Unavailable("Every connection to the database is in use.") from error
 
     def _execute(self, statement: Executable, parameters: Any) -> Result[Any]:
+        with self._engine.connect() as connection:
+            return connection.execute(statement, parameters).freeze()()
 {% else %}
 class Reader:
     """Lends a connection to each statement, for no longer than that."""
@@ -34,8 +39,9 @@ class Reader:
         self._engine = engine
 
     def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:
-{% endif %}        try:
+        try:
             with self._engine.connect() as connection:
                 return connection.execute(statement, parameters).freeze()()
         except exc.TimeoutError as error:
             raise Unavailable("Every connection to the database is in use.") from error
+{% endif %}
