@@ -34,7 +34,6 @@ SYNC_SPELLING = (
     (r"\bcreate_async_engine\b", "create_engine"),
     (r"\.sync_engine\b", ""),
     (r"\bsqlite\+aiosqlite\b", "sqlite"),
-    (r"\bAsyncIterator, Callable\b", "Callable, Iterator"),
     (r"\bAsyncIterator\b", "Iterator"),
     (r"\bAbstractAsyncContextManager\b", "AbstractContextManager"),
     (r"\basynccontextmanager\b", "contextmanager"),
@@ -47,6 +46,7 @@ SYNC_SPELLING = (
 SPELLED = (
     "app/api/routes/items.py",
     "app/db/engine.py",
+    "app/db/reader.py",
     "app/db/repositories/base.py",
     "app/db/session.py",
     "app/repositories/base.py",

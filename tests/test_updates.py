@@ -320,7 +320,7 @@ def test_updates_follow_each_other_in_clones_that_have_only_what_was_committed(
     service = rendered_from(template, tmp_path / "services", {"setup": "files"})
     change_as_teams_do(service)
     commit(service, "Events")
-    line = "def repositories(connection: AsyncConnection) -> Repositories:\n"
+    line = "def repositories(connection: AsyncConnection | Reader) -> Repositories:\n"
     for number in range(3):
         newer = f"{line}    # Release {number}.\n"
         template.release(("app/db/session.py", line, newer))
@@ -360,7 +360,7 @@ def test_what_git_cannot_merge_is_left_alone_and_told_and_all_else_is_merged(
     commit(service, "Ours")
     for name in ("old.md", "run.sh"):
         template.git("rm", "--quiet", f"{TEMPLATE.name}/docs/{name}")
-    line = "def repositories(connection: AsyncConnection) -> Repositories:\n"
+    line = "def repositories(connection: AsyncConnection | Reader) -> Repositories:\n"
     newer = f"{line}    # So near to ours that it takes a merge.\n"
     in_the_way = (("docs/file/a.md", "", "# A\n"), ("docs/folder", "", "A file.\n"))
     template.release(*NEWS[2:], NEWS[0], *in_the_way, ("app/db/session.py", line, newer))
