@@ -5,7 +5,6 @@ import sys
 from typing import Any
 
 import structlog
-from pydantic_core import to_json
 from structlog.typing import EventDict, Processor
 
 from app.settings import Settings
@@ -18,6 +17,8 @@ def _without_colours(_: object, __: str, event: EventDict) -> Any:
 
 def configure_logging(settings: Settings) -> None:
     """Where the root logger has a handler already, as it has in tests, that one gets all records."""
+    if structlog.is_configured():
+        return
     if logging.getLogger().handlers:
         structlog.configure(
             processors=[structlog.stdlib.render_to_log_kwargs],
@@ -33,9 +34,7 @@ def configure_logging(settings: Settings) -> None:
     ]
     if settings.log_format == "json":
         shared.append(structlog.processors.format_exc_info)
-        renderer: Processor = structlog.processors.JSONRenderer(
-            lambda event, default: to_json(event, fallback=default).decode()
-        )
+        renderer: Processor = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),

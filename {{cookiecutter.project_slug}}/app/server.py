@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from asyncio import TimerHandle, Transport
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,10 @@ class LimitedProtocol(HttpToolsProtocol):
     # uvicorn narrows asyncio's `BaseTransport` in the same way.
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # asyncio does so too, but not on the sockets that uvicorn makes for several workers: there
+        # the body of an answer would wait until the client has acknowledged its head.
+        connection: socket.socket = transport.get_extra_info("socket")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.on_message_begin()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -31,10 +31,12 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """To a server that waits for a head for 0.3 seconds."""
     monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
     app = create_app(settings_for(UNREACHABLE_URL), InMemoryStore())
-    running = uvicorn.Server(
-        uvicorn.Config(app, port=0, http=server.LimitedProtocol, log_config=None)
+    config = uvicorn.Config(
+        app, port=0, loop="asyncio", http=server.LimitedProtocol, log_config=None
     )
-    thread = Thread(target=running.run)
+    running = uvicorn.Server(config)
+    # The socket is made as for several workers.
+    thread = Thread(target=running.run, args=[[config.bind_socket()]])
     thread.start()
     while not running.started:
         time.sleep(0.01)
@@ -77,6 +79,14 @@ def test_a_head_that_does_not_end_is_not_waited_for(connection: socket.socket, s
     connection.sendall(sent)
     assert answer(connection) == b""
     assert 0.2 < time.monotonic() - begun < 2
+
+
+def test_the_body_of_an_answer_does_not_wait_for_its_head(connection: socket.socket) -> None:
+    begun = time.monotonic()
+    for _ in range(10):
+        connection.sendall(HEAD + b"\r\n")
+        assert status(connection) == 200
+    assert time.monotonic() - begun < 0.2
 
 
 def test_a_connection_may_rest_between_requests(connection: socket.socket) -> None:

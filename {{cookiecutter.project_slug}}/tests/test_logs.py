@@ -11,6 +11,7 @@ from app.settings import Settings
 
 @pytest.fixture(autouse=True)
 def defaults() -> Iterator[None]:
+    structlog.reset_defaults()
     yield
     structlog.reset_defaults()
 
@@ -20,6 +21,7 @@ def log_something(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(root, "handlers", [])  # pytest's own
     monkeypatch.setattr(root, "level", root.level)
     configure_logging(settings)
+    configure_logging(settings)  # by `python -m app`, then by the application
     logging.getLogger("app").debug("too much detail")
     try:
         int("red")
@@ -27,14 +29,17 @@ def log_something(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         logging.getLogger("uvicorn.error").exception("no such %s", "number")
         structlog.get_logger().exception("no such number", logger="app")
     structlog.get_logger().debug("too much detail")
+    assert not isinstance(structlog.get_config()["logger_factory"], structlog.stdlib.LoggerFactory)
 
 
 def test_machines_get_one_json_object_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log_something(Settings(log_format="json"), monkeypatch)
-    records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    structlog.get_logger().error("no such number", given="\ud800", raw=b"\xff")
+    *records, odd = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [record["logger"] for record in records] == ["uvicorn.error", "app"]
+    assert (odd["given"], odd["raw"]) == ("\ud800", repr(b"\xff"))
     for record in records:
         assert (record["level"], record["event"]) == ("error", "no such number")
         assert "ValueError: invalid literal" in record["exception"]

@@ -61,12 +61,13 @@ class Observation:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                given = {name for name, _ in message["headers"]}
-                added = [header for header in SAFE_HEADERS.items() if header[0] not in given]
+                given = [header for header in message["headers"] if header[0] != b"x-request-id"]
+                names = {name for name, _ in given}
+                added = [header for header in SAFE_HEADERS.items() if header[0] not in names]
                 added.append((b"x-request-id", id_.encode()))
                 if scope["app"].state.draining:
                     added.append((b"connection", b"close"))  # the client's next one goes elsewhere
-                message["headers"] = [*message["headers"], *added]
+                message["headers"] = [*given, *added]
             await send(message)
 
         with bound_contextvars(request_id=id_), ACTIVE.track_inprogress():
