@@ -194,9 +194,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--connections", type=int, nargs="+", default=[16, 128])
     parser.add_argument("--seconds", type=float, default=4, help="for each row")
     options = parser.parse_args(arguments)
-    parts = urlsplit(options.url)
-    if parts.scheme != "http":
-        sys.exit("This speaks HTTP without TLS: give the address of the service itself.")
+    try:
+        parts = urlsplit(options.url)
+        is_address = parts.scheme == "http" and parts.hostname and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        sys.exit(f"{options.url} is no address without TLS, like http://127.0.0.1:8000.")
     if parts.hostname not in LOOPBACK and not options.yes:
         sys.exit(f"{options.url} is not on this machine: with yes=1 it is put under load.")
 

@@ -47,6 +47,15 @@ def test_it_puts_no_load_on_another_machine_unless_told_to() -> None:
         bench.main(["--url", "http://items.example.com"])
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:99999", "http://[::1", "http://", "127.0.0.1:8000", "https://127.0.0.1"],
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(SystemExit, match="is no address"):
+        bench.main(["--url", url])
+
+
 def test_where_nothing_listens_it_says_so() -> None:
     with pytest.raises(SystemExit, match="Nothing answers"):
         bench.main(["--url", f"http://127.0.0.1:{free_port()}"])
