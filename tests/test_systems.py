@@ -123,7 +123,9 @@ def add_lines(service: Service, title: str, *spelled: tuple[str, str]) -> None:
 
 
 def before_and_after(hunk: str) -> tuple[str, str]:
-    lines = [(line[:1], line[1:]) for line in hunk.splitlines(keepends=True)]
+    # An empty line is one of the file, without the blank before it.
+    shown = (" \n" if line == "\n" else line for line in hunk.splitlines(keepends=True))
+    lines = [(line[:1], line[1:]) for line in shown]
     assert {sign for sign, _ in lines} <= {" ", "+", "-"}, hunk
     old, new = ("".join(line for sign, line in lines if sign != other) for other in ("+", "-"))
     return old, new
