@@ -28,7 +28,7 @@ def serving(service: Service, workers: int) -> Iterator[None]:
         settings |= {"PORT": str(PORT), "WORKERS": str(workers), "DATABASE_URL": url}
         variables = os.environ | settings
         migrate(service, variables)
-        with running([service.python, "-m", "app"], service.path, variables, URL):
+        with running([service.production, "-m", "app"], service.path, variables, URL):
             yield
 
 

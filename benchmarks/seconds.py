@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from harness import (
@@ -64,7 +65,7 @@ def of_template(scratch: Path, rounds: int) -> Iterator[tuple[str, str]]:
     (empty / "cookiecutter.json").write_text('{"slug": "nothing"}', encoding="utf-8")
     for name, what in (("an empty folder", f"{empty}"), ("the service", f"{ROOT} setup=files")):
         command = f"{COOKIECUTTER} --output-dir {scratch}/out {what}"
-        yield f"cookiecutter renders {name}", median(rounds, lambda: seconds(command, scratch))  # noqa: B023 - called at once
+        yield f"cookiecutter renders {name}", median(rounds, partial(seconds, command, scratch))
 
 
 def of_service(service: Service, scratch: Path, rounds: int) -> Iterator[tuple[str, str]]:
@@ -73,17 +74,17 @@ def of_service(service: Service, scratch: Path, rounds: int) -> Iterator[tuple[s
     (nothing / "bare.py").write_text(BARE, encoding="utf-8")
     python, folder = shlex.quote(service.python), service.path
     collects = f"{python} -m pytest --rootdir ."
-    yield "pytest collects nothing", median(rounds, lambda: seconds(collects, nothing))
-    yield "`make test`", median(rounds, lambda: seconds("make test", folder))
-    yield "`make check`", median(rounds, lambda: seconds("make check", folder))
+    yield "pytest collects nothing", median(rounds, partial(seconds, collects, nothing))
+    yield "`make test`", median(rounds, partial(seconds, "make test", folder))
+    yield "`make check`", median(rounds, partial(seconds, "make check", folder))
     bare = f"{python} -m uvicorn bare:app --reload --port {{port}}"
     with databases(service) as (url,):
-        answers = median(rounds, lambda: first_answer(bare, nothing, url))
-        yield "uvicorn --reload, three lines of ASGI: first answer", answers
-        yield (
-            "`make dev`: first answer",
-            median(rounds, lambda: first_answer("make dev", folder, url)),
-        )
+        for name, command, where in (
+            ("uvicorn --reload, three lines of ASGI", bare, nothing),
+            ("`make dev`", "make dev", folder),
+        ):
+            answers = median(rounds, partial(first_answer, command, where, url))
+            yield f"{name}: first answer", answers
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
             workers=settings.workers,
             reload=options.reload,
             # uvloop accepts one connection each time around: of 128 that come at once the last waits
-            # a second. With what a request does here, asyncio's own loop is as fast.
+            # up to a second. For all else asyncio's own loop is about as fast here.
             loop="asyncio",
             http=LimitedProtocol,
             timeout_graceful_shutdown=settings.shutdown_timeout,

@@ -17,7 +17,7 @@ def _without_colours(_: object, __: str, event: EventDict) -> Any:
 
 def configure_logging(settings: Settings) -> None:
     """Where the root logger has a handler already, as it has in tests, that one gets all records."""
-    if structlog.is_configured():
+    if structlog.is_configured():  # by `python -m app`, before the application asks for it
         return
     if logging.getLogger().handlers:
         structlog.configure(
@@ -41,7 +41,7 @@ def configure_logging(settings: Settings) -> None:
             # Where rich is installed, the default is its own, which shows every local variable.
             exception_formatter=structlog.dev.plain_traceback,
         )
-    # A line for each request is what is logged most. It takes the short way, which costs a third.
+    # A line for each request is what is logged most. It takes the short way, which costs a fifth.
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),

@@ -87,4 +87,5 @@ class Observation:
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
         REQUESTS.labels(method, route, status).observe(seconds)
         fields = {"method": method, "route": route, "status": status, "seconds": round(seconds, 6)}
-        (log.debug if route in PATHS else log.info)("request", logger=__name__, **fields)
+        tell = log.debug if route in PATHS else log.info
+        tell("request", logger=__name__, **fields)

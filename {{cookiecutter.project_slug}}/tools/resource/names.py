@@ -90,23 +90,23 @@ def check_resource(name: str, plural: str) -> None:
 
 
 def _check_word(word: str, advice: str) -> None:
-    if not NAME.fullmatch(word) or len(word) > LONGEST:
-        raise Refused(
-            f"{word!r} cannot name a resource: take small letters, digits and single underscores, "
-            f"a letter first, {LONGEST} at most: {advice}"
-        )
+    _check_letters(word, "a resource", f": {advice}")
     if _is_taken(word) or word in {*dir(builtins), *WORDS.split(), *IMPORTED}:
         raise Refused(f"{word!r} is a word that the code needs itself: {advice}")
 
 
 def check_field(name: str) -> None:
-    if not NAME.fullmatch(name) or len(name) > LONGEST:
-        raise Refused(
-            f"{name!r} cannot name a field: take small letters, digits and single underscores, a "
-            f"letter first, {LONGEST} at most, like starts_at"
-        )
+    _check_letters(name, "a field", ", like starts_at")
     if _is_taken(name) or name in ATTRIBUTES or name.startswith("model_"):
         raise Refused(f"{name!r} is a word that the code needs itself: call the field otherwise")
+
+
+def _check_letters(word: str, what: str, advice: str) -> None:
+    if not NAME.fullmatch(word) or len(word) > LONGEST:
+        raise Refused(
+            f"{word!r} cannot name {what}: take small letters, digits and single underscores, a "
+            f"letter first, {LONGEST} at most{advice}"
+        )
 
 
 def _is_taken(word: str) -> bool:

@@ -71,6 +71,7 @@ class SqlRepository(Repository[E, C, U, Q]):
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
         statement = change(self.table, versions is not None)
+        # Of an UPDATE every parameter has to be one that it names.
         row = {"_id": id_} if versions is None else {"_id": id_, "_versions": versions}
         values = changes.model_dump() | {"_now": datetime.now(UTC)}
         changed = await self._connection.execute(statement, values | row)
