@@ -12,8 +12,6 @@ import pytest
 from tests.conftest import Bake, Service, each_variant, execute
 from tests.test_spelling import SPELLED, SPELLING
 
-pytestmark = pytest.mark.slower
-
 ITEMS, STORE = "app/api/routes/items.py", "app/db/session.py"
 STATEMENTS = "app/db/statements.py"
 SCHEMAS, FIELDS = "app/schemas/base.py", "app/schemas/items.py"
@@ -227,7 +225,7 @@ UNDO_ON = {
         "Nothing is restored over what is there": [
             (DUMPS, "if _tables(connection):", "if False:"),
         ],
-        "A restore is whole or nothing": [(DUMPS, "if _revision(part) is None:", "if False:")],
+        "A restore is whole or nothing": [(DUMPS, "if _revision(path) is None:", "if False:")],
         "A damaged file is no backup": [(DUMPS, 'if told != "ok":', "if False:")],
         "An old `-wal` is applied to no other file": [(DUMPS, "if beside.exists():", "if False:")],
         "A taken name is a 409": [(DRIVER, "if code in UNIQUE:", "if False:")],
@@ -286,6 +284,7 @@ UNDO_ON = {
 ROW = re.compile(r"^\| (.+) \| `((?:app|tools)/.+\.py)` \| `(.+\.py::\w+)` \|$", re.MULTILINE)
 
 
+@pytest.mark.slower
 @each_variant
 def test_each_promise_is_kept_by_what_its_row_names(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
@@ -316,18 +315,37 @@ def test_every_promise_is_in_some_variant(rendered: Bake) -> None:
     assert listed == UNDO.keys() | UNDO_ON["sqlite"].keys() | UNDO_ON["postgres"].keys()
 
 
+@each_variant
+def test_each_line_to_undo_is_there_once(rendered: Bake, answers: dict[str, str]) -> None:
+    service = rendered(**answers)
+    undo = UNDO | UNDO_ON[answers["database"]]
+    for promise, file, test in ROW.findall(service.read("tests/README.md")):
+        assert file in undone(service, undo[promise])
+        path, _, name = test.partition("::")
+        assert f"def {name}(" in service.read(f"tests/{path}")
+
+
+def undone(service: Service, edits: list[Edit]) -> dict[str, str]:
+    """The files that `edits` change, as they make them."""
+    files: dict[str, str] = {}
+    for name, *texts in edits:
+        is_sync = service.answers["concurrency"] == "sync" and name in SPELLED
+        old, new = map(spelled, texts) if is_sync else texts
+        text = files.get(name) or service.read(name)
+        assert text.count(old) == 1, f"{name} of {service.path} has not one {old!r}"
+        files[name] = text.replace(old, new)
+    return files
+
+
 def fails(
     service: Service, edits: list[Edit], file: str, test: str, variables: dict[str, str]
 ) -> bool:
     """Whether `test` fails while `edits` are made."""
-    assert file in {name for name, _, _ in edits}
-    before = {name: service.read(name) for name, _, _ in edits}
-    for name, *texts in edits:
-        is_sync = service.answers["concurrency"] == "sync" and name in SPELLED
-        old, new = map(spelled, texts) if is_sync else texts
-        text = service.read(name)
-        assert text.count(old) == 1, f"{name} of {service.path} has not one {old!r}"
-        (service.path / name).write_text(text.replace(old, new), encoding="utf-8")
+    files = undone(service, edits)
+    assert file in files
+    before = {name: service.read(name) for name in files}
+    for name, text in files.items():
+        (service.path / name).write_text(text, encoding="utf-8")
     done = execute(
         *("uv", "run", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{test}"),
         folder=service.path,
