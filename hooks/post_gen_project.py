@@ -80,6 +80,7 @@ STAYS_ASYNC = {
     "app/server.py": (),
     "tests/api/test_middleware.py": (),
     "tests/api/test_observation.py": (),
+    "tests/api/test_threads.py": (),
     "tests/test_limits.py": (),
 }
 

@@ -19,6 +19,7 @@ ERRORS, MIDDLEWARE, MAIN = "app/api/errors.py", "app/api/middleware.py", "app/ma
 ENGINE, DRIVER, ENV = "app/db/engine.py", "app/db/errors.py", "app/db/migrations/env.py"
 SETTINGS, BASE = "app/settings.py", "app/db/base.py"
 BACKUP, DUMPS, COPY = "tools/backup.py", "tools/dumps.py", "tools/copy_data.py"
+THREADS = "app/api/threads.py"
 OBSERVATION, SERVER = "app/api/observation.py", "app/server.py"
 
 UNIT = """            async with self.writer.begin() as connection:
@@ -44,7 +45,7 @@ async def create_item(new: ItemCreate, response: Response, repositories=Depends(
     item = await repositories.items.add(new)
 """
 LIMIT = "        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=BODY_SECONDS),\n"
-PROBES = "            probes=health.PATHS,\n        ),\n"
+ADMISSION = "        Middleware(Admission, settings),\n"
 
 LISTEN = 'event.listen(writer.sync_engine, "begin", begin)'
 WRITTEN = (
@@ -83,7 +84,7 @@ UNDO: dict[str, list[Edit]] = {
         (STATEMENTS, "tuple_(*order), tuple_(*before)", "order[0], before[0]"),
     ],
     "An instant comes back in UTC": [
-        ("app/db/base.py", "None if value is None else value.replace(tzinfo=UTC)", "value"),
+        ("app/db/base.py", "{stored}+00:00", "{stored}"),
     ],
     "A decimal is exact": [
         (BASE, "int(value.scaleb(PLACES))", "int(float(value) * 10**PLACES)"),
@@ -134,16 +135,16 @@ UNDO: dict[str, list[Edit]] = {
         (MAIN, "redirect_slashes=False", "redirect_slashes=True")
     ],
     "Who cannot be served is told within a second": [
-        (MAIN, "places=settings.max_connections", "places=10_000"),
+        (MIDDLEWARE, "Semaphore(settings.max_connections)", "Semaphore(10_000)"),
     ],
     "`/livez` and `/readyz` are always let in": [
-        (MAIN, PROBES, PROBES.replace("health.PATHS", "()")),
+        (MIDDLEWARE, "for path in PATHS", "for path in ()"),
     ],
     "`/readyz` has a connection of its own": [(ENGINE, "max_overflow + 1", "max_overflow")],
     "Every request that is let in has a thread": [
-        (MAIN, "ThreadPoolExecutor(settings.max_connections)", "ThreadPoolExecutor(4)")
+        (THREADS, "if self._waiting and is_stuck:", "if self._waiting and not threads:")
     ],
-    "A slow sender takes nobody's place": [(MAIN, LIMIT, ""), (MAIN, PROBES, PROBES + LIMIT)],
+    "A slow sender takes nobody's place": [(MAIN, LIMIT, ""), (MAIN, ADMISSION, ADMISSION + LIMIT)],
     "A slow reader takes nobody's place": [
         (MIDDLEWARE, "            leave.close()\n", ""),
     ],
@@ -174,7 +175,7 @@ UNDO: dict[str, list[Edit]] = {
     "A transaction that does nothing ends": [
         (ENGINE, '"idle_in_transaction_session_timeout": seconds,', ""),
     ],
-    "The URL's own options count": [(ENGINE, "[*set_limits, options]", "set_limits")],
+    "The URL's own options count": [(ENGINE, ", options])}", "])}")],
     "PgBouncer may be in between": [
         (ENGINE, 'arguments | {"prepare_threshold": None}', "arguments"),
     ],

@@ -1,11 +1,5 @@
 {% from "escaping.jinja" import python %}
-{% if cookiecutter.concurrency == "sync" %}
-import asyncio
-{% endif %}
 from collections.abc import AsyncIterator
-{% if cookiecutter.concurrency == "sync" %}
-from concurrent.futures import ThreadPoolExecutor
-{% endif %}
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -48,12 +42,7 @@ def middleware(settings: Settings) -> list[Middleware]:
         Middleware(KnownHosts, hosts=settings.allowed_hosts, probes=health.PATHS),
         *bearer,
         Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=BODY_SECONDS),
-        Middleware(
-            Admission,
-            places=settings.max_connections,
-            timeout=settings.database_pool_timeout,
-            probes=health.PATHS,
-        ),
+        Middleware(Admission, settings),
     ]
 
 
@@ -66,11 +55,6 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-{% if cookiecutter.concurrency == "sync" %}
-        # A thread for each request that is let in.
-        threads = ThreadPoolExecutor(settings.max_connections)
-        asyncio.get_running_loop().set_default_executor(threads)
-{% endif %}
         with draining(app.state, settings.drain_seconds):
             yield
         await opened.close()
@@ -93,6 +77,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         app.bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     if settings.docs:
         add_docs(app)
-    app.include_router(health.router)
+    # Each request asks one router after the other whether it is for that.
     app.include_router(items.router)
+    app.include_router(health.router)
     return app

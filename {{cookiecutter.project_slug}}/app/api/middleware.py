@@ -9,7 +9,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import RETRY_LATER, problem
+from app.api.routes.health import PATHS
 from app.metrics import PENDING, PLACES, TIMEOUTS, WAITS
+from app.settings import Settings
 
 
 class KnownHosts(TrustedHostMiddleware):
@@ -76,17 +78,17 @@ class BodyLimit:
 class Admission:
     """Lets in as many requests as there are connections to the database.
 
-    All waiting is done here, where it ends with a 503 after `timeout` seconds. Behind this every
-    request finds what it needs, so none can wait for another that waits for it. `probes` are
-    paths with a place of their own each.
+    All waiting is done here, where it ends with a 503 after `DATABASE_POOL_TIMEOUT`. Behind this
+    every request finds what it needs, so none can wait for another that waits for it. Each probe
+    has a place of its own.
     """
 
-    def __init__(self, app: ASGIApp, places: int, timeout: float, probes: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
-        self.timeout = timeout
-        self.places = asyncio.Semaphore(places)
-        self.reserved = {path: asyncio.Semaphore(1) for path in probes}
-        PLACES.set(places)
+        self.timeout = settings.database_pool_timeout
+        self.places = asyncio.Semaphore(settings.max_connections)
+        self.reserved = {path: asyncio.Semaphore(1) for path in PATHS}
+        PLACES.set(settings.max_connections)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 {% if cookiecutter.database == "sqlite" %}
@@ -37,6 +37,17 @@ def contains(column: InstrumentedAttribute[str | None], part: str) -> ColumnElem
 {% endif %}
 
 
+{% if cookiecutter.database == "sqlite" %}
+def _in_utc(stored: str | None) -> datetime | None:
+    # SQLite stores text and forgets the offset.
+    return None if stored is None else datetime.fromisoformat(f"{stored}+00:00")
+{% else %}
+def _in_utc(value: datetime | None) -> datetime | None:
+    # In the timezone of the session, which is another one behind PgBouncer for instance.
+    return value if value is None or value.tzinfo is UTC else value.astimezone(UTC)
+{% endif %}
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant, always aware and in UTC."""
 
@@ -46,14 +57,8 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-{% if cookiecutter.database == "sqlite" %}
-        # SQLite stores text and forgets the offset: what comes back is naive, and in UTC.
-        return None if value is None else value.replace(tzinfo=UTC)
-{% else %}
-        # Postgres answers in the timezone of the session.
-        return None if value is None else value.astimezone(UTC)
-{% endif %}
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        return _in_utc  # `process_result_value` takes two calls for each value
 
 
 {% if cookiecutter.database == "sqlite" %}

@@ -10,7 +10,7 @@ from tools.resource.render import tidy
 # Each is written where the first match of its pattern ends.
 Line = tuple[str, str]
 IMPORTS = r"^(?=from )"  # they are sorted later
-ROUTERS = r"^(    app\.include_router\(.*\n)+"
+ROUTERS = r"^(    app\.include_router\((?!health\.).*\n)+"
 FIELDS = r"^class Repositories:\n(    \w+: .*\n)*"
 ARGUMENTS = r"^    return Repositories\(\n(        .*\n)*"
 
