@@ -255,6 +255,9 @@ UNDO_ON = {
                 'f"--dbname={url.render_as_string(hide_password=False)}"',
             ),
         ],
+        "An instant is in UTC in each timezone": [
+            (BASE, "value.tzinfo is UTC else value.astimezone(UTC)", "True else value"),
+        ],
         "Copied rows are compared before the COMMIT": [(COPY, "if found != tally:", "if False:")],
         "Rows are copied into empty tables only": [
             ("tools/ends.py", "if target.scalar(select(exists(select(table)))):", "if False:"),
