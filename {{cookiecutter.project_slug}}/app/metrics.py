@@ -5,29 +5,27 @@ https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
 """
 
 import os
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, multiprocess
+
+live_gauge = partial(Gauge, multiprocess_mode="livesum")  # of all workers that live
 
 REQUESTS = Histogram(
     "http_server_request_duration_seconds",
     "From the head of a request to the end of its answer.",
     ["http_request_method", "http_route", "http_response_status_code"],
 )
-ACTIVE = Gauge("http_server_active_requests", "In work now.", multiprocess_mode="livesum")
+ACTIVE = live_gauge("http_server_active_requests", "In work now.")
 
-CONNECTIONS = Gauge(
+CONNECTIONS = live_gauge(
     "db_client_connection_count",
     "Connections to the database: used by a request, or idle.",
     ["db_client_connection_state"],
-    multiprocess_mode="livesum",
 )
-PLACES = Gauge(
-    "db_client_connection_max", "Connections that requests may use.", multiprocess_mode="livesum"
-)
-PENDING = Gauge(
-    "db_client_connection_pending_requests", "Waiting for one.", multiprocess_mode="livesum"
-)
+PLACES = live_gauge("db_client_connection_max", "Connections that requests may use.")
+PENDING = live_gauge("db_client_connection_pending_requests", "Waiting for one.")
 WAITS = Histogram("db_client_connection_wait_time_seconds", "How long a request waited for one.")
 TIMEOUTS = Counter("db_client_connection_timeouts", "Requests that waited in vain.")
 
