@@ -44,7 +44,7 @@ async def unit(store: StoreDep):
 async def create_item(new: ItemCreate, response: Response, repositories=Depends(unit)) -> Item:
     item = await repositories.items.add(new)
 """
-LIMIT = "        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=BODY_SECONDS),\n"
+LIMIT = "        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=30),\n"
 ADMISSION = "        Middleware(Admission, settings),\n"
 
 LISTEN = 'event.listen(writer.sync_engine, "begin", begin)'
@@ -193,8 +193,9 @@ UNDO: dict[str, list[Edit]] = {
         (SETTINGS, 'if self.app_env == "production" and', "if False and"),
     ],
     "Another host is refused": [
-        (MIDDLEWARE, 'known = scope.get("path") in self.probes', "known = True"),
+        (MIDDLEWARE, 'known = scope.get("path") in PATHS', "known = True"),
     ],
+    "Workers share the clients that come": [(SERVER, '{"backlog": 2}', '{"backlog": 100}')],
     "A head has a limit": [
         (SERVER, "if self.deadline and self.head_bytes > MAX_HEAD_BYTES:", "if False:"),
     ],

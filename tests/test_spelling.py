@@ -76,6 +76,7 @@ def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: B
         "_fetch",
         "_serve",
         "ask",
+        "create_server",
         "get_store",
         "in_thread",
         "lifespan",

@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
             reload=options.reload,
             # uvloop accepts one connection each time around: of 128 that come at once the last waits
             # up to a second. For all else asyncio's own loop is about as fast here.
-            loop="asyncio",
+            loop="app.server:SharingLoop" if several else "asyncio",
             http=LimitedProtocol,
             timeout_graceful_shutdown=settings.shutdown_timeout,
             access_log=False,  # app.api.observation has a line for each request

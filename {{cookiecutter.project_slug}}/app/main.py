@@ -18,7 +18,6 @@ from app.server import draining
 from app.settings import Settings
 
 MAX_BODY_BYTES = 1_000_000
-BODY_SECONDS = 30
 
 
 def middleware(settings: Settings) -> list[Middleware]:
@@ -39,9 +38,9 @@ def middleware(settings: Settings) -> list[Middleware]:
     return [
         Middleware(Observation),
         *([cors] if settings.cors_origins else []),
-        Middleware(KnownHosts, hosts=settings.allowed_hosts, probes=health.PATHS),
+        Middleware(KnownHosts, settings),
         *bearer,
-        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=BODY_SECONDS),
+        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=30),
         Middleware(Admission, settings),
     ]
 

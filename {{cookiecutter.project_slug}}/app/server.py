@@ -6,14 +6,26 @@ import socket
 from asyncio import TimerHandle, Transport
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
 from types import FrameType
+from typing import Any
 
 from starlette.datastructures import State
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 32_768
 HEAD_SECONDS = 10
+
+
+class SharingLoop(asyncio.SelectorEventLoop):
+    """Accepts a few connections each time around, which leaves the others to the other workers.
+
+    asyncio would accept all that are there: of 16 clients that come at once one worker gets all.
+    """
+
+    async def create_server(self, *given: Any, **options: Any) -> asyncio.Server:
+        server = await super().create_server(*given, **options | {"backlog": 2})
+        options["sock"].listen(options["backlog"])  # asyncio has one number for both
+        return server
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -27,8 +39,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         # asyncio does so too, but not on the sockets that uvicorn makes for several workers: there
         # the body of an answer would wait until the client has acknowledged its head.
-        connection: socket.socket = transport.get_extra_info("socket")
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.on_message_begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -48,7 +59,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
-        if len(self.url) + sum(map(len, chain.from_iterable(self.headers))) > MAX_HEAD_BYTES:
+        if len(self.url) + sum(len(n) + len(v) for n, v in self.headers) > MAX_HEAD_BYTES:
             raise ValueError("the head is too large")  # upon which uvicorn answers 400
         super().on_headers_complete()
 

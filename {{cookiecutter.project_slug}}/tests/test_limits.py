@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPResponse
+from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 
@@ -139,3 +140,30 @@ def test_what_a_killed_worker_had_in_work_is_not_counted(
     assert metrics.registry() is not prometheus_client.REGISTRY
     assert [file.exists() for file in files] == [False, True]
     alive.communicate()
+
+
+def test_a_worker_leaves_connections_to_the_others() -> None:
+    accepted: list[int] = []
+
+    async def scenario() -> None:
+        made: list[asyncio.Protocol] = []
+
+        class Made(asyncio.Protocol):
+            def connection_made(self, _: asyncio.BaseTransport) -> None:
+                made.append(self)
+
+        with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as clients:
+            loop = asyncio.get_running_loop()
+            serving = await loop.create_server(Made, sock=listener, backlog=100)
+            for _ in range(20):  # and none of them waits until another was accepted
+                client = socket.create_connection(listener.getsockname(), timeout=0.5)
+                clients.enter_context(client)
+            for _ in range(50):
+                await asyncio.sleep(0)  # once around
+                accepted.append(len(made))
+            serving.close()
+
+    with asyncio.Runner(loop_factory=server.SharingLoop) as runner:
+        runner.run(scenario())
+    assert accepted[-1] == 20
+    assert max(after - before for before, after in pairwise(accepted)) <= 3

@@ -1,7 +1,6 @@
 """Pure ASGI: Starlette's `BaseHTTPMiddleware` would run every request in a task of its own."""
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import ExitStack
 
 from starlette.datastructures import Headers
@@ -15,14 +14,13 @@ from app.settings import Settings
 
 
 class KnownHosts(TrustedHostMiddleware):
-    """Answers 400 to who asks for another host; `probes` come by address and are let in."""
+    """Answers 400 to who asks for another host; probes come by address and are let in."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], probes: Iterable[str]) -> None:
-        super().__init__(app, [*hosts], www_redirect=False)
-        self.probes = {*probes}
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        super().__init__(app, settings.allowed_hosts, www_redirect=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        known = scope.get("path") in self.probes
+        known = scope.get("path") in PATHS
         await (self.app if known else super().__call__)(scope, receive, send)
 
 
