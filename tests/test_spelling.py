@@ -78,9 +78,9 @@ def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: B
         "ask",
         "create_server",
         "get_store",
-        "in_thread",
         "lifespan",
         "livez",
+        "loop",
         "main",
         "metrics",
         "observed",
@@ -90,6 +90,8 @@ def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: B
         "replay",
         "scenario",
         "take",
+        "thread",
+        "turn",
     }
 
 

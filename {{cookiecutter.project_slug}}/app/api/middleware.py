@@ -94,10 +94,10 @@ class Admission:
             return
 
         places = self.reserved.get(scope["path"], self.places)
-        limit = self.timeout if places.locked() else None  # a free one takes no time, and no timer
         try:
             with PENDING.track_inprogress(), WAITS.time():
-                async with asyncio.timeout(limit):
+                # A free one takes no time, and no timer.
+                async with asyncio.timeout(self.timeout if places.locked() else None):
                     await places.acquire()
         except TimeoutError:
             TIMEOUTS.inc()
