@@ -34,8 +34,7 @@ USED, IDLE = CONNECTIONS.labels("used"), CONNECTIONS.labels("idle")
 
 def registry() -> CollectorRegistry:
     """Of this process; of all workers where `python -m app` started several."""
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if folder is None:
+    if (folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) is None:
         return REGISTRY
     # What a killed worker had in work is over. (On Windows a signal of 0 would end a process.)
     for file in Path(folder).glob("gauge_live*.db") if os.name == "posix" else ():

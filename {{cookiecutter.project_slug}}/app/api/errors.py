@@ -83,8 +83,8 @@ async def on_repository_error(_: Request, error: errors.RepositoryError) -> Prob
         fields = [FieldProblem(location="body", field=f, detail=detail) for f in error.fields]
     if isinstance(error, errors.Unavailable):
         headers = RETRY_LATER
-        reason = str(error.__cause__ or "").partition("\n")[0]  # the rest may hold a statement
-        log.warning("%s %s", error, reason)
+        # What follows the first line may hold a statement.
+        log.warning("%s %s", error, str(error.__cause__ or "").partition("\n")[0])
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     return problem(status, detail, fields, headers)
 

@@ -43,8 +43,7 @@ class BodyLimit:
 
         announced = Headers(scope=scope).get("content-length", "")
         too_large = announced.isdecimal() and int(announced[:18]) > self.limit
-        body = bytearray()
-        more = True
+        body, more = bytearray(), True
         try:
             async with asyncio.timeout(self.timeout):
                 while more and not too_large:

@@ -17,8 +17,7 @@ def outdated(head: str | None) -> set[str | None]:
     One that it does not know is newer: while a release replaces its services one by one, those
     that are still there have to work on the next schema.
     """
-    known = {script.revision for script in ScriptDirectory(FOLDER).walk_revisions()}
-    return {None, *known} - {head}
+    return {None, *(one.revision for one in ScriptDirectory(FOLDER).walk_revisions())} - {head}
 
 
 def observe(*engines: Engine) -> None:
