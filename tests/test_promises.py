@@ -84,7 +84,7 @@ UNDO: dict[str, list[Edit]] = {
         (STATEMENTS, "tuple_(*order), tuple_(*before)", "order[0], before[0]"),
     ],
     "An instant comes back in UTC": [
-        ("app/db/base.py", "{stored}+00:00", "{stored}"),
+        (BASE, "{stored}+00:00", "{stored}"),
     ],
     "A decimal is exact": [
         (BASE, "int(value.scaleb(PLACES))", "int(float(value) * 10**PLACES)"),
