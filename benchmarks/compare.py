@@ -2,7 +2,8 @@
 
 Renders and installs the variants, below FOLDER if given and unless they are there. In each round
 each app has its turn with each operation, so that what else the machine does meets all of them:
-what counts are the ratios within a round. Needs uv and wrk.
+what counts are the ratios within a round. Each turn begins with a warm-up that does not count.
+Needs uv and wrk.
 """
 
 import argparse
@@ -42,13 +43,19 @@ OPERATIONS = {
     "create": ("/v1/items", "create"),
     "patch": ("/v1/items", "patch"),
 }
-DRIVERS = {"sqlite-async": "sqlite+aiosqlite", "sqlite-sync": "sqlite"}
+# Of the naive app. The service and the limit use psycopg on Postgres async too.
+DRIVERS = {
+    "sqlite-async": "sqlite+aiosqlite",
+    "sqlite-sync": "sqlite",
+    "postgres-async": "postgresql+asyncpg",
+    "postgres-sync": "postgresql+psycopg",
+}
 # What the service does without. uvicorn takes uvloop where it is installed, unless told otherwise.
-ADDED = ("orjson", "psycopg-pool", "uvloop")
+ADDED = ("asyncpg", "orjson", "psycopg-pool", "uvloop")
 # What the service hands to uvicorn; all else is uvicorn's default in each of them.
 UVICORN = ("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown=10")
 
-# Runs in the service's environment.
+# Runs in the service's environment, with the naive app's driver beside it.
 VERSIONS = """
 import platform, sqlite3, sys
 from importlib.metadata import version
@@ -58,6 +65,8 @@ for name in ("FastAPI", "Starlette", "Pydantic", "SQLAlchemy", "uvicorn"):
 if sys.argv[1].startswith("postgres"):
     import psycopg
     print("psycopg", psycopg.__version__)
+    if sys.argv[2] == "async":
+        print("asyncpg", version("asyncpg"))
     with psycopg.connect(sys.argv[1]) as server:
         print("PostgreSQL", *server.execute("SHOW server_version").fetchone()[0].split()[:1])
 else:
@@ -68,10 +77,9 @@ else:
 def packages(service: Service, folder: Path) -> Path:
     """What the others have besides the service's own dependencies, which stay as they are."""
     target = folder / f"packages-{service.variant}"
-    if not target.exists():
-        command = ["uv", "pip", "install", "--quiet", "--no-deps", "--compile-bytecode"]
-        command += ["--system-certs", "--python", service.python, "--target", str(target), *ADDED]
-        subprocess.run(command, check=True)
+    command = ["uv", "pip", "install", "--quiet", "--no-deps", "--compile-bytecode"]
+    command += ["--system-certs", "--python", service.python, "--target", str(target), *ADDED]
+    subprocess.run(command, check=True)
     return target
 
 
@@ -105,8 +113,7 @@ def make_app(name: str, service: Service, database: str, path: Path) -> App:
     own["PYTHONPATH"] = os.pathsep.join([str(BENCHMARKS), str(path)])
     if name == "naive":
         module = f"naive.app_{service.concurrency}"
-        scheme = DRIVERS.get(service.variant, "postgresql+psycopg")
-        own["DATABASE_URL"] = scheme + database[database.index("://") :]
+        own["DATABASE_URL"] = DRIVERS[service.variant] + database[database.index("://") :]
     else:
         module = f"limit.{service.database}_{service.concurrency}"
     command = [service.production, "-m", "uvicorn", f"{module}:app", f"--port={port}", *UVICORN]
@@ -167,21 +174,19 @@ def compare(
             listed = seed(app.name, service, url, options.rows, path)
         ids = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ids"
         ids.write_text(listed, encoding="utf-8")
-        result.versions = versions(service, urls[0])
+        result.versions = versions(service, urls[0], path)
         for number in range(options.starts):
             for app in rotated(apps, number):
                 start(app, listed.split(), result)
         for app in apps:
             stack.enter_context(app.serving())
-            for operation, _ in cases:
-                load(app, (operation, 16), ids, 1)  # warms up
         for number in range(options.rounds):
             for case in cases:
                 for app in rotated(apps, number):
                     loads = result.loads[case][app.name]
                     # One that stalled would stall again, and each time for half a minute.
                     is_stalled = bool(loads) and not loads[-1].rate
-                    loads.append(loads[-1] if is_stalled else load(app, case, ids, options.seconds))
+                    loads.append(loads[-1] if is_stalled else turn(app, case, ids, options.seconds))
     return result
 
 
@@ -189,6 +194,12 @@ def rotated(apps: list[App], number: int) -> list[App]:
     """So that none of them always comes first, or after the same one."""
     first = number % len(apps)
     return [*apps[first:], *apps[:first]]
+
+
+def turn(app: App, case: Case, ids: Path, seconds: int) -> Load:
+    """The load after a warm-up: idle threads end, and connections beyond the pool's size close."""
+    warm_up = load(app, case, ids, 1)
+    return load(app, case, ids, seconds) if warm_up.rate else warm_up
 
 
 def load(app: App, case: Case, ids: Path, seconds: int) -> Load:
@@ -209,9 +220,11 @@ def settle(url: str) -> None:
     raise TimeoutError(f"{url} does not answer any more.")
 
 
-def versions(service: Service, database: str) -> dict[str, str]:
-    told = subprocess.check_output([service.python, "-c", VERSIONS, database], text=True)
-    return dict(line.split() for line in told.splitlines())
+def versions(service: Service, database: str, path: Path) -> dict[str, str]:
+    command = [service.python, "-c", VERSIONS, database, service.concurrency]
+    variables = os.environ | {"PYTHONPATH": str(path)}
+    output = subprocess.check_output(command, env=variables, text=True)
+    return dict(line.split() for line in output.splitlines())
 
 
 def show(result: Comparison) -> None:

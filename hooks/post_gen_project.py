@@ -5,6 +5,7 @@ It may run again in the same folder, so every step can be repeated.
 
 import json
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -21,67 +22,80 @@ ANSWERS: dict[str, str] = json.loads({{cookiecutter | jsonify | tojson}})
 
 # The template is written in async Python; these rows, in this order, make it blocking.
 SYNC_SPELLING = (
-    (r"\basync (def|with) ", r"\1 "),
+    (r"\basync (def|with|for) ", r"\1 "),
+    (r"\bawait self\.session\.run_sync\(_values, ", "_values(self.session, "),
     (r"\bawait ", ""),
-    (
-        r"import (Connection, )?(e.*)\nfrom sqlalchemy\.ext\.asyncio .*_engine\n",
-        r"import \1Engine, create_engine, \2\n",
-    ),
-    (r"import (?:Engine, )?(event.*)\n.*asyncio import AsyncEngine\n", r"import Engine, \1\n"),
-    (r"\bsqlalchemy\.ext\.asyncio import AsyncConnection\b", "sqlalchemy.engine import Connection"),
+    (r"\bsqlalchemy\.ext\.asyncio import AsyncSession\b", "sqlalchemy.orm import Session"),
     (r"\bAsyncEngine\b", "Engine"),
-    (r"\bAsyncConnection\b", "Connection"),
+    (r"\bAsyncSession\b", "Session"),
+    (r"\bsession\.stream\(", "session.execute("),
     (r"\bcreate_async_engine\b", "create_engine"),
     (r"\.sync_engine\b", ""),
     (r"\bsqlite\+aiosqlite\b", "sqlite"),
     (r"\bAsyncIterator\b", "Iterator"),
     (r"\bAbstractAsyncContextManager\b", "AbstractContextManager"),
     (r"\basynccontextmanager\b", "contextmanager"),
-    (r"\bimport APIRouter, ", "import "),
-    (r"(from app\.api\.etags .*\n)", r"\1from app.api.threads import ThreadRouter\n"),
-    (r"\bAPIRouter\b", "ThreadRouter"),
 )
 
 # Only the template's own files are respelled: with --overwrite-if-exists there may be others.
 SPELLED = (
     "app/api/routes/items.py",
     "app/db/engine.py",
-    "app/db/reader.py",
-    "app/db/repositories/base.py",
+    "app/db/places.py",
+    "app/db/sql/base.py",
+    "app/db/sql/columns.py",
     "app/db/session.py",
     "app/repositories/base.py",
     "app/repositories/store.py",
+    "docs/first-month.md",
+    "docs/ownership.md",
     "tests/db/conftest.py",
     "tests/db/test_contract.py",
     "tests/db/test_engine.py",
     "tests/db/test_pages.py",
     "tests/db/test_references.py",
+    "tests/db/test_scope.py",
     "tests/db/test_session.py",
     "tests/fakes/base.py",
     "tests/fakes/store.py",
-    "tools/resource/templates/repository.py.mako",
+    "tests/widgets.py",
+    "tools/resource/templates/owned/repository.py.mako",
+    "tools/resource/templates/owned/test.py.mako",
     "tools/resource/templates/routes.py.mako",
+    "tools/users/templates/app/api/routes/users.py.mako",
+    "tools/users/templates/app/services/attempts.py.mako",
+    "tools/users/templates/app/services/passwords.py.mako",
+    "tools/users/templates/app/services/users.py.mako",
+    "tools/users/templates/tools/role.py.mako",
 )
 
 # Starlette awaits what these files hand it, so they stay async but for the words named here.
 STAYS_ASYNC = {
     "app/__main__.py": (),
     "app/api/auth.py": (),
-    "app/api/dependencies.py": (),
+    "app/api/dependencies.py": (
+        (r"async def get_snapshot", "def get_snapshot"),
+        (r"async with", "with"),
+        (r"AsyncIterator", "Iterator"),
+    ),
     "app/api/errors.py": (),
+    "app/api/issuer.py": (),
     "app/api/middleware.py": (),
     "app/api/observation.py": (),
     "app/api/threads.py": (),
+    "app/api/users.py": (),
     "app/api/routes/health.py": (
         (r"async def readyz", "def readyz"),
         (r"await store\.check", "store.check"),
     ),
-    "app/main.py": ((r"await opened\.close", "opened.close"),),
+    "app/main.py": (),
     "app/server.py": (),
+    "tests/api/test_auth.py": (),
     "tests/api/test_middleware.py": (),
     "tests/api/test_observation.py": (),
     "tests/api/test_threads.py": (),
-    "tests/test_limits.py": (),
+    "tests/test_workers.py": (),
+    "tools/users/templates/app/api/access_tokens.py.mako": (),
 }
 
 # Without the hooks a sync service would be half async; so this file stops it, until it is spelled.
@@ -394,23 +408,28 @@ def later(steps: Iterable[str]) -> str:
     return " && ".join([f"later: cd {here()}", *(commands[name] for name in steps)])
 
 
-def set_up() -> Iterator[str]:
-    """Locks, installs, commits and checks; yields what was left out, and how to do it later."""
+def set_up(notes: list[str]) -> str:
+    """Locks, installs, commits and checks; returns what failed, or "" if nothing did.
+
+    Adds to `notes` what was left out, and how to do it later.
+    """
     left = ["install", "commit", "check"]
     if "_commit" in ANSWERS:
-        yield f"cruft writes .cruft.json after this, so nothing is set up yet; {later(left)}"
-        return
+        notes.append(
+            f"cruft writes .cruft.json after this, so nothing is set up yet; {later(left)}"
+        )
+        return ""
     if around := output("git", "rev-parse", "--show-toplevel"):
-        yield f"Not committed: it belongs to the repository at {around}"
+        notes.append(f"Not committed: it belongs to the repository at {around}")
         left.remove("commit")
     uv = find_uv()
     if uv is None:
-        yield (
+        notes.append(
             "uv is not installed (https://docs.astral.sh/uv), so nothing else is; " + later(left)
         )
-        return
+        return ""
     if not shutil.which("uv"):
-        yield f"uv is not on your PATH, where make looks for it; it is in {Path(uv).parent}"
+        notes.append(f"uv is not on your PATH, where make looks for it; it is in {Path(uv).parent}")
     try:
         tell("Setting up:", end="")
         step("lock", uv, "lock")
@@ -418,7 +437,7 @@ def set_up() -> Iterator[str]:
         left.remove("install")
         if "commit" in left:
             if reason := commit():
-                yield f"Not committed: {reason}; {later(['commit'])}"
+                notes.append(f"Not committed: {reason}; {later(['commit'])}")
             else:
                 left.remove("commit")
         for line in recipe("check"):
@@ -426,11 +445,23 @@ def set_up() -> Iterator[str]:
             step(" ".join(words[:2]), uv, "run", "--no-sync", *words)
         tell(" done.")
     except SetupError as error:
-        tell(f"\n{error}")
-        yield f"The files are complete, their setup is not; {later(left)}"
+        tell("")
+        return (
+            f"Not ready: {error}\nThe files are complete, their setup is not; {later(left)}\n"
+            f"If that fails too, report these lines: {versions(uv)}"
+        )
     except KeyboardInterrupt:
         tell("")
-        yield f"Stopped: the files are complete, their setup is not; {later(left)}"
+        notes.append(f"Stopped: the files are complete, their setup is not; {later(left)}")
+    return ""
+
+
+def versions(uv: str) -> str:
+    """What a failure may depend on, in one line."""
+    project = Path("pyproject.toml").read_text(encoding="utf-8")
+    (template,) = re.findall(r"^\[tool\.cookie.*\nversion = \"(.+)\"", project, re.MULTILINE)
+    python = platform.python_version()
+    return f"template {template}, {output(uv, '--version')}, Python {python}, {platform.platform()}"
 
 
 def main() -> None:
@@ -459,14 +490,17 @@ def main() -> None:
     tell(f"{name}: " + "{concurrency} on {database}, in {project_slug}".format(**ANSWERS))
     for line in told:
         tell(line)
-    if ANSWERS["setup"] == "full":
-        for line in [*set_up()]:
-            tell(line)
+    notes: list[str] = []
+    failure = set_up(notes) if ANSWERS["setup"] == "full" else ""
+    for line in notes:
+        tell(line)
     needs = "; needs the database of DATABASE_URL" if ANSWERS["database"] == "postgres" else ""
     tell(f"""Next:
   cd {here()}
   {make("dev"):13} # serve on http://127.0.0.1:8000, with docs at /docs{needs}
   {make("check"):13} # format, lint, types, migrations and tests""")
+    if failure:
+        tell(f"\n{failure}")
 
 
 main()

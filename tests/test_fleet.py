@@ -37,6 +37,8 @@ defaults
     mode http
     timeout connect 1s
     timeout client 20s
+    timeout http-request 2s
+    timeout http-keep-alive 20s
     timeout server 20s
     timeout check 2s
     retries 3
@@ -75,6 +77,9 @@ def test_clients_that_try_twice_notice_nothing_and_no_answered_write_is_lost(
         with load.running():
             for number in (0, 1, 2):
                 load.reaches(number)
+            with socket.create_connection(("127.0.0.1", fleet.port), timeout=10) as slow:
+                slow.sendall(b"GET /livez HTTP/1.1\r\n")  # headers that do not end
+                assert slow.recv(1024).startswith(b"HTTP/1.1 408 ")
 
             fleet.stop(0)
             fleet.start(0)

@@ -16,7 +16,9 @@ from tests.conftest import (
     NO_GIT_CONFIG,
     QUESTIONS,
     ROOT,
+    VERSION,
     begin_to_render,
+    begun,
     contents,
     cookiecutter,
     execute,
@@ -73,13 +75,16 @@ def test_a_full_setup_locks_installs_commits_and_checks(tmp_path: Path, tools: P
 
 
 @pytest.mark.parametrize("step", ["lock", "sync", "mypy"])
-def test_a_step_that_fails_is_shown_and_the_files_stay(
+def test_a_step_that_fails_is_reported_last_and_the_files_stay(
     tmp_path: Path, tools: Path, step: str
 ) -> None:
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT=step, **IDENTITY)
-    assert f"{step} failed:" in told.replace("sync --locked", "sync")
+    _, _, last = told.partition("\nNot ready: ")
+    assert "Next:" in told.removesuffix(last)
+    assert f"{step} failed:\n  uv " in last.replace("sync --locked", "sync")
     left = {"lock": ALL, "sync": ALL, "mypy": "make check"}
-    assert f"later: cd {tmp_path}/my-service && {left[step]}\n" in told
+    assert f"later: cd {tmp_path}/my-service && {left[step]}\n" in last
+    assert f"report these lines: template {VERSION}, uv --version, Python 3." in last
     assert "Traceback" not in told
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
@@ -177,13 +182,22 @@ def test_a_repository_around_the_folder_is_left_alone(tmp_path: Path, tools: Pat
     assert staged == b""
 
 
+def read_until(end: str, process: subprocess.Popen[str]) -> str:
+    """What the process prints up to `end`."""
+    assert process.stdout
+    told = ""
+    while not told.endswith(end):
+        letter = process.stdout.read(1)
+        assert letter, told
+        told += letter
+    return told
+
+
 def test_a_setup_that_is_interrupted_leaves_complete_files(tmp_path: Path, tools: Path) -> None:
     (tools / "uv").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
     with begin_to_render("--output-dir", str(tmp_path), PATH=str(tools)) as process:
         assert process.stdout
-        told = ""
-        while not told.endswith("Setting up: lock"):
-            told += process.stdout.read(1)
+        told = read_until("Setting up: lock", process)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
         told += process.stdout.read()
     assert "Stopped: the files are complete" in told
@@ -192,6 +206,22 @@ def test_a_setup_that_is_interrupted_leaves_complete_files(tmp_path: Path, tools
     assert contents(tmp_path / "my-service") == contents(tmp_path / "whole" / "my-service") | {
         ".cruft.json": (tmp_path / "my-service" / ".cruft.json").read_bytes()
     }
+
+
+def test_a_setup_that_ignores_interrupts_goes_on(tmp_path: Path, tools: Path) -> None:
+    """As in the background of a script, which a shell starts with SIGINT ignored."""
+    (tools / "uv").write_text("#!/bin/sh\nuntil [ -e go ]; do /bin/sleep 0.1; done\n")
+    ignoring = ("sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "cookiecutter")
+    options = (str(ROOT), "--no-input", "--output-dir", str(tmp_path))
+    path = f"{tools}{os.pathsep}/bin{os.pathsep}/usr/bin"
+    with begun(*ignoring, *options, folder=tmp_path, PATH=path, **IDENTITY) as process:
+        assert process.stdout
+        told = read_until("Setting up: lock", process)
+        os.killpg(process.pid, signal.SIGINT)
+        (tmp_path / "my-service" / "go").touch()
+        told += process.stdout.read()
+    assert " done." in told
+    assert process.returncode == 0
 
 
 def test_the_folder_is_called_as_it_is_where_the_render_was_started(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.conftest import QUESTIONS, ROOT, Service, Template, environment, execute
+from tests.conftest import ROOT, Service, Template, begun, environment, execute, kill
 from tests.test_services import request
 from tests.test_updates import conflicts, with_its_own_events
 
@@ -88,6 +88,7 @@ def serving_on(service: Service, database: str) -> Iterator[str]:
             env=environment(DATABASE_URL=database, PORT=port, LOG_LEVEL="warning"),
             stdout=output,
             stderr=output,
+            start_new_session=True,
         )
     try:
         for _ in range(200):
@@ -100,7 +101,10 @@ def serving_on(service: Service, database: str) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(20)
+        finally:
+            kill(process)
 
 
 def answers_of(url: str) -> dict[str, tuple[str | None, bytes]]:
@@ -149,7 +153,9 @@ def step(number: int) -> str:
 
 
 @pytest.mark.slower
-@pytest.mark.parametrize("concurrency", QUESTIONS["concurrency"])
+@pytest.mark.parametrize(
+    "concurrency", ["async", pytest.param("sync", marks=pytest.mark.exhaustive)]
+)
 def test_a_service_leaves_sqlite_with_all_its_rows(
     tmp_path: Path, template: Template, concurrency: str
 ) -> None:
@@ -197,18 +203,11 @@ def it_can_be_interrupted(service: Service, database: str) -> None:
     """In the first table and in the last, by a person and by the end of the machine."""
     for table, number in (("events", signal.SIGINT), ("items", signal.SIGKILL)):
         execute_sql(service, database, SLOW.format(table=table))
-        process = subprocess.Popen(
-            ["sh", "-ec", step(4)],
-            cwd=service.path,
-            env=environment(DATABASE_URL=database),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        wait_for(service, database, AT_WORK.format(table=table), "1")
-        os.killpg(process.pid, number)
-        told = process.communicate(timeout=60)[0]
+        copy = ("sh", "-ec", step(4))
+        with begun(*copy, folder=service.path, DATABASE_URL=database) as process:
+            wait_for(service, database, AT_WORK.format(table=table), "1")
+            os.killpg(process.pid, number)
+            told = process.communicate(timeout=60)[0]
         assert process.returncode != 0
         if number == signal.SIGINT:
             assert "Nothing was copied: it was interrupted." in told

@@ -1,12 +1,27 @@
 """`make resource` in each variant: what it writes is complete, and passes the service's checks."""
 
+import json
+import re
+import shutil
+from urllib.parse import urlencode
+from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
 
-from tests.conftest import TEMPLATE, Bake, Service, commit, each_variant
+from tests.conftest import (
+    TEMPLATE,
+    Bake,
+    Service,
+    all_is_covered,
+    commit,
+    default_choice,
+    each_choice,
+    execute,
+)
 from tests.items import ITEMS, for_both_databases, written
 from tests.test_services import request, serving
+from tests.test_users import make_users
 
 pytestmark = pytest.mark.slow
 
@@ -15,13 +30,19 @@ EVENT = (
     "title:str(128) motto:str=été slogan:str? code:str:unique starts_at:datetime "
     "ends_at:datetime? day:date note:text? capacity:int>=0=0 rating:float>=0.5<=9.5? "
     "price:decimal>=0.5=1.5 is_public:bool=false kind:enum(talk, party)=talk ticket:uuid:unique "
-    "number:int:unique place:ref(item) other_place:ref(item)?"
+    "number:int:unique place:ref(item) other_place:ref(item,null)? sequel:ref(event)? "
+    "props:many(item)"
 )
-LINE = "order:int>=1=1 text:text? event:ref(event):unique on:date:unique short:str(2)?:unique"
+LINE = (
+    "order:int>=1=1 text:text? event:ref(event,cascade):unique part_of:ref(order_line,cascade)? "
+    "on:date:unique short:str(2)?:unique items:many(item)"
+)
 
 
-@each_variant
-def test_a_resource_is_complete_and_green_at_once(bake: Bake, answers: dict[str, str]) -> None:
+@each_choice
+def test_resources_and_users_are_complete_and_green_at_once(
+    bake: Bake, answers: dict[str, str]
+) -> None:
     """One test for all of it: what takes time is the service's own checks."""
     service = bake(**answers)
     service.run("make", "install")
@@ -32,8 +53,50 @@ def test_a_resource_is_complete_and_green_at_once(bake: Bake, answers: dict[str,
     assert "'place:ref(gone)' refers to no resource" in refused(service, "place:ref(gone)")
     assert "is no field" in refused(service, "a:str'; touch pwned; `touch pwned` '")
     assert "pwned" not in service.run("git", "ls-files", "--others")
-    assert "Total coverage: 100.00%" in service.run("make", "check")
+    make_users(service)
+    assert all_is_covered(service, service.run("make", "check"))
     it_answers(service)
+    its_users_log_in(service)
+
+
+@pytest.mark.parametrize(("database", "concurrency"), [("sqlite", "async"), ("postgres", "sync")])
+def test_a_resource_without_a_fake_is_tested_on_the_database_alone(
+    bake: Bake, database: str, concurrency: str
+) -> None:
+    service = bake(database=database, concurrency=concurrency)
+    service.run("make", "install")
+    commit(service, "First commit")
+    resource(service, "name=zebra", "fields=name:str:unique place:ref(item)", "fake=no")
+    resource(service, "name=foal", "fields=dam:ref(zebra)")  # nor has what refers to it
+    tests = ("uv", "run", "pytest", "tests/api/test_zebras.py", "tests/api/test_foals.py")
+    service.run(*tests)
+    collected = service.run(*tests, "--collect-only", "-q")
+    assert "[database" in collected
+    assert "[memory" not in collected
+
+    unmarked = service.path / "tests" / "api" / "test_zebras.py"
+    text = unmarked.read_text(encoding="utf-8")
+    unmarked.write_text(text.replace("\npytestmark = in_database", ""), encoding="utf-8")
+    done = execute(*tests, "-k", "memory", folder=service.path)
+    assert done.returncode == 1
+    assert "zebras.add exists only in the database" in done.stdout
+
+
+@default_choice
+def test_a_service_whose_fakes_are_deleted_is_green_and_takes_a_resource(
+    bake: Bake, answers: dict[str, str]
+) -> None:
+    service = bake(**answers)
+    service.run("make", "install")
+    commit(service, "First commit")
+    shutil.rmtree(service.path / "tests" / "fakes")
+    commit(service, "Database only")
+    the_items_are_what_it_writes(service)
+    resource(service, "name=event", f"fields={EVENT}")
+    assert not (service.path / "tests" / "fakes").exists()
+    output = service.run("make", "check")
+    assert all_is_covered(service, output)
+    assert re.search(r"\d skipped", output) is None
 
 
 def the_items_are_what_it_writes(service: Service) -> None:
@@ -59,8 +122,21 @@ def refused(service: Service, fields: str) -> str:
     return told
 
 
-def it_answers(service: Service) -> None:
+def its_users_log_in(service: Service) -> None:
+    password = "correct horse battery"  # noqa: S105 - of no account outside of this test
     with serving(service) as (url, _):
+        assert request(f"{url}/v1/items")[0] == 401
+        new = {"email": "ada@example.com", "password": password}
+        assert request(f"{url}/v1/auth/register", "POST", new) == (202, "null")
+        form = urlencode({"username": new["email"], "password": password}).encode()
+        with urlopen(f"{url}/v1/auth/login", form) as response:  # noqa: S310 - our own
+            token = json.load(response)["access_token"]
+        for path in ("/v1/items", "/v1/users/me"):
+            assert request(f"{url}{path}", token=token)[0] == 200
+
+
+def it_answers(service: Service) -> None:
+    with serving(service, AUTH="none") as (url, _):
         item = request(f"{url}/v1/items", "POST", {"name": "hall"})[1]
         new = {
             "title": "A",

@@ -1,7 +1,9 @@
 """The table that makes a sync service of the async source: complete, and nothing in it too much."""
 
 import ast
+import io
 import re
+import tokenize
 
 import pytest
 
@@ -31,7 +33,7 @@ def sources(rendered: Bake) -> dict[str, str]:
             rendered(database=database),
             rendered(database=database, concurrency="sync"),
         )
-        for path in (*service.files("*.py"), *service.files("*.mako")):
+        for path in (*service.files("*.py"), *service.files("*.mako"), *service.files("docs/*.md")):
             name = path.relative_to(service.path).as_posix()
             if not (blocking.path / name).exists():
                 continue
@@ -72,26 +74,31 @@ def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: B
     }
     assert functions == {
         "__call__",
+        "_adapt",
         "_claims",
         "_fetch",
-        "_serve",
-        "ask",
+        "_refusal",
         "create_server",
+        "current_user",
+        "get_settings",
         "get_store",
+        "has_role",
+        "identify",
         "lifespan",
         "livez",
-        "loop",
         "main",
         "metrics",
         "observed",
         "on_http_exception",
         "on_invalid_request",
         "on_repository_error",
+        "optional_user",
         "replay",
         "scenario",
-        "take",
-        "thread",
-        "turn",
+        "send_changes",
+        "shared_threads",
+        "until",
+        "user",
     }
 
 
@@ -100,6 +107,21 @@ def test_nothing_awaits_in_parentheses(rendered: Bake) -> None:
     assert [
         name for name, text in sources(rendered).items() if re.search(r"(?<!\w)\(await ", text)
     ] == []
+
+
+def test_no_comment_and_no_string_is_respelled_but_a_driver(rendered: Bake) -> None:
+    found = sources(rendered)
+    prose = [
+        token.string
+        for name in SPELLED
+        if name.endswith(".py")
+        for token in tokenize.generate_tokens(io.StringIO(found[name]).readline)
+        if token.type in {tokenize.COMMENT, tokenize.STRING}
+    ]
+    assert len(prose) > 100
+    for pattern, replacement in SPELLING:
+        changed = {text for text in prose if re.sub(pattern, replacement, text) != text}
+        assert changed <= {'"sqlite+aiosqlite"'}
 
 
 def test_the_template_itself_is_async() -> None:

@@ -4,18 +4,17 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 
-from tests.conftest import IDENTITY, ROOT, Service, Template, environment
+from tests.conftest import IDENTITY, ROOT, Service, Template, begun
 from tests.images import Image, build
 from tests.test_ci import stand_ins
 from tests.test_deployment import compose, serving, variables_of
@@ -80,7 +79,8 @@ class Reader:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.port = str(listener.getsockname()[1])
-        self.variables = IDENTITY | stand_ins(folder / "programs")
+        # As `system-certs` in pyproject.toml: a proxy of the reader's may sign for the index.
+        self.variables = IDENTITY | stand_ins(folder / "programs") | {"UV_SYSTEM_CERTS": "1"}
         self.calls = Path(self.variables["CALLS"])
         self.images = Path(stack.enter_context(tempfile.TemporaryDirectory())).resolve()
         self.images.chmod(0o755)  # other than pytest's own folders the image's user may enter it
@@ -173,24 +173,3 @@ class Reader:
         *_, name = re.findall(r"`([\w/*]+\.py)`", paragraph)
         (path,) = self.service.path.glob(name)
         return path
-
-
-@contextmanager
-def begun(*command: str, folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A program in a group of processes of its own, as in a terminal, of which nothing is left."""
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment(**variables),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, HTTPException, Query
-from sqlalchemy import select, tuple_
+from sqlalchemy import event, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
@@ -17,8 +17,11 @@ from naive.schemas import (
     decode_cursor,
     encode_cursor,
 )
+from naive.sqlite import set_pragmas
 
 engine = create_async_engine(os.environ["DATABASE_URL"])
+if engine.dialect.name == "sqlite":
+    event.listen(engine.sync_engine, "connect", set_pragmas)
 SessionLocal = async_sessionmaker(engine, expire_on_commit=False)
 app = FastAPI()
 

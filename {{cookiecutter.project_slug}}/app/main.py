@@ -6,11 +6,16 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from app.api.auth import Authentication
 from app.api.errors import HANDLERS, ProblemAPI
 from app.api.middleware import Admission, BodyLimit, KnownHosts
-from app.api.observation import Observation
+from app.api.observation import Observation, UnexpectedErrors
+from app.api.paths import OPENAPI_URL
 from app.api.routes import health, items
-from app.api.routes.docs import OPENAPI_URL, add_docs
+from app.api.routes.docs import add_docs
+{% if cookiecutter.concurrency == "sync" %}
+from app.api.threads import shared_threads
+{% endif %}
 from app.db.session import SqlStore
 from app.logs import configure_logging
 from app.repositories.store import Store
@@ -25,24 +30,28 @@ def middleware(settings: Settings) -> list[Middleware]:
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
-        allow_methods=["GET", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "If-Match", "If-None-Match", "X-Request-ID"],
+        allow_methods=["*"],
+        allow_headers=["*"],  # which headers a handler reads is its own business
         expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
     )
-    bearer = []
-    if settings.auth_jwks_url:
-        # Who needs no tokens need not hold 12 MB of cryptography.
-        from app.api.auth import Authentication  # noqa: PLC0415 - so it is imported here
-
-        bearer = [Middleware(Authentication, settings)]
     return [
         Middleware(Observation),
         *([cors] if settings.cors_origins else []),
+        Middleware(UnexpectedErrors),
         Middleware(KnownHosts, settings),
-        *bearer,
+        *authentication(settings),
         Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=30),
         Middleware(Admission, settings),
     ]
+
+
+def authentication(settings: Settings) -> list[Middleware]:
+    if settings.auth_jwks_url:
+        # Who needs no tokens need not hold 12 MB of cryptography.
+        from app.api.issuer import Issuer  # noqa: PLC0415 - so it is imported here
+
+        return [Middleware(Authentication, Issuer(settings), settings)]
+    return []
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
@@ -54,9 +63,16 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+{% if cookiecutter.concurrency == "sync" %}
+        async with shared_threads(settings.handler_threads):
+            with draining(app.state, settings.drain_seconds):
+                yield
+            opened.close()
+{% else %}
         with draining(app.state, settings.drain_seconds):
             yield
         await opened.close()
+{% endif %}
 
     app = ProblemAPI(
         title={{ python(cookiecutter.project_name) }},
@@ -70,6 +86,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         openapi_url=OPENAPI_URL if settings.docs else None,
         telemetry={"auto_configure": True},  # by OTEL_EXPORTER_OTLP_ENDPOINT and its like
     )
+    app.state.settings = settings
     app.state.store = opened
     app.state.draining = False
     if settings.auth_jwks_url:

@@ -1,10 +1,15 @@
 """Every environment variable that the service reads; `.env` may set them too."""
 
+import json
+import os
 import re
 import sys
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     HttpUrl,
@@ -26,13 +31,72 @@ DEFAULT_URL = f"sqlite:///./{NAME}.db"
 DEFAULT_URL = f"postgresql://postgres:postgres@localhost:5432/{NAME}"
 {% endif %}
 
+HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+ORIGIN = re.compile(
+    r"(?P<address>(?P<scheme>[a-z][a-z0-9+.-]*)://([a-z0-9_.-]+|\[[0-9a-f:.]+\]))(?P<port>(:[1-9]\d{0,4})?)/?"
+)
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
 Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 Seconds = Annotated[float, Field(ge=0.001, le=3600)]
-CommaSeparated = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^(\*\.)?[^*\s]+$")], ...],
-    NoDecode,
-    BeforeValidator(lambda value: re.split(r"\s*,\s*", value) if isinstance(value, str) else value),
+
+
+def _listed(value: object) -> object:
+    """The parts of a list with commas, or of one in JSON; quotes around a part are left out."""
+    if not isinstance(value, str):
+        return value
+    if value.startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            pass  # an IPv6 address begins so, too
+    parts = (part.strip().strip("\"'") for part in value.split(","))
+    return [part for part in parts if part]
+
+
+def _host(name: str) -> str:
+    if not HOST.fullmatch(name.lower()):
+        raise ValueError(
+            f"{name!r} is not a host name: write it without scheme, port and path, "
+            "like api.example.com, *.example.com or [::1]"
+        )
+    return name.lower()
+
+
+def _origin(text: str) -> str:
+    """As browsers send it: https://www.rfc-editor.org/rfc/rfc6454#section-6.2."""
+    origin = ORIGIN.fullmatch(text.lower())
+    if not origin:
+        raise ValueError(
+            f"{text!r} is not an origin: write scheme, host and port if it has one, "
+            "like https://app.example.com or http://localhost:3000"
+        )
+    address, scheme, port = origin.group("address", "scheme", "port")
+    return address if DEFAULT_PORTS.get(scheme) == port else address + port
+
+
+def _network(text: str) -> str:
+    try:
+        return text if text == "*" else str(ip_network(text))
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not an address or a network: write it like 10.0.0.7 or 10.0.0.0/8, "
+            "or * for every proxy"
+        ) from None
+
+
+def _root_path(path: str) -> str:
+    if not re.fullmatch(r"(/[\w-][\w.~-]*)*", path, re.ASCII):
+        raise ValueError(f"{path!r} is not a prefix: write it like /api, no slash at the end")
+    return path
+
+
+Listed = BeforeValidator(_listed)
+Hosts = Annotated[
+    tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, Listed, Field(min_length=1)
 ]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, Listed]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, Listed]
 
 
 def _format_for(data: dict[str, Any]) -> Literal["json", "console"]:
@@ -55,21 +119,36 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     workers: PositiveInt = 1
+{% if cookiecutter.concurrency == "sync" %}
+    # Handlers that run at a time in each worker, apart from those that wait for longer than 10 ms.
+    handler_threads: int = Field({{ 1 if cookiecutter.database == "sqlite" else 2 }}, ge=1, le=128)
+{% endif %}
     # After SIGTERM: how long it still serves, and then how long what is in work may take.
     drain_seconds: float = Field(ge=0, le=3600, default_factory=_drain_for)
     shutdown_timeout: PositiveInt = 10
+    # How many requests each worker works on at a time.
+    max_concurrent_requests: PositiveInt = 100
+    # How long an idle connection is kept. A balancer that reuses it has to close it first: most do
+    # so after 60 seconds, and a request on a connection that is just being closed fails.
+    keep_alive_timeout: PositiveInt = 75
 
     # The names under which clients come here; browsers of these origins may read the answers.
-    allowed_hosts: CommaSeparated = ("localhost", "127.0.0.1", "[::1]")
-    cors_origins: CommaSeparated = ()
+    allowed_hosts: Hosts = ("localhost", "127.0.0.1", "[::1]")
+    cors_origins: Origins = ()
+    # Where the proxy serves the API, if not at its root; and the proxies whose forwarded headers count.
+    root_path: Annotated[str, AfterValidator(_root_path)] = ""
+    forwarded_allow_ips: Networks = ("127.0.0.1",)
     docs: bool = True
 
-    # Who signs the bearer tokens that /v1 asks for, for whom, and how; or that it asks for none.
+    # Who signs the bearer tokens, for whom, and how; or that everybody is let in.
     auth_jwks_url: HttpUrl | None = None
     auth_audience: str | None = None
+    auth_audience_claim: str = "aud"
     auth_issuer: str | None = None
+    auth_roles_claim: str = "roles"
     auth_algorithm: Literal["RS256", "PS256", "ES256", "ES384", "EdDSA"] = "RS256"
     auth: Annotated[Literal["none"] | None, Lower] = None
+    metrics: Annotated[Literal["open", "token"], Lower] = "open"
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Lower] = "info"
     log_format: Annotated[Literal["json", "console"], Lower] = Field(default_factory=_format_for)
@@ -78,7 +157,7 @@ class Settings(BaseSettings):
     # Connections of each worker: those that it keeps, and those that it adds under load.
     database_pool_size: PositiveInt = 10
     database_max_overflow: NonNegativeInt = 0
-    # A request that has no connection by then is told to come back.
+    # How long a request waits for its turn, and for a connection, before it is told to come back.
     database_pool_timeout: Seconds = 0.5
 {% if cookiecutter.database == "sqlite" %}
     # How long a writer waits for the others.
@@ -96,8 +175,12 @@ class Settings(BaseSettings):
 
     @property
     def max_connections(self) -> int:
-        """How many requests a worker may work on at a time: each has one connection at most."""
+        """How many sessions a worker may have open at a time."""
         return self.database_pool_size + self.database_max_overflow
+
+    @property
+    def checks_tokens(self) -> bool:
+        return self.auth_jwks_url is not None
 
     @property
     def issuers(self) -> list[str]:
@@ -107,11 +190,21 @@ class Settings(BaseSettings):
         base, found, _ = str(self.auth_jwks_url).partition("/.well-known/")
         return [base, f"{base}/"] if found else []
 
+    @model_validator(mode="before")
+    @classmethod
+    def _strip(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """White space around a value is left out: a secret from a file ends in a newline."""
+        stripped = {
+            name: value.strip() if isinstance(value, str) else value
+            for name, value in values.items()
+        }
+        return {name: value for name, value in stripped.items() if value != ""}
+
     @model_validator(mode="after")
     def _must_not_contradict_itself(self) -> Self:
         if self.auth_jwks_url and self.auth_audience:
             if self.auth:
-                raise ValueError("AUTH=none and AUTH_JWKS_URL contradict each other: unset one")
+                raise ValueError(f"AUTH={self.auth} excludes AUTH_JWKS_URL: unset one of them")
             if not self.issuers:
                 raise ValueError("AUTH_ISSUER must be set: AUTH_JWKS_URL does not tell it")
         elif self.auth_jwks_url or self.auth_audience or self.auth_issuer:
@@ -122,6 +215,13 @@ class Settings(BaseSettings):
         """Raises a `ValueError` where the service would let everybody in without being told to."""
         if self.app_env == "production" and not (self.auth or self.auth_jwks_url):
             raise ValueError("In production set AUTH_JWKS_URL and AUTH_AUDIENCE, or AUTH=none.")
+
+    @field_validator("host")
+    @classmethod
+    def _must_be_an_address(cls, host: str) -> str:
+        if "*" in host:  # some systems take it for the loopback address
+            raise ValueError(f"{host!r} is not an address: write one to listen on, like 0.0.0.0")
+        return host
 
     @field_validator("database_url")
     @classmethod
@@ -144,10 +244,23 @@ class Settings(BaseSettings):
         return url
 
 
+def _check_file(name: Any) -> None:
+    """Raises an `OSError` or a `UnicodeError` for what would be skipped without a word."""
+    path = Path(name or os.devnull)
+    if path.is_symlink() or path.exists():
+        if path.resolve().is_dir() or path.is_fifo():
+            raise OSError("it is not a file")
+        if "\0" in path.read_text(encoding="utf-8"):
+            raise UnicodeError("it has NUL characters, as a text in UTF-16 has")
+
+
 def read_settings() -> Settings:
     """Ends the program with a sentence for each variable that is wrong."""
     try:
+        _check_file(Settings.model_config.get("env_file"))
         return Settings()
+    except (UnicodeError, OSError) as error:
+        sys.exit(f".env cannot be read: {error}. Save it as a text file in UTF-8.")
     except ValidationError as error:
         wrong = [
             f"{str(*e['loc'][:1]).upper() or 'AUTH'}: {e['msg'].removeprefix('Value error, ')}"

@@ -1,5 +1,17 @@
+from tests import environment
+
+environment.clean()  # first of all: some libraries read variables as they are imported
+
 import os
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import IO
+from unittest.mock import patch
 
 import pytest
 from alembic import command
@@ -10,20 +22,29 @@ from sqlalchemy import Engine, create_engine, text
 
 from app.db.migrate import config, upgrade
 from app.db.tables import Base
-from app.main import create_app
+from app.repositories.store import Store
 from app.settings import Settings
 from tests.database import UNREACHABLE_URL, throwaway_database
-from tests.fakes.store import InMemoryStore
+from tests.widgets import create_app, create_widgets
 
-# No setting of whoever runs the tests reaches them, least of all the database of the service.
+ROOT = Path(__file__).parent.parent
+
+# No test reads the settings of the developer, least of all the service's database.
 Settings.model_config["env_file"] = None
-for variable in Settings.model_fields:
-    os.environ.pop(variable.upper(), None)
 os.environ["DATABASE_URL"] = UNREACHABLE_URL
 
 
 def settings_for(url: str) -> Settings:
-    return Settings(database_url=SecretStr(url), database_timeout=1, allowed_hosts=("testserver",))
+    return Settings(
+        database_url=SecretStr(url), database_timeout=1, allowed_hosts=("testserver",), auth="none"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _same_environment() -> Iterator[None]:
+    """No test leaves a variable behind for the next."""
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +53,7 @@ def database() -> Iterator[Engine]:
     with throwaway_database() as url:
         upgrade(settings_for(url))
         engine = create_engine(url, pool_pre_ping=True)
+        create_widgets(engine)
         yield engine
         engine.dispose()
 
@@ -55,7 +77,7 @@ def settings(database: Engine) -> Iterator[Settings]:
 
 @pytest.fixture
 def unmigrated(settings: Settings, database: Engine) -> Iterator[Settings]:
-    """Settings whose database has no tables until the test makes them."""
+    """Settings whose database has none of the service's tables until the test creates them."""
     command.downgrade(config(settings), "base")
     with database.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
@@ -63,15 +85,73 @@ def unmigrated(settings: Settings, database: Engine) -> Iterator[Settings]:
     upgrade(settings)
 
 
-@pytest.fixture(params=["memory", "database"])
-def client(request: pytest.FixtureRequest) -> Iterator[TestClient]:
-    """Every test of the API runs on the repositories in memory and on those in the database."""
-    if request.param == "memory":
-        app = create_app(settings_for(UNREACHABLE_URL), InMemoryStore())
+# A team may delete tests/fakes: every test then runs on the database.
+HAS_FAKES = (ROOT / "tests" / "fakes" / "store.py").is_file()
+BACKENDS = ["memory", "database"] if HAS_FAKES else ["database"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs each test of the API and of the contract on both backends, or where its marks say."""
+    if "backend" in metafunc.fixturenames:
+        marks = {mark.name for mark in metafunc.definition.iter_markers()}
+        backends = BACKENDS
+        if "in_database" in marks:
+            backends = ["database"]
+        elif "in_memory" in marks:
+            backends = BACKENDS[:1]
+        metafunc.parametrize("backend", backends)
+
+
+def in_memory_store() -> Store:
+    """Imported by name, so that nothing else needs the folder."""
+    store: Store = import_module("tests.fakes.widgets").WidgetInMemoryStore()
+    return store
+
+
+@pytest.fixture
+def client(backend: str, request: pytest.FixtureRequest) -> Iterator[TestClient]:
+    if backend == "memory":
+        app = create_app(settings_for(UNREACHABLE_URL), in_memory_store())
     else:
         app = create_app(request.getfixturevalue("settings"))
     with TestClient(app) as client:
         yield client
+
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts Python programs of this service, which end with the test at the latest.
+
+    They run in an empty folder, away from the `.env` of the developer.
+    """
+    folder = tmp_path / "processes"
+    folder.mkdir()
+    started: list[subprocess.Popen[str]] = []
+
+    def start(
+        *arguments: str, variables: dict[str, str], output: int | IO[str] = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)} | variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # so that what it starts can be killed with it
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with process:  # waits, and closes its pipe
+            pass
 
 
 def application(client: TestClient) -> FastAPI:

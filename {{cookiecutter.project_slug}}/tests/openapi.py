@@ -5,15 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from app.main import create_app
+from app.settings import Settings
 from tests.conftest import settings_for
 from tests.database import UNREACHABLE_URL
-from tests.fakes.store import InMemoryStore
 
 COMMITTED = Path(__file__).parent.parent / "openapi.json"
 
 
+def settings() -> Settings:
+    """Authentication is as it is by default."""
+    return settings_for(UNREACHABLE_URL).model_copy(update={"auth": Settings().auth})
+
+
 def document() -> dict[str, Any]:
-    return create_app(settings_for(UNREACHABLE_URL), InMemoryStore()).openapi()
+    return create_app(settings()).openapi()
 
 
 if __name__ == "__main__":

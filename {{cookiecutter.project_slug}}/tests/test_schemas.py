@@ -2,13 +2,14 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from app.api.etags import etag, versions
-from app.schemas.base import Day, Entity, Exact
+from app.schemas.base import Day, Entity, Exact, Ids
 
 DAYS: TypeAdapter[date] = TypeAdapter(Day)
 NUMBERS: TypeAdapter[Decimal] = TypeAdapter(Exact)
@@ -37,6 +38,14 @@ def test_a_day_is_neither_a_number_nor_an_instant() -> None:
             DAYS.validate_python(sent)
 
 
+def test_ids_are_given_once_each() -> None:
+    ids: TypeAdapter[tuple[UUID, ...]] = TypeAdapter(Ids)
+    one, another = UUID(int=1), UUID(int=2)
+    assert ids.validate_python([one, another]) == (one, another)
+    with pytest.raises(ValidationError, match="must hold each id once"):
+        ids.validate_python([one, str(one)])
+
+
 def test_the_tag_of_an_entity_has_the_versions_of_those_that_it_is_sent_with() -> None:
     class Order(Entity):
         parent: "Order | None" = None
@@ -47,3 +56,17 @@ def test_the_tag_of_an_entity_has_the_versions_of_those_that_it_is_sent_with() -
     order = Order.model_validate({"version": 3, **common, "parent": first})
     assert etag(order) == '"3-7-2"'
     assert versions([etag(order)]) == {3}
+
+
+def test_the_tag_of_an_entity_changes_with_a_reference_that_a_removal_takes_away() -> None:
+    class Category(Entity):
+        parent_id: UUID | None
+        tag_ids: Ids = ()
+
+    common: dict[str, Any] = {"version": 3, "id": UUID(int=1), "parent_id": UUID(int=2)}
+    common["created_at"] = common["updated_at"] = "2026-01-31T12:00:00Z"
+    category = Category.model_validate(common)
+    assert etag(category) == '"3-1-0"'
+    assert etag(category.model_copy(update={"parent_id": None})) == '"3-0"'
+    assert etag(category.model_copy(update={"tag_ids": (UUID(int=3),)})) == '"3-1-1"'
+    assert versions([etag(category)]) == {3}

@@ -1,23 +1,32 @@
 """What `python -m app` does before and when it hands over to the server."""
 
 import os
+import re
+import shutil
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 from alembic import command
 from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from app.__main__ import main
+from app.db import migrate
 from app.db.migrate import config
 from app.settings import Settings
+from tests.conftest import ROOT
 from tests.database import UNREACHABLE_URL
+from tests.ports import free_port
 
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch, unmigrated: Settings) -> dict[str, Any]:
     """The options that the server is started with; it is not, and its database is empty."""
     monkeypatch.setenv("DATABASE_URL", unmigrated.database_url.get_secret_value())
+    monkeypatch.setenv("PORT", str(free_port()))  # a service may run beside its tests
     options: dict[str, Any] = {}
     monkeypatch.setattr(uvicorn, "run", lambda app, **given: options.update(given, app=app))
     return options
@@ -27,18 +36,22 @@ def test_the_server_listens_where_the_environment_says(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOST", "0.0.0.0")  # noqa: S104 - nothing is started
-    monkeypatch.setenv("PORT", "9000")
+    monkeypatch.setenv("PORT", str(port := free_port()))
     monkeypatch.setenv("WORKERS", "3")
     main([])
     assert served["app"] == "app.main:create_app"
-    assert (served["host"], served["port"], served["workers"]) == ("0.0.0.0", 9000, 3)  # noqa: S104
+    assert (served["host"], served["port"], served["workers"]) == ("0.0.0.0", port, 3)  # noqa: S104
     assert served["reload"] is False
+    assert served["loop"] == "app.server:SharingLoop"
+    assert served["timeout_keep_alive"] > 60  # what most balancers keep an idle connection for
 
 
 def test_development_migrates_first(served: dict[str, Any], database: Engine) -> None:
     main(["--reload"])
     assert served["reload"] is True
-    assert inspect(database).has_table("items")
+    assert served["loop"] == "app.server:SharingLoop"
+    assert served["reload_dirs"] == [str(ROOT / "app")]
+    assert inspect(database).has_table("alembic_version")
 
 
 def test_production_leaves_migrating_to_the_deployment(
@@ -47,8 +60,22 @@ def test_production_leaves_migrating_to_the_deployment(
     monkeypatch.setenv("APP_ENV", "production")
     monkeypatch.setenv("AUTH", "none")
     main([])
-    assert served
-    assert not inspect(database).has_table("items")
+    assert served["loop"] != "app.server:SharingLoop"
+    assert not inspect(database).has_table("alembic_version")
+
+
+def test_two_newest_revisions_keep_production_from_starting(
+    served: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(migrate.FOLDER, tmp_path / "migrations")
+    (folder / "versions" / "branch.py").write_text("revision, down_revision = 'branch', None\n")
+    monkeypatch.setenv("APP_ENV", "production")
+    monkeypatch.setenv("AUTH", "none")
+    with monkeypatch.context() as branched:
+        branched.setattr(migrate, "FOLDER", folder)
+        with pytest.raises(SystemExit, match="join them with make migration-merge"):
+            main([])
+    assert not served
 
 
 def test_production_does_not_start_open_to_everybody_by_mistake(
@@ -60,12 +87,23 @@ def test_production_does_not_start_open_to_everybody_by_mistake(
     assert not served
 
 
+def test_an_address_that_cannot_be_listened_on_is_named(
+    served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for host in ("127.0.0.1", "nowhere.invalid", ".a"):
+            monkeypatch.setenv("HOST", host)
+            monkeypatch.setenv("PORT", port)
+            with pytest.raises(SystemExit, match=re.escape(f"HOST={host} and PORT={port}: ")):
+                main([])
+    assert not served
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_several_workers_share_a_folder_for_their_metrics(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
-    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")  # now it will be as it was after this test
     monkeypatch.setenv("WORKERS", str(workers))
     main([])
     assert served["workers"] == workers
@@ -94,6 +132,18 @@ def test_a_database_of_a_newer_service_is_told_and_nothing_starts(
         main([])
     with database.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
+    assert not served
+
+
+def test_an_error_of_a_revision_keeps_its_traceback(
+    served: dict[str, Any], database: Engine
+) -> None:
+    with database.begin() as connection:
+        connection.execute(text("CREATE TABLE items (id INTEGER)"))
+    with pytest.raises(DBAPIError, match="already exists"):
+        main([])
+    with database.begin() as connection:
+        connection.execute(text("DROP TABLE items"))
     assert not served
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.settings import Settings
+from app.settings import Settings, read_settings
 
 
 def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,22 +81,77 @@ def test_a_timeout_is_between_nothing_and_an_hour(
         Settings()
 
 
-def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALLOWED_HOSTS", "items.example.com, *.internal")
-    monkeypatch.setenv("CORS_ORIGINS", "")
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("ALLOWED_HOSTS", "items.example.com, *.Internal,", ("items.example.com", "*.internal")),
+        ("ALLOWED_HOSTS", '["a", "[::1]"]', ("a", "[::1]")),
+        ("ALLOWED_HOSTS", "[::1], a", ("[::1]", "a")),
+        ("CORS_ORIGINS", "http://x/", ("http://x",)),
+        ("FORWARDED_ALLOW_IPS", '["10.0.0.0/8", "::1"]', ("10.0.0.0/8", "::1/128")),
+        ("CORS_ORIGINS", '["https://X:443", "http://x:443"]', ("https://x", "http://x:443")),
+        ("CORS_ORIGINS", "\"app://a\", 'http://[::1]:3000'", ("app://a", "http://[::1]:3000")),
+    ],
+)
+def test_lists_may_be_written_in_any_usual_way(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert getattr(Settings(), variable.lower()) == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        *(("ALLOWED_HOSTS", value) for value in ("*", "https://a", "a:8000", ".example.com")),
+        *(("CORS_ORIGINS", value) for value in ("*", "null", "localhost:3000", "http://x/p")),
+        *(("CORS_ORIGINS", value) for value in ("//x", "http://me@x", "http://münchen.example")),
+        *(("FORWARDED_ALLOW_IPS", value) for value in ("proxy", "10.0.0.1/8", "10.0.0.1 10.0.0.2")),
+        ("HOST", "*"),
+        *(("ROOT_PATH", value) for value in ("api", "/api/", "/..", "/a b")),
+    ],
+)
+def test_what_no_client_sends_is_refused_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit, match=f"{variable}: {re.escape(repr(value))} is not .* like "):
+        read_settings()
+
+
+def test_white_space_around_a_value_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = Settings().database_url
+    monkeypatch.setenv("DATABASE_URL", f" {url.get_secret_value()}\n")
+    monkeypatch.setenv("AUTH_AUDIENCE", " \n")
+    monkeypatch.setenv("LOG_LEVEL", "debug\r\n")
     settings = Settings()
-    assert settings.allowed_hosts == ("items.example.com", "*.internal")
-    assert settings.cors_origins == ()
+    assert settings.database_url == url
+    assert settings.auth_audience is None
+    assert settings.log_level == "debug"
 
 
-@pytest.mark.parametrize("variable", ["ALLOWED_HOSTS", "CORS_ORIGINS"])
-def test_not_everybody_is_let_in_at_once(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(variable, "*")
-    with pytest.raises(ValidationError, match=variable.lower()):
-        Settings()
+@pytest.mark.parametrize(
+    "content",
+    ["HOST=é".encode("utf-16"), "HOST=x".encode("utf-16-le"), "HOST=é".encode("latin-1"), None],
+)
+def test_an_env_file_that_is_no_text_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / ".env"
+    monkeypatch.setitem(Settings.model_config, "env_file", file)
+    assert read_settings().host == "127.0.0.1"
+    file.write_text("HOST=::1", encoding="utf-8")
+    assert read_settings().host == "::1"
+    file.unlink()
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(SystemExit, match=r"\.env cannot be read: .* in UTF-8"):
+        read_settings()
 
 
 def test_the_password_does_not_show() -> None:
-    url = "{{ 'sqlite:///secret.db' if cookiecutter.database == 'sqlite' else 'postgresql://me:secret@here/db' }}"
+    url = "{{ 'sqlite:///p4ss.db' if cookiecutter.database == 'sqlite' else 'postgresql://me:p4ss@here/db' }}"
     settings = Settings(database_url=SecretStr(url))
-    assert "secret" not in repr(settings)
+    assert "p4ss" not in repr(settings)

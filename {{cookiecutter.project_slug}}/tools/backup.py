@@ -8,8 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
-from app.db.health import outdated
-from app.db.migrate import head
+from app.db.migrate import head, outdated
 from app.settings import read_settings
 from tools.dumps import SUFFIX, dump, load, revision
 from tools.files import Refused, written

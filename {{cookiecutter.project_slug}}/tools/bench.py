@@ -1,6 +1,7 @@
 """`make bench` measures a running service and prints a table in Markdown.
 
-It works with items of its own, whose names begin with `bench-`, and deletes them in the end.
+It works with items of its own, whose names begin with `bench-`, and deletes them in the end. A service
+without items has its probes measured.
 """
 
 import argparse
@@ -153,6 +154,15 @@ class Client:
 
     def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The JSON of a 2xx; the program ends with a sentence if there is none."""
+        status, answer = self._sent(method, path, body)
+        if status not in GOOD:
+            sys.exit(f"{method} {path} was answered {status}: {answer.decode()}")
+        return json.loads(answer)
+
+    def has(self, path: str) -> bool:
+        return self._sent("GET", path, None)[0] != HTTPStatus.NOT_FOUND
+
+    def _sent(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int | str, bytes]:
         try:
             sent = self.send(iter([self.request(method, path, body)]))
         except OSError as error:
@@ -160,9 +170,7 @@ class Client:
         (status,) = sent.outcomes
         if status == HTTPStatus.UNAUTHORIZED:
             sys.exit("The service asks for a token (401): set BENCH_TOKEN to a valid one.")
-        if status not in GOOD:
-            sys.exit(f"{method} {path} was answered {status}: {sent.last.decode()}")
-        return json.loads(sent.last)
+        return status, sent.last
 
 
 def operations(client: Client, prefix: str, ids: list[str]) -> dict[str, Iterator[bytes]]:
@@ -178,6 +186,13 @@ def operations(client: Client, prefix: str, ids: list[str]) -> dict[str, Iterato
             client.request("PATCH", f"{ITEMS}/{next(ids_again)}", {"quantity": number % 1000})
             for number in numbers
         ),
+    }
+
+
+def probes(client: Client) -> dict[str, Iterator[bytes]]:
+    return {
+        "livez": cycle([client.request("GET", "/livez")]),
+        "readyz": cycle([client.request("GET", "/readyz")]),
     }
 
 
@@ -205,23 +220,32 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"{options.url} is not on this machine: with yes=1 it is put under load.")
 
     client = Client(options.url, os.environ.get("BENCH_TOKEN"))
+    if not client.has(ITEMS):
+        print_table(options, client, probes(client))
+        return
     prefix = f"bench-{secrets.token_hex(4)}-"
     try:
         rows = ({"name": f"{prefix}row-{number}"} for number in range(ROWS))
         ids = [client.answer("POST", ITEMS, row)["id"] for row in rows]
-        print(f"{options.url}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n")
-        print("| operation | connections | requests/s | p50, ms | p99, ms | errors |")
-        print("|---|---|---|---|---|---|", flush=True)
-        is_limited = False
-        for name, requests in operations(client, prefix, ids).items():
-            for connections in options.connections:
-                measured = client.send(requests, connections, options.seconds)
-                is_limited |= measured.is_limited_by_the_client
-                print(f"| {name} | {connections} | {' | '.join(measured.cells())} |", flush=True)
-        if is_limited:
-            print("\n\\* The client was busy all the time: the service may carry more.")
+        print_table(options, client, operations(client, prefix, ids))
     finally:
         delete_all(client, prefix)
+
+
+def print_table(
+    options: argparse.Namespace, client: Client, measures: dict[str, Iterator[bytes]]
+) -> None:
+    print(f"{options.url}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n")
+    print("| operation | connections | requests/s | p50, ms | p99, ms | errors |")
+    print("|---|---|---|---|---|---|", flush=True)
+    is_limited = False
+    for name, requests in measures.items():
+        for connections in options.connections:
+            measured = client.send(requests, connections, options.seconds)
+            is_limited |= measured.is_limited_by_the_client
+            print(f"| {name} | {connections} | {' | '.join(measured.cells())} |", flush=True)
+    if is_limited:
+        print("\n\\* The client was busy all the time: the service may carry more.")
 
 
 if __name__ == "__main__":

@@ -1,92 +1,74 @@
-"""Bearer tokens: JWTs that a key of AUTH_JWKS_URL has signed.
+"""Closed by default: requires a valid bearer token, whichever verifier checks it.
 
-https://www.rfc-editor.org/rfc/rfc6750, https://www.rfc-editor.org/rfc/rfc8725
+Everything asks for one but the paths of `app.api.paths.OPEN`: a route, a WebSocket or a mounted
+application that somebody adds is closed until it is listed there.
+
+https://www.rfc-editor.org/rfc/rfc6750
 """
 
-import asyncio
-import logging
-from time import monotonic
-from typing import Any
+from abc import ABC, abstractmethod
 
-import jwt
-from anyio import to_thread
-from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from app.api.errors import RETRY_LATER, problem
+from app.api.paths import METRICS, UNCHECKED, is_open, route_path
+from app.api.users import CHALLENGE, NEEDED
+from app.repositories.errors import Unavailable
+from app.schemas.identity import User
 from app.settings import Settings
 
-PROTECTED = "/v1/"
-KEYS_SECONDS = 300  # after so long the keys are read again: one may have been withdrawn
-COOLDOWN_SECONDS = 5  # not more often, whatever is asked for
-FETCH_SECONDS = 3
-LEEWAY_SECONDS = 30  # between the clocks of the issuer and of this machine
+# https://www.iana.org/assignments/websocket: 1013 is Try Again Later, 4000 to 4999 are our own.
+CLOSE_CODES = {401: 4401, 503: 1013}
 
-log = logging.getLogger(__name__)
+
+class InvalidToken(Exception):
+    """Why a token is rejected, in words that its sender may see."""
+
+
+class Verifier(ABC):
+    """Checks the tokens of one kind of issuer."""
+
+    @abstractmethod
+    async def user(self, token: str, connection: HTTPConnection) -> User:
+        """Raises `InvalidToken`, or `Unavailable` if tokens cannot be checked now."""
 
 
 class Authentication:
-    """Lets in who has a valid token; its claims are in `request.state.claims`."""
+    """Requires a valid token, whose bearer is then `request.state.user`."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.app = app
-        self.expected: dict[str, Any] = {
-            "algorithms": [settings.auth_algorithm],
-            "audience": settings.auth_audience,
-            "issuer": settings.issuers,
-            "leeway": LEEWAY_SECONDS,
-            "options": {"require": ["exp", "iss", "aud"]},
-        }
-        url = str(settings.auth_jwks_url)
-        self.issuer = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_SECONDS)
-        self.keys: dict[str, jwt.PyJWK] = {}
-        self.expire = self.fetch_from = 0.0
-        self.fetching = asyncio.Lock()
+    def __init__(self, app: ASGIApp, verifier: Verifier, settings: Settings) -> None:
+        self.app, self.verifier = app, verifier
+        self.closed = {METRICS} if settings.metrics == "token" else set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(PROTECTED):
-            await self.app(scope, receive, send)
-            return
+        refusal = None if scope["type"] == "lifespan" else await self._refusal(scope)
+        await (refusal or self.app)(scope, receive, send)
 
-        try:
-            claims = await self._claims(Headers(scope=scope))
-        except jwt.PyJWKClientError:
-            answer = problem(503, "Bearer tokens cannot be checked now.", headers=RETRY_LATER)
-            await answer(scope, receive, send)
-        except jwt.PyJWTError as error:
-            challenge = {"WWW-Authenticate": "Bearer"}
-            answer = problem(401, f"A valid bearer token is needed: {error}", headers=challenge)
-            await answer(scope, receive, send)
-        else:
-            scope.setdefault("state", {})["claims"] = claims
-            await self.app(scope, receive, send)
-
-    async def _claims(self, headers: Headers) -> dict[str, Any]:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
+    async def _refusal(self, scope: Scope) -> ASGIApp | None:
+        """The response to a request without a valid token; otherwise notes whose token it is."""
+        path = route_path(scope)
+        needs_token = path in self.closed or not is_open(path)
+        if path in UNCHECKED and not needs_token:
+            return None
+        connection = HTTPConnection(scope)
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            raise jwt.InvalidTokenError("there is none")
-        name = jwt.get_unverified_header(token).get("kid", "")
-        # Who brings a known key does not wait while another request reads the keys again.
-        if name not in self.keys or (monotonic() > self.expire and not self.fetching.locked()):
-            async with self.fetching:
-                await self._fetch()
-        if name not in self.keys:
-            unknown = jwt.InvalidTokenError if self.keys else jwt.PyJWKClientError
-            raise unknown("its key is not known")
-        return jwt.decode(token, self.keys[name], **self.expected)
-
-    async def _fetch(self) -> None:
-        if monotonic() < self.fetch_from:
-            return
+            if not needs_token:
+                return None
+            return refused(scope, 401, f"{NEEDED}: there is none", CHALLENGE)
         try:
-            # The client's own timeout is for each of its reads, and they may be many.
-            async with asyncio.timeout(FETCH_SECONDS):
-                keys = await to_thread.run_sync(
-                    self.issuer.get_signing_keys, abandon_on_cancel=True
-                )
-        except (jwt.PyJWTError, OSError, ValueError, RecursionError) as error:
-            log.warning("AUTH_JWKS_URL cannot be read: %s", error)  # the keys from before still do
-        else:
-            self.keys = {str(key.key_id): key for key in keys}
-            self.expire = monotonic() + KEYS_SECONDS
-        self.fetch_from = monotonic() + COOLDOWN_SECONDS
+            connection.state.user = await self.verifier.user(token, connection)
+        except Unavailable as error:
+            return refused(scope, 503, str(error), RETRY_LATER)
+        except InvalidToken as error:
+            return refused(scope, 401, f"{NEEDED}: {error}", CHALLENGE)
+        return None
+
+
+def refused(scope: Scope, status: int, detail: str, headers: dict[str, str]) -> ASGIApp:
+    """A problem; a WebSocket is closed with the code that means the same."""
+    if scope["type"] == "websocket":
+        return WebSocketClose(CLOSE_CODES[status], detail)
+    return problem(status, detail, headers=headers)

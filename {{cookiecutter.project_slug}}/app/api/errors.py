@@ -4,11 +4,14 @@ import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.utils import is_body_allowed_for_status_code
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -17,8 +20,9 @@ from app.repositories import errors
 from app.schemas.problems import FieldProblem, Problem
 
 STATUS: dict[type[errors.RepositoryError], int] = {
+    errors.Forbidden: 403,
     errors.NotFound: 404,
-    errors.Conflict: 409,
+    errors.Refused: 409,
     errors.Stale: 412,
     errors.Invalid: 422,
     errors.Unavailable: 503,
@@ -29,6 +33,18 @@ REF = "#/components/schemas/{model}"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 log = logging.getLogger(__name__)
+
+# Python 3.13 has the names of RFC 9110, older ones those of RFC 7231; openapi.json has one of them.
+PHRASES = responses | {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+
+
+def _phrase(status: int) -> str:
+    return PHRASES.get(status, "Unknown Error")
 
 
 class ProblemResponse(JSONResponse):
@@ -44,10 +60,12 @@ def problem(
     detail: str,
     fields: Sequence[FieldProblem] = (),
     headers: Mapping[str, str] | None = None,
+    members: Mapping[str, Any] | None = None,
 ) -> ProblemResponse:
-    title = HTTPStatus(status).phrase
+    """`members` extend the problem; they replace none of its own."""
+    title = _phrase(status)
     body = Problem(title=title, status=status, detail=detail, errors=list(fields))
-    return ProblemResponse(body.model_dump(), status, headers)
+    return ProblemResponse({**(members or {}), **body.model_dump()}, status, headers)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -55,7 +73,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     schema = {"$ref": REF.format(model="Problem")}
     return {
         status: {
-            "description": HTTPStatus(status).phrase,
+            "description": _phrase(status),
             "content": {ProblemResponse.media_type: {"schema": schema}},
         }
         for status in statuses
@@ -63,7 +81,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class ProblemAPI(FastAPI):
-    """Documents what FastAPI does not see: `Problem`, and how `/v1` is secured."""
+    """Documents what FastAPI does not see: `Problem`, and that a token is needed."""
 
     bearer: dict[str, str] | None = None
 
@@ -74,16 +92,22 @@ class ProblemAPI(FastAPI):
         if self.bearer:
             document["components"]["securitySchemes"] = {"bearer": self.bearer}
             document["security"] = [{"bearer": []}]
+            unauthorized = problems(401)[401]
+            for path in document["paths"].values():
+                for operation in path.values():
+                    if "security" not in operation:
+                        operation["responses"].setdefault("401", unauthorized)
         return document
 
 
 async def on_repository_error(_: Request, error: errors.RepositoryError) -> ProblemResponse:
     detail, fields, headers = str(error), [], {}
-    if isinstance(error, errors.Conflict):
+    if isinstance(error, errors.Refused):
         fields = [FieldProblem(location="body", field=f, detail=detail) for f in error.fields]
     if isinstance(error, errors.Unavailable):
         headers = RETRY_LATER
-        # What follows the first line may hold a statement.
+    if isinstance(error, errors.Unavailable | errors.Invalid):
+        # Its first line names the constraint; what follows may hold a statement or a row.
         log.warning("%s %s", error, str(error.__cause__ or "").partition("\n")[0])
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     return problem(status, detail, fields, headers)
@@ -103,14 +127,28 @@ async def on_invalid_request(_: Request, error: RequestValidationError) -> Probl
     return problem(422, "The request is not valid.", fields or [NO_JSON])
 
 
-async def on_http_exception(request: Request, error: HTTPException) -> ProblemResponse:
+async def on_http_exception(request: Request, error: HTTPException) -> Response:
+    """Where the exception's `detail` is no string, it becomes extension members of the problem.
+
+    The items of a dict become one member each, and its `detail`, if a string, that of the problem.
+    Another value becomes the member `details`.
+    """
     if error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__:
         # FastAPI answers so to what the JSON parser cannot even read: broken UTF-8, for one.
         return problem(422, "The request is not valid.", [NO_JSON])
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed_methods(request))
-    return problem(error.status_code, str(error.detail), headers=headers)
+    if not is_body_allowed_for_status_code(error.status_code):
+        return Response(status_code=error.status_code, headers=headers)
+    given: Any = jsonable_encoder(error.detail)  # Starlette says it is a string
+    if isinstance(given, str):
+        return problem(error.status_code, given, headers=headers)
+    members = given if isinstance(given, dict) else {"details": given}
+    detail = members.get("detail")
+    if not isinstance(detail, str):
+        detail = _phrase(error.status_code)
+    return problem(error.status_code, detail, headers=headers, members=members)
 
 
 def _allowed_methods(request: Request) -> list[str]:
@@ -126,7 +164,8 @@ def _allowed_methods(request: Request) -> list[str]:
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 HANDLERS: dict[int | type[Exception], Handler] = {
-    errors.RepositoryError: on_repository_error,
+    # Of kinds with a status alone: another kind is a mistake in the code, so a logged 500.
+    **dict.fromkeys(STATUS, on_repository_error),
     RequestValidationError: on_invalid_request,
     HTTPException: on_http_exception,
 }

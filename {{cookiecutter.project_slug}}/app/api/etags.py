@@ -1,8 +1,9 @@
 """The version of an entity as an HTTP entity tag: https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3"""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Header
 from pydantic import WithJsonSchema
@@ -23,13 +24,21 @@ NOT_MODIFIED: dict[int | str, dict[str, str]] = {304: {"description": "The clien
 
 
 def etag(entity: Entity) -> str:
-    """Of its version, then those of the entities that it is sent with."""
+    """Of its version, then of what can change without it: the entities that it is sent with, and
+    its references, which the removal of what they refer to takes away.
+    """
     return f'"{"-".join(map(str, _versions(entity)))}"'
 
 
-def _versions(entity: Entity) -> list[int]:
-    held = [value for _, value in entity if isinstance(value, Entity)]
-    return sum(map(_versions, held), [entity.version])
+def _versions(entity: Entity) -> Iterator[int]:
+    yield entity.version
+    for name, value in entity:
+        if isinstance(value, Entity):
+            yield from _versions(value)
+        elif isinstance(value, tuple):
+            yield len(value)
+        elif isinstance(value, UUID) and name != "id":
+            yield 1
 
 
 def versions(headers: list[str] | None) -> Collection[int] | None:

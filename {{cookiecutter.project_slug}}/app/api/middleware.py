@@ -8,8 +8,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import RETRY_LATER, problem
-from app.api.routes.health import PATHS
-from app.metrics import PENDING, PLACES, TIMEOUTS, WAITS
+from app.api.paths import PROBES, route_path
 from app.settings import Settings
 
 
@@ -20,7 +19,7 @@ class KnownHosts(TrustedHostMiddleware):
         super().__init__(app, settings.allowed_hosts, www_redirect=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        known = scope.get("path") in PATHS
+        known = scope["type"] == "http" and route_path(scope) in PROBES
         await (self.app if known else super().__call__)(scope, receive, send)
 
 
@@ -73,33 +72,28 @@ class BodyLimit:
 
 
 class Admission:
-    """Lets in as many requests as there are connections to the database.
+    """Lets in `MAX_CONCURRENT_REQUESTS`; the next waits for `DATABASE_POOL_TIMEOUT`, then gets 503.
 
-    All waiting is done here, where it ends with a 503 after `DATABASE_POOL_TIMEOUT`. Behind this
-    every request finds what it needs, so none can wait for another that waits for it. Each probe
-    has a place of its own.
+    So overload does not take ever more memory. Each probe has a place of its own.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.timeout = settings.database_pool_timeout
-        self.places = asyncio.Semaphore(settings.max_connections)
-        self.reserved = {path: asyncio.Semaphore(1) for path in PATHS}
-        PLACES.set(settings.max_connections)
+        self.places = asyncio.Semaphore(settings.max_concurrent_requests)
+        self.reserved = {path: asyncio.Semaphore(1) for path in PROBES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
 
-        places = self.reserved.get(scope["path"], self.places)
+        places = self.reserved.get(route_path(scope), self.places)
         try:
-            with PENDING.track_inprogress(), WAITS.time():
-                # A free one takes no time, and no timer.
-                async with asyncio.timeout(self.timeout if places.locked() else None):
-                    await places.acquire()
+            # A free one takes no time, and no timer.
+            async with asyncio.timeout(self.timeout if places.locked() else None):
+                await places.acquire()
         except TimeoutError:
-            TIMEOUTS.inc()
             busy = problem(503, "Too many requests are being served now.", headers=RETRY_LATER)
             await busy(scope, receive, send)
             return

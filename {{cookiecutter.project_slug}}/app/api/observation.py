@@ -1,6 +1,7 @@
 """What every request gets, whoever answers it: an id, safe headers, its measures and a log line."""
 
 import re
+from contextlib import ExitStack
 from time import perf_counter
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from app.api.errors import METHODS, problem
-from app.api.routes.health import PATHS
+from app.api.paths import PROBES
 from app.metrics import ACTIVE, REQUESTS
 
 # https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers
@@ -38,12 +39,35 @@ def request_id(headers: Headers) -> str:
     return trace[1] if trace else uuid4().hex
 
 
-class Observation:
-    """Also answers 500 to whatever no handler knows.
+class UnexpectedErrors:
+    """Answers 500 to errors that no handler knows, behind CORS: a browser may then read it.
 
     Starlette's own handler for `Exception` raises it again, upon which the server closes the
     connection under the client's next request.
     """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def observed(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, observed)
+        except Exception:
+            if has_begun or scope["type"] != "http":
+                raise
+            log.exception("unexpected error", logger=__name__)
+            await problem(500, "Something went wrong here.")(scope, receive, send)
+
+
+class Observation:
+    """Request id, security headers, metrics and a log line for each request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -56,6 +80,10 @@ class Observation:
         begun = perf_counter()
         status = 0
         id_ = request_id(Headers(scope=scope))
+        state = scope["app"].state  # a mounted application puts itself in its place
+
+        def record() -> None:
+            self._record(scope, status or CLIENT_LEFT, perf_counter() - begun)
 
         async def observed(message: Message) -> None:
             nonlocal status
@@ -65,27 +93,24 @@ class Observation:
                 names = {name for name, _ in given}
                 added = [header for header in SAFE_HEADERS.items() if header[0] not in names]
                 added.append((b"x-request-id", id_.encode()))
-                if scope["app"].state.draining:
+                if state.draining:
                     added.append((b"connection", b"close"))  # the client's next one goes elsewhere
                 message["headers"] = [*given, *added]
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                in_work.close()
 
-        with bound_contextvars(request_id=id_), ACTIVE.track_inprogress():
-            try:
-                await self.app(scope, receive, observed)
-            except Exception:
-                if status:
-                    raise
-                log.exception("unexpected error", logger=__name__)
-                await problem(500, "Something went wrong here.")(scope, receive, observed)
-            finally:
-                self._record(scope, status or CLIENT_LEFT, perf_counter() - begun)
+        # It ends with the response: what runs in the background afterwards is no part of it.
+        with bound_contextvars(request_id=id_), ExitStack() as in_work:
+            in_work.callback(record)
+            in_work.enter_context(ACTIVE.track_inprogress())
+            await self.app(scope, receive, observed)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         # Labels have few values, whatever clients send: the route's template, not its path.
-        route = getattr(scope.get("route"), "path", "")
+        route = getattr(scope.get("route"), "path_format", "")
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
         REQUESTS.labels(method, route, status).observe(seconds)
         fields = {"method": method, "route": route, "status": status, "seconds": round(seconds, 6)}
-        tell = log.debug if route in PATHS else log.info
+        tell = log.debug if route in PROBES else log.info
         tell("request", logger=__name__, **fields)

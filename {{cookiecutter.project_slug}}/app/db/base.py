@@ -6,15 +6,22 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 {% if cookiecutter.database == "sqlite" %}
-from sqlalchemy import BigInteger, ColumnElement, DateTime, Dialect, MetaData, Table, func
+from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Table, func, text
 {% else %}
-from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Numeric, Table
+from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Numeric, Table, text
 {% endif %}
-from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    InstrumentedAttribute,
+    Mapped,
+    declared_attr,
+    mapped_column,
+)
 from sqlalchemy.types import TypeDecorator
+from uuid_utils.compat import uuid7
 
 {% if cookiecutter.database == "sqlite" %}
-from app.schemas.base import PLACES
+from app.db.decimals import ExactDecimal
 {% else %}
 from app.schemas.base import DIGITS, PLACES
 {% endif %}
@@ -61,23 +68,6 @@ class UtcDateTime(TypeDecorator[datetime]):
         return _in_utc  # `process_result_value` takes two calls for each value
 
 
-{% if cookiecutter.database == "sqlite" %}
-class ExactDecimal(TypeDecorator[Decimal]):
-    """A decimal with `PLACES` places. SQLite has none, and would round it as it does floats, so
-    what is stored is how many of its last place there are.
-    """
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
-        return None if value is None else int(value.scaleb(PLACES))
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(value).scaleb(-PLACES)
-
-
-{% endif %}
 class Base(DeclarativeBase):
     # Every constraint has a name that follows from its columns: migrations can drop it by that
     # name, and `errors.py` can tell from it which field broke it.
@@ -100,13 +90,30 @@ class Base(DeclarativeBase):
     }
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def same_as_created_at(context: Any) -> datetime:
+    created_at: datetime = context.get_current_parameters()["created_at"]
+    return created_at
+
+
 class EntityTable(Base):
     """The columns of `app.schemas.base.Entity`."""
 
     __abstract__ = True
     __table__: ClassVar[Table]
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-1)
-    version: Mapped[int] = mapped_column(sort_order=1)
-    created_at: Mapped[datetime] = mapped_column(sort_order=1)
-    updated_at: Mapped[datetime] = mapped_column(sort_order=1)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7, sort_order=-1)
+    version: Mapped[int] = mapped_column(default=1, onupdate=text("version + 1"), sort_order=1)
+    created_at: Mapped[datetime] = mapped_column(default=now, sort_order=1)
+    updated_at: Mapped[datetime] = mapped_column(
+        default=same_as_created_at, onupdate=now, sort_order=1
+    )
+
+    @declared_attr.directive
+    @classmethod
+    def __mapper_args__(cls) -> dict[str, Any]:
+        # Of two requests that change the same entity the second gets a `StaleDataError`.
+        return {"version_id_col": cls.version}

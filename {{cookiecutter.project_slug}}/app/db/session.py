@@ -1,45 +1,94 @@
 """Where a connection is borrowed and given back, and a transaction begins and ends."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 
 from sqlalchemy import exc, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.exc import StaleDataError
 
 from app.db.engine import make_engines
-from app.db.health import observe, outdated
-from app.db.migrate import head
-from app.db.reader import Reader
-from app.db.repositories.items import SqlItemRepository
-from app.repositories.errors import Unavailable
+from app.db.migrate import head, outdated
+from app.db.places import places
+from app.db.sql.columns import ONE_STATEMENT
+from app.db.sql.items import SqlItemRepository
+from app.db.telemetry import observe
+from app.repositories.errors import Nested, Refused, RolledBack, Unavailable
 from app.repositories.store import Repositories, Store
 from app.settings import Settings
 
+# The session of the `write()` that this request is in.
+writing: ContextVar[AsyncSession | None] = ContextVar("writing", default=None)
 
-def repositories(connection: AsyncConnection | Reader) -> Repositories:
+
+def repositories(session: AsyncSession) -> Repositories:
     return Repositories(
-        items=SqlItemRepository(connection),
+        session=session,
+        items=SqlItemRepository(session),
     )
 
 
 class SqlStore(Store):
     def __init__(self, settings: Settings) -> None:
-        self.reader, self.writer = make_engines(settings)
-        observe(self.reader.sync_engine, self.writer.sync_engine)
-        self._reading = repositories(Reader(self.reader))
+        self.reader, self.snapshot, self.writer = make_engines(settings)
+        self._to_read, self._to_write = places(settings)
+        observe(self.reader.sync_engine, self.snapshot.sync_engine, self.writer.sync_engine)
         self._head = head()
         self._outdated = outdated(self._head)
 
-    def read(self) -> AbstractAsyncContextManager[Repositories]:
-        return nullcontext(self._reading)
+    def repositories(self, session: AsyncSession) -> Repositories:
+        return repositories(session)
+
+    @asynccontextmanager
+    async def read(self, *, snapshot: bool = True) -> AsyncIterator[Repositories]:
+        reading = self._in_a_snapshot() if snapshot else self._statement_by_statement()
+        async with self._to_read.taken(), reading as session:
+            yield self.repositories(session)
+
+    @asynccontextmanager
+    async def _in_a_snapshot(self) -> AsyncIterator[AsyncSession]:
+        async with (
+            AsyncSession(self.snapshot, expire_on_commit=False) as session,
+            session.begin(),  # so a row that was added is refused instead of lost
+        ):
+            yield session
+
+    @asynccontextmanager
+    async def _statement_by_statement(self) -> AsyncIterator[AsyncSession]:
+        session = AsyncSession(self.reader, expire_on_commit=False, info={ONE_STATEMENT: True})
+        try:
+            yield session
+            if session.in_transaction():
+                await session.commit()
+        finally:
+            if session.in_transaction():
+                async with session:
+                    pass  # it is closed, even if the request is cancelled meanwhile
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Repositories]:
-        try:
-            async with self.writer.begin() as connection:
-                yield repositories(connection)
-        except exc.TimeoutError as error:
-            raise Unavailable("Every connection to the database is in use.") from error
+        outer = writing.get()
+        if outer is not None and outer.in_transaction() and outer.bind is self.writer:
+            raise Nested
+        async with (
+            self._to_write.taken(),
+            AsyncSession(self.writer, expire_on_commit=False) as session,
+        ):
+            token = writing.set(session)
+            try:
+                async with session.begin():
+                    yield self.repositories(session)
+                    if not session.is_active:
+                        raise RolledBack  # or the end of the block would not tell
+{% if cookiecutter.database == "sqlite" %}
+            except exc.TimeoutError as error:
+                raise Unavailable("The writers before this one have taken too long.") from error
+{% endif %}
+            except StaleDataError as error:
+                raise Refused("Another request has just changed it: read it again.") from error
+            finally:
+                writing.reset(token)
 
     async def check(self) -> None:
         try:

@@ -81,6 +81,21 @@ Exact = Annotated[
 ]
 
 
+def _distinct(ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+    if len({*ids}) < len(ids):
+        raise ValueError("must hold each id once")
+    return ids
+
+
+# Of what a row is linked to, all of them: one statement each for reading and for writing.
+MAX_LINKS = 100
+Ids = Annotated[
+    tuple[UUID, ...],
+    Field(max_length=MAX_LINKS, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_distinct),
+]
+
+
 class Schema(BaseModel):
     """Refuses fields that it does not know, by their names, instead of dropping them."""
 
@@ -105,6 +120,8 @@ class Entity(Schema):
     Its instants are `AwareDatetime`: what is stored has been a `UtcDatetime` already, and to make
     sure once more would take as long as all else that makes an entity of a row.
     """
+
+    model_config = ConfigDict(from_attributes=True)  # of the table's rows
 
     id: UUID = Field(description="A UUID of version 7: later ones sort after earlier ones.")
     version: int = Field(exclude=True)

@@ -9,24 +9,29 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import Engine, event
 
-# The items are there for the tests of all that is not about one resource alone.
-URL = "/v1/items"
+from app.api.users import current_user
+from app.schemas.identity import User
+from tests.conftest import application
+
+# Cross-cutting tests use the widgets as their example.
+URL = "/v1/widgets"
 
 # What is refused before it reaches a repository does not need to be sent to both.
-in_memory = pytest.mark.parametrize("client", ["memory"], indirect=True)
-in_database = pytest.mark.parametrize("client", ["database"], indirect=True)
+in_memory = pytest.mark.in_memory
+# What has no fake: a test, or with `pytestmark = in_database` all tests of a file.
+in_database = pytest.mark.in_database
 
 
 def create(client: TestClient, name: str = "bolt", **fields: object) -> dict[str, Any]:
     response = client.post(URL, json={"name": name, **fields})
     assert response.status_code == 201, response.text
-    item: dict[str, Any] = response.json()
-    return item
+    widget: dict[str, Any] = response.json()
+    return widget
 
 
 def names(response: Response) -> list[str]:
     assert response.status_code == 200, response.text
-    return [item["name"] for item in response.json()["items"]]
+    return [widget["name"] for widget in response.json()["items"]]
 
 
 def found(client: TestClient, url: str, /, **query: str | bool) -> list[str]:
@@ -50,13 +55,31 @@ def wrong_fields(response: Response) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def statements() -> Iterator[list[str]]:
-    """The statements that the database is sent in the block."""
-    told: list[str] = []
+def as_user(client: TestClient, subject: str) -> Iterator[None]:
+    """In the block, whose requests they are."""
+    overrides = application(client).dependency_overrides
+    overrides[current_user] = lambda: User(subject=subject, claims={})
+    yield
+    del overrides[current_user]
+
+
+@contextmanager
+def executed() -> Iterator[list[tuple[str, Any]]]:
+    """The statements of the block as the driver gets them, with their parameters."""
+    sent: list[tuple[str, Any]] = []
 
     def listen(*given: Any) -> None:
-        told.append(given[2])
+        sent.append((given[2], given[3]))
 
     event.listen(Engine, "before_cursor_execute", listen)
-    yield told
+    yield sent
     event.remove(Engine, "before_cursor_execute", listen)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """The statements that the database was sent in the block, once it has ended."""
+    texts: list[str] = []
+    with executed() as sent:
+        yield texts
+    texts += [statement for statement, _ in sent]

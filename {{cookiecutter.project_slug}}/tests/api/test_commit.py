@@ -6,10 +6,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
-from app.main import create_app
 from app.settings import Settings
 from tests.api.client import URL, create, names, problem
 from tests.database import ALLOW_COMMITS, REFUSE_COMMITS
+from tests.widgets import create_app
 
 
 def execute(database: Engine, statements: tuple[str, ...]) -> None:

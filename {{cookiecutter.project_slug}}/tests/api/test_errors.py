@@ -1,12 +1,27 @@
-"""What clients see when something goes wrong that is not about items alone."""
+"""What clients see when something goes wrong that is not about widgets alone."""
 
 from collections.abc import Iterator
+from datetime import date
+from typing import Any
+from uuid import UUID
 
 import pytest
+from fastapi import HTTPException
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
+from app.api.errors import problems
 from app.main import MAX_BODY_BYTES
+from app.repositories.errors import (
+    Conflict,
+    Dangling,
+    Forbidden,
+    InUse,
+    Invalid,
+    NotFound,
+    Refused,
+    RepositoryError,
+)
 from tests.api.client import URL, in_memory, problem, wrong_fields
 from tests.conftest import application
 
@@ -17,7 +32,7 @@ def test_an_unknown_path_is_a_problem(client: TestClient) -> None:
 
 
 def test_a_method_that_a_path_does_not_know_is_a_problem(client: TestClient) -> None:
-    for path, allowed in ((URL, "GET, POST"), (f"{URL}/1", "GET, PATCH, DELETE")):
+    for path, allowed in ((URL, "GET, POST"), (f"{URL}/{UUID(int=1)}", "GET, PATCH, DELETE")):
         response = client.put(path)
         problem(response, 405)
         assert response.headers["allow"] == allowed
@@ -42,7 +57,7 @@ def test_a_method_that_a_path_does_not_know_is_a_problem(client: TestClient) -> 
     ],
     ids=lambda body: repr(body[:20]),
 )
-def test_a_body_that_is_no_item_is_a_problem(client: TestClient, body: bytes) -> None:
+def test_a_body_that_is_no_widget_is_a_problem(client: TestClient, body: bytes) -> None:
     response = client.post(URL, content=body, headers={"Content-Type": "application/json"})
     assert {location for location, _ in wrong_fields(response)} == {"body"}
 
@@ -77,6 +92,135 @@ def test_an_unexpected_error_is_a_problem_that_tells_nothing(
     body = problem(client.get("/broken"), 500)
     assert "secret" not in str(body)
     assert "SELECT secret" in caplog.text
+
+
+PAY = "Payment Required"
+
+
+@in_memory
+@pytest.mark.parametrize(
+    ("status", "given", "expected"),
+    [
+        (402, "Pay first.", {"detail": "Pay first."}),
+        (402, {"balance": 30}, {"detail": PAY, "balance": 30}),
+        (402, {"detail": "Pay.", "status": 1}, {"detail": "Pay."}),
+        (402, {"at": date(2026, 1, 2)}, {"detail": PAY, "at": "2026-01-02"}),
+        (402, ["a", 1], {"detail": PAY, "details": ["a", 1]}),
+        (499, "Too slow.", {"detail": "Too slow."}),
+        (599, {"a": 1}, {"detail": "Unknown Error", "a": 1}),
+    ],
+)
+def test_an_http_exception_is_a_problem(
+    client: TestClient, status: int, given: Any, expected: dict[str, object]
+) -> None:
+    app = application(client)
+
+    @app.get("/raises")
+    def raises() -> None:
+        raise HTTPException(status, given)
+
+    body = problem(client.get("/raises"), status)
+    title = PAY if status == 402 else "Unknown Error"
+    own = {"type": "about:blank", "title": title, "status": status, "errors": []}
+    assert body == own | expected
+
+
+@in_memory
+def test_an_http_exception_without_a_body_has_none(client: TestClient) -> None:
+    app = application(client)
+
+    @app.get("/raises")
+    def raises() -> None:
+        raise HTTPException(304, headers={"ETag": '"1"'})
+
+    response = client.get("/raises")
+    assert (response.status_code, response.content) == (304, b"")
+    assert response.headers["etag"] == '"1"'
+
+
+@in_memory
+def test_a_refused_value_is_logged_with_its_constraint(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = application(client)
+
+    @app.get("/refused")
+    def refused() -> None:
+        raise Invalid("Refused.") from ValueError("breaks ck_widgets_rule\nDETAIL: a secret")
+
+    problem(client.get("/refused"), 422)
+    (record,) = (r for r in caplog.records if r.name == "app.api.errors")
+    assert (record.levelname, record.getMessage()) == ("WARNING", "Refused. breaks ck_widgets_rule")
+
+
+NOBODY = UUID(int=0)
+
+
+@in_memory
+@pytest.mark.parametrize(
+    ("error", "status", "detail", "fields"),
+    [
+        (NotFound(NOBODY), 404, f"There is nothing with the id {NOBODY}.", []),
+        (
+            NotFound("jane@example.com", by="e-mail"),
+            404,
+            "There is nothing with the e-mail jane@example.com.",
+            [],
+        ),
+        (Forbidden("Only its author may change it."), 403, "Only its author may change it.", []),
+        (Refused("Only 3 are left."), 409, "Only 3 are left.", []),
+        (Refused("Only 3 are left.", "quantity"), 409, "Only 3 are left.", ["quantity"]),
+        (Refused("{} of {x}", "{", "{0}"), 409, "{} of {x}", ["{", "{0}"]),
+        (Conflict(), 409, "This value is already taken.", []),
+        (Conflict("name", "{}"), 409, "This name and {} is already taken.", ["name", "{}"]),
+        (Dangling("{a}_id"), 409, "This {a}_id refers to nothing that is there.", ["{a}_id"]),
+        (InUse(), 409, "Something else refers to it: remove that first.", []),
+    ],
+    ids=repr,
+)
+def test_a_repository_error_is_a_problem_in_its_own_words(
+    client: TestClient, error: RepositoryError, status: int, detail: str, fields: list[str]
+) -> None:
+    app = application(client)
+
+    @app.get("/refused", responses=problems(status))
+    def refused() -> None:
+        raise error
+
+    body = problem(client.get("/refused"), status)
+    assert body["detail"] == detail
+    assert body["errors"] == [
+        {"location": "body", "field": field, "detail": detail} for field in fields
+    ]
+    documented = client.get("/openapi.json").json()["paths"]["/refused"]["get"]["responses"]
+    assert list(documented[str(status)]["content"]) == ["application/problem+json"]
+    assert documented[str(status)]["description"] == body["title"]
+
+
+class Expired(NotFound): ...
+
+
+class Unknown(RepositoryError): ...
+
+
+@in_memory
+def test_a_repository_error_has_the_status_of_its_kind_or_is_logged(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = application(client)
+
+    @app.get("/expired")
+    def expired() -> None:
+        raise Expired(NOBODY)
+
+    @app.get("/unknown")
+    def unknown() -> None:
+        raise Unknown("a secret")
+
+    problem(client.get("/expired"), 404)
+    assert "Traceback" not in caplog.text
+    assert "secret" not in str(problem(client.get("/unknown"), 500))
+    assert "Unknown: a secret" in caplog.text
 
 
 def test_an_error_after_the_answer_began_is_the_servers_to_handle(client: TestClient) -> None:

@@ -1,9 +1,10 @@
-"""Schemathesis makes requests up from the OpenAPI document: the same ones in every run.
+"""Schemathesis makes up authenticated requests from the OpenAPI document: the same in every run.
 
 All of its checks are on: https://schemathesis.readthedocs.io/en/stable/reference/checks/
 """
 
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,14 +23,12 @@ from schemathesis.openapi.checks import RejectedPositiveData
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 from sqlalchemy import Engine, insert
 
-from app.db.tables import ItemTable
-from app.main import create_app
 from app.schemas.base import EARLIEST, LATEST
-from app.schemas.items import Item
 from app.settings import Settings
 from tests.conftest import empty, settings_for
 from tests.database import UNREACHABLE_URL
-from tests.fakes.store import InMemoryStore
+from tests.issuer import Issuer, bearing, serving
+from tests.widgets import Widget, WidgetTable, create_app
 
 CONFIG = {
     "seed": 1,
@@ -37,16 +36,20 @@ CONFIG = {
     "analysis": {"constants": {"enabled": False}},
     # What databases choke on: NUL in a text, and a version that no integer column holds.
     "dictionaries": {"awkward": {"values": ["\0", '"9999999999"']}},
-    "generation": {"dictionaries": {"string": {"dictionary": "awkward", "probability": 0.1}}},
+    "generation": {
+        "dictionaries": {"string": {"dictionary": "awkward", "probability": 0.1}},
+        # Each request has a token: one made up without it would be wrong and yet accepted.
+        "with-security-parameters": False,
+    },
     "parameters": {"body.description": {"dictionary": "awkward", "probability": 0.2}},
     "checks": {
         "max_response_time": 10,  # in seconds; without a number this check would be off
-        # No schema can say which names are taken, nor which version an item is at.
+        # No schema can say which names are taken, nor which version a widget is at.
         "positive_data_acceptance": {"expected-statuses": ["2xx", "304", "404", "409", "412"]},
     },
 }
 EXAMPLES = examples(
-    max_examples=10,
+    max_examples=6,
     stateful_step_count=6,
     derandomize=True,
     database=None,
@@ -54,7 +57,7 @@ EXAMPLES = examples(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
-ITEM = Item(
+WIDGET = Widget(
     id=UUID(int=7),
     version=1,
     created_at=EARLIEST,
@@ -70,7 +73,9 @@ OFFSETS = st.sampled_from(["Z", "+23:59", "-23:59"])
 ENDS_OF_TIME = st.sampled_from(["0001-01-01T00:00:00", "9999-12-31T23:59:59"])
 
 schemathesis.openapi.format("cursor", st.just(""))
-schemathesis.openapi.format("uuid", st.just(str(ITEM.id)))
+# Most often the one that is there; a list of ids without duplicates needs others.
+UUIDS = st.just(WIDGET.id) | st.just(WIDGET.id) | st.uuids()
+schemathesis.openapi.format("uuid", UUIDS.map(str))
 schemathesis.openapi.format(
     "date-time",
     st.builds("{}{}".format, st.datetimes().map(datetime.isoformat) | ENDS_OF_TIME, OFFSETS),
@@ -87,8 +92,8 @@ def map_case(_: HookContext, case: Case[Any]) -> Case[Any]:
 
 def cursor(sort: str) -> str:
     """That of any list: they are sorted by an instant, or else by a text."""
-    value = ITEM.created_at if sort.endswith("created_at") else ITEM.name
-    return urlsafe_b64encode(to_json({"sort": sort, "value": value, "id": ITEM.id})).decode()
+    value = WIDGET.created_at if sort.endswith("created_at") else WIDGET.name
+    return urlsafe_b64encode(to_json({"sort": sort, "value": value, "id": WIDGET.id})).decode()
 
 
 @schemathesis.hook
@@ -107,26 +112,38 @@ def document_of(app: FastAPI) -> OpenApiSchema:
     return schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
 
 
-DOCUMENT = document_of(create_app(settings_for(UNREACHABLE_URL), InMemoryStore()))
+DOCUMENT = document_of(create_app(Issuer(1).trusted(settings_for(UNREACHABLE_URL))))
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Issuer]:
+    with serving() as issuer:
+        yield issuer
 
 
 @pytest.fixture
-def app(settings: Settings, database: Engine) -> FastAPI:
-    """The app, with one item stored that requests can find."""
+def app(settings: Settings, database: Engine, issuer: Issuer) -> FastAPI:
+    """The app, with one widget stored that requests can find."""
     with database.begin() as connection:
-        connection.execute(insert(ItemTable).values(dict(ITEM)))
-    return create_app(settings)
+        connection.execute(insert(WidgetTable).values(dict(WIDGET)))
+    # A machine that is busy with other things is no reason for a 503.
+    patient = settings.model_copy(update={"database_timeout": 30})
+    return create_app(issuer.trusted(patient))
 
 
 @DOCUMENT.parametrize()
 @EXAMPLES
-def test_every_request_is_answered_as_documented(case: Case[Any], app: FastAPI) -> None:
-    case.call_and_validate(app=app)
+def test_every_request_is_answered_as_documented(
+    case: Case[Any], app: FastAPI, issuer: Issuer
+) -> None:
+    case.call_and_validate(app=app, headers=bearing(issuer.token()))
 
 
 def test_requests_that_follow_from_answers_are_answered_as_documented(
-    app: FastAPI, database: Engine, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, database: Engine, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    headers = bearing(issuer.token())
     sequences = document_of(app).as_state_machine()
     monkeypatch.setattr(sequences, "setup", lambda _: empty(database))
+    monkeypatch.setattr(sequences, "get_call_kwargs", lambda *_: {"headers": headers})
     sequences.run(settings=EXAMPLES)

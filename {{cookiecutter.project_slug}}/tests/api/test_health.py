@@ -1,14 +1,16 @@
+from unittest.mock import Mock
+
 from alembic import command
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
 from app.db.migrate import config, head
-from app.main import create_app
+from app.repositories.store import Store
 from app.settings import Settings
 from tests.api.client import problem
 from tests.conftest import application, settings_for
 from tests.database import UNREACHABLE_URL
-from tests.fakes.store import InMemoryStore
+from tests.widgets import create_app
 
 
 def test_a_service_whose_database_answers_is_ready(client: TestClient) -> None:
@@ -23,7 +25,7 @@ def test_a_service_without_its_database_lives_but_is_not_ready() -> None:
         response = client.get("/readyz")
         problem(response, 503)
         assert response.headers["retry-after"] == "1"
-        problem(client.get("/v1/items"), 503)
+        problem(client.get("/v1/widgets"), 503)
 
 
 def test_probes_may_ask_for_the_head_alone(client: TestClient) -> None:
@@ -37,15 +39,16 @@ def test_a_service_that_is_draining_lives_but_is_not_ready(client: TestClient) -
     app.state.draining = True
     assert client.get("/livez").status_code == 200
     problem(client.get("/readyz"), 503)
-    response = client.get("/v1/items")
+    response = client.get("/v1/widgets")
     assert (response.status_code, response.headers["connection"]) == (200, "close")
 
 
 def test_a_service_closes_its_store_when_it_stops() -> None:
-    store = InMemoryStore()
+    store = Mock(spec=Store)
     with TestClient(create_app(settings_for(UNREACHABLE_URL), store)) as client:
         assert client.get("/readyz").status_code == 200
-    assert not store.available
+        store.close.assert_not_called()
+    store.close.assert_called_once_with()
 
 
 def test_a_service_whose_database_has_no_tables_is_not_ready(unmigrated: Settings) -> None:

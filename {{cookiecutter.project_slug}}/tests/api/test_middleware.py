@@ -1,6 +1,7 @@
 """What happens to a request before any route sees it."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,26 +14,23 @@ from threading import Event
 from unittest.mock import AsyncMock
 
 import pytest
+from fastapi import BackgroundTasks
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
 from app.api.middleware import BodyLimit
-{% if cookiecutter.concurrency == "sync" %}
-from app.api.threads import ThreadRouter
-{% endif %}
-from app.main import create_app
+from app.settings import Settings
 from tests.api.client import URL, create, in_memory, problem
 from tests.conftest import application, settings_for
 from tests.database import UNREACHABLE_URL
-from tests.fakes.store import InMemoryStore
+from tests.widgets import create_app
 
 
 @pytest.fixture
-def busy() -> Iterator[TestClient]:
+def busy(settings: Settings) -> Iterator[TestClient]:
     """A service that can work on one request at a time."""
-    limits = {"database_pool_size": 1, "database_pool_timeout": 0.05}
-    settings = settings_for(UNREACHABLE_URL).model_copy(update=limits)
-    with TestClient(create_app(settings, InMemoryStore())) as client:
+    limits = {"max_concurrent_requests": 1, "database_pool_timeout": 0.05}
+    with TestClient(create_app(settings.model_copy(update=limits))) as client:
         yield client
 
 
@@ -66,21 +64,30 @@ def test_one_request_too_many_is_told_to_come_back(busy: TestClient) -> None:
 
 {% if cookiecutter.concurrency == "sync" %}
 def test_every_request_that_is_let_in_has_a_thread() -> None:
-    limits = {"database_pool_size": 50, "database_max_overflow": 0}
-    app = create_app(settings_for(UNREACHABLE_URL).model_copy(update=limits), InMemoryStore())
-    router, all_are_here = ThreadRouter(), Barrier(50)
+    limits = {"max_concurrent_requests": 50}
+    app = create_app(settings_for(UNREACHABLE_URL).model_copy(update=limits))
+    all_are_here = Barrier(50)
 
-    @router.get("/together")
+    @app.get("/together")
     def together() -> None:
         all_are_here.wait(timeout=5)
 
-    app.include_router(router)
     with TestClient(app) as client, ThreadPoolExecutor(50) as clients:
         answers = [*clients.map(client.get, ["/together"] * 50)]
     assert {answer.status_code for answer in answers} == {200}
 
 
 {% endif %}
+def test_a_request_that_waits_for_another_service_takes_no_connection(settings: Settings) -> None:
+    limits = {"database_pool_size": 1, "database_pool_timeout": 0.05}
+    with (
+        TestClient(create_app(settings.model_copy(update=limits))) as client,
+        a_request_in_work(client),
+    ):
+        create(client)
+        assert client.get(URL).status_code == 200
+
+
 def test_probes_are_answered_however_many_requests_there_are(busy: TestClient) -> None:
     with a_request_in_work(busy):
         assert busy.get("/livez").status_code == 200
@@ -109,6 +116,17 @@ def test_who_reads_slowly_has_no_place_any_more(busy: TestClient) -> None:
     assert busy.get("/stream").text == "200200"
 
 
+def test_a_background_task_holds_no_slot(busy: TestClient) -> None:
+    app, statuses = application(busy), []
+
+    @app.get("/later")
+    def later(tasks: BackgroundTasks) -> None:
+        tasks.add_task(lambda: statuses.append(busy.get(URL).status_code))
+
+    assert busy.get("/later").status_code == 200
+    assert statuses == [200]
+
+
 def test_a_client_that_leaves_before_its_body_is_there_reaches_no_route() -> None:
     app, send = AsyncMock(), AsyncMock()
     part = {"type": "http.request", "body": b"{", "more_body": True}
@@ -121,7 +139,7 @@ def test_a_client_that_leaves_before_its_body_is_there_reaches_no_route() -> Non
 def test_a_body_that_does_not_end_is_refused() -> None:
     app, send = AsyncMock(), AsyncMock()
     scope = {"type": "http", "headers": [], "method": "POST"}
-    slow = AsyncMock(side_effect=partial(asyncio.sleep, 10))
+    slow = AsyncMock(side_effect=partial(asyncio.sleep, 2, {"type": "http.request"}))
     asyncio.run(BodyLimit(app, limit=10, timeout=0.05)(scope, slow, send))
     app.assert_not_called()
     assert send.await_args_list[0].args[0]["status"] == 408
@@ -145,9 +163,9 @@ def test_no_other_origin_may_read_the_answers(client: TestClient) -> None:
         assert not [name for name in response.headers if name.startswith("access-control")]
 
 
-def test_an_origin_that_is_named_may() -> None:
-    settings = settings_for(UNREACHABLE_URL).model_copy(update={"cors_origins": (ORIGIN,)})
-    with TestClient(create_app(settings, InMemoryStore())) as client:
+def test_an_origin_that_is_named_may(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"cors_origins": (ORIGIN,)}))
+    with TestClient(app) as client:
         allowed = client.options(URL, headers=PREFLIGHT).headers
         assert allowed["access-control-allow-origin"] == ORIGIN
         assert "PATCH" in allowed["access-control-allow-methods"]
@@ -155,3 +173,44 @@ def test_an_origin_that_is_named_may() -> None:
         assert "ETag" in answer["access-control-expose-headers"]
         other = client.get(URL, headers={"Origin": "https://evil.example"}).headers
         assert "access-control-allow-origin" not in other
+
+
+def test_an_origin_that_is_named_may_read_errors_and_send_any_header() -> None:
+    settings = settings_for(UNREACHABLE_URL).model_copy(update={"cors_origins": (ORIGIN,)})
+    app = create_app(settings)
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise RuntimeError
+
+    with TestClient(app) as client:
+        sent = {
+            "Access-Control-Request-Method": "PUT",
+            "Access-Control-Request-Headers": "content-type, idempotency-key, traceparent",
+        }
+        assert client.options(URL, headers=PREFLIGHT | sent).status_code == 200
+        for path, status in (("/broken", 500), ("/nowhere", 404), (f"{URL}?limit=0", 422)):
+            response = client.get(path, headers={"Origin": ORIGIN})
+            problem(response, status)
+            assert response.headers["access-control-allow-origin"] == ORIGIN
+
+
+PREFIX = "/api"
+
+
+def test_a_prefix_that_a_proxy_strips_is_in_each_address(settings: Settings) -> None:
+    app = create_app(settings)
+    # The server puts ROOT_PATH before the path of the request.
+    with TestClient(app, root_path=PREFIX) as client:
+        created = client.post(PREFIX + URL, json={"name": "bolt"})
+        assert created.headers["location"] == f"{PREFIX}{URL}/{created.json()['id']}"
+        assert client.get(created.headers["location"]).json() == created.json()
+        for path in ("/docs", "/redoc"):
+            page = client.get(PREFIX + path).text
+            for address in re.findall(r'(?:src|href|spec-url)="([^"]+)"', page):
+                assert address.startswith(f"{PREFIX}/")
+                assert client.get(address).status_code == 200
+            assert f"{PREFIX}/openapi.json" in page
+        document = client.get(f"{PREFIX}/openapi.json").json()
+        assert document["servers"] == [{"url": PREFIX}]
+        assert client.get(f"{PREFIX}/readyz", headers={"Host": "10.0.0.7"}).status_code == 200

@@ -3,15 +3,19 @@
 import asyncio
 import logging
 import re
+from collections.abc import Iterator
 from unittest.mock import AsyncMock, Mock
 
 import pytest
+from fastapi import BackgroundTasks, FastAPI
+from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.requests import ClientDisconnect
 from structlog.contextvars import get_contextvars
 
 from app.api.observation import Observation
-from tests.api.client import URL, create, in_memory
+from tests.api.client import URL, create, in_database, in_memory
 from tests.conftest import application
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -46,17 +50,36 @@ def test_every_answer_tells_browsers_to_be_careful(client: TestClient, path: str
 
 
 @in_memory
+def test_a_mounted_application_is_observed_too(client: TestClient) -> None:
+    other = FastAPI()
+
+    @other.get("/thing")
+    def read_thing() -> str:
+        return "thing"
+
+    application(client).mount("/mounted", other)
+    response = client.get("/mounted/thing")
+    assert response.json() == "thing"
+    assert response.headers["x-request-id"]
+
+
+def requests(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, int]]:
+    """Method, route and status of each request in the log."""
+    records = [vars(record) for record in caplog.records if record.name == "app.api.observation"]
+    return [(record["method"], record["route"], record["status"]) for record in records]
+
+
+@in_memory
 def test_a_request_is_logged_by_its_route_without_what_it_asked_for(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    item = create(client, name="bolt")
+    widget = create(client, name="bolt")
     with caplog.at_level(logging.INFO, "app.api.observation"):
-        client.get(f"{URL}/{item['id']}", params={"secret": "1"})
+        client.get(f"{URL}/{widget['id']}", params={"secret": "1"})
         client.request("BREW", "/secret")
         client.get("/readyz")
+    assert requests(caplog) == [("GET", "/v1/widgets/{widget_id}", 200), ("_OTHER", "", 404)]
     records = [record for record in caplog.records if record.name == "app.api.observation"]
-    told = [(vars(r)["method"], vars(r)["route"], vars(r)["status"]) for r in records]
-    assert told == [("GET", "/v1/items/{item_id}", 200), ("_OTHER", "", 404)]
     assert all(0 < vars(record)["seconds"] < 5 for record in records)
     assert not any("secret" in str(vars(record)) for record in records)
 
@@ -85,22 +108,82 @@ def samples(client: TestClient) -> dict[tuple[str, ...], float]:
 
 def test_requests_are_counted_by_route_and_status(client: TestClient) -> None:
     before = samples(client)
-    item = create(client, name="bolt")
+    widget = create(client, name="bolt")
     for _ in range(3):
-        client.get(f"{URL}/{item['id']}")
-    client.get(f"{URL}/{item['id']}/nothing")
+        client.get(f"{URL}/{widget['id']}")
+    client.get(f"{URL}/{widget['id']}/nothing")
     now = samples(client)
 
     def more(*labels: str) -> float:
         key = ("http_server_request_duration_seconds_count", *labels)
         return now[key] - before.get(key, 0)
 
-    assert more("GET", "200", URL + "/{item_id}") == 3
+    assert more("GET", "200", URL + "/{widget_id}") == 3
     assert more("POST", "201", URL) == 1
     assert more("GET", "404", "") == 1
     assert now["http_server_active_requests",] == 1  # the one that asks
+
+
+@in_database
+def test_each_session_has_waited_for_its_connection(client: TestClient) -> None:
     waits = ("db_client_connection_wait_time_seconds_count",)
-    assert now[waits] - before[waits] >= 6
+    before = samples(client)
+    widget = create(client, name="bolt")
+    client.get(f"{URL}/{widget['id']}")
+    client.get("/livez")
+    assert samples(client)[waits] - before[waits] == 2
+
+
+@in_memory
+def test_a_request_ends_with_its_response(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, during = application(client), []
+
+    @app.get("/afterwards")
+    def afterwards(tasks: BackgroundTasks) -> None:
+        tasks.add_task(lambda: during.append((samples(client), requests(caplog))))
+
+    with caplog.at_level(logging.INFO, "app.api.observation"):
+        client.get("/afterwards")
+    ((metrics, logged),) = during
+    assert metrics["http_server_request_duration_seconds_count", "GET", "200", "/afterwards"] == 1
+    assert metrics["http_server_active_requests",] == 1  # the one that reads the metrics
+    assert logged == requests(caplog) == [("GET", "/afterwards", 200)]
+
+
+@in_memory
+def test_a_response_that_breaks_off_is_recorded_once(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = application(client)
+
+    @app.get("/torn")
+    def torn() -> StreamingResponse:
+        def chunks() -> Iterator[bytes]:
+            yield b"some"
+            raise RuntimeError
+
+        return StreamingResponse(chunks())
+
+    with caplog.at_level(logging.INFO, "app.api.observation"), pytest.raises(RuntimeError):
+        client.get("/torn")
+    assert requests(caplog) == [("GET", "/torn", 200)]
+    assert samples(client)["http_server_active_requests",] == 1
+
+
+@in_memory
+@pytest.mark.usefixtures("client")
+def test_a_client_that_leaves_within_the_response_is_recorded_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = Observation(StreamingResponse(iter([b"some", b"more"])))
+    server = {"app": Mock(), "asgi": {"spec_version": "2.4"}}
+    scope = {"type": "http", "method": "GET", "headers": [], **server}
+    send = AsyncMock(side_effect=[None, OSError])  # the second message is part of the body
+    with caplog.at_level(logging.INFO, "app.api.observation"), pytest.raises(ClientDisconnect):
+        asyncio.run(app(scope, AsyncMock(), send))
+    assert requests(caplog) == [("GET", "", 200)]
 
 
 def test_a_client_that_left_is_counted_too() -> None:

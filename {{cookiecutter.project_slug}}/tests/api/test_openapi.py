@@ -35,11 +35,11 @@ def test_errors_are_documented_as_problems(document: dict[str, Any]) -> None:
             assert all(list(r["content"]) == ["application/problem+json"] for r in errors.values())
 
 
-def test_an_item_is_documented_as_it_is_answered(
+def test_a_widget_is_documented_as_it_is_answered(
     document: dict[str, Any], client: TestClient
 ) -> None:
-    item = client.post("/v1/items", json={"name": "bolt"}).json()
-    assert set(document["components"]["schemas"]["Item"]["properties"]) == set(item)
+    widget = client.post("/v1/widgets", json={"name": "bolt"}).json()
+    assert set(document["components"]["schemas"]["Widget"]["properties"]) == set(widget)
 
 
 def test_the_docs_are_served(client: TestClient) -> None:

@@ -1,15 +1,27 @@
-"""What every resource makes of a request; the items are there to show it."""
+"""What every resource makes of a request; the widgets are there to show it."""
 
 import json
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.client import URL, create, in_memory, names, problem, wrong_fields
+from tests.conftest import application, settings_for
+from tests.database import UNREACHABLE_URL
+from tests.widgets import create_app
 
 ID = "019ad1c0-0000-7000-8000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def refusing() -> Iterator[TestClient]:
+    """For requests that are refused before they reach a database: this one would answer 503."""
+    app = create_app(settings_for(UNREACHABLE_URL))
+    with TestClient(app) as client:
+        yield client
 
 
 def test_a_taken_name_is_a_conflict(client: TestClient) -> None:
@@ -39,8 +51,8 @@ def test_a_taken_name_is_a_conflict(client: TestClient) -> None:
 def test_a_patch_applies_only_to_a_version_that_if_match_names(
     client: TestClient, if_match: str, status: int
 ) -> None:
-    item = create(client)
-    url = f"{URL}/{item['id']}"
+    widget = create(client)
+    url = f"{URL}/{widget['id']}"
     response = client.patch(url, json={"quantity": 9}, headers={"If-Match": if_match})
     assert response.status_code == status
     assert client.get(url).json()["quantity"] == (9 if status == 200 else 0)
@@ -62,38 +74,37 @@ def test_a_deletion_applies_only_to_a_version_that_if_match_names(client: TestCl
     ("if_none_match", "status"),
     [('"1"', 304), ("*", 304), ('W/"1"', 304), ('"7", "1"', 304), ('"2"', 200), ("1", 200)],
 )
-def test_an_item_that_the_client_has_is_not_sent_again(
+def test_a_widget_that_the_client_has_is_not_sent_again(
     client: TestClient, if_none_match: str, status: int
 ) -> None:
-    item = create(client)
+    widget = create(client)
     headers = {"If-None-Match": if_none_match}
-    response = client.get(f"{URL}/{item['id']}", headers=headers)
+    response = client.get(f"{URL}/{widget['id']}", headers=headers)
     assert response.status_code == status
     assert response.headers["etag"] == '"1"'
-    assert response.content == b"" or response.json() == item
+    assert response.content == b"" or response.json() == widget
 
 
 def test_a_list_goes_on_where_its_cursor_says(client: TestClient) -> None:
     for number in range(5):
-        create(client, f"item {number}")
+        create(client, f"widget {number}")
     seen: list[str] = []
     params: dict[str, str | int] = {"limit": 2, "sort": "-name"}
     for _ in range(3):
         response = client.get(URL, params=params)
         seen += names(response)
         params["cursor"] = response.json()["next_cursor"]
-    assert seen == ["item 4", "item 3", "item 2", "item 1", "item 0"]
+    assert seen == ["widget 4", "widget 3", "widget 2", "widget 1", "widget 0"]
     assert params["cursor"] is None
 
 
-def test_a_list_holds_fifty_items_unless_told(client: TestClient) -> None:
+def test_a_list_holds_fifty_widgets_unless_told(client: TestClient) -> None:
     for number in range(51):
-        create(client, f"item {number}")
+        create(client, f"widget {number}")
     assert len(names(client.get(URL))) == 50
     assert len(names(client.get(URL, params={"limit": 100}))) == 51
 
 
-@in_memory
 @pytest.mark.parametrize(
     ("body", "wrong"),
     [
@@ -122,10 +133,9 @@ def test_a_list_holds_fifty_items_unless_told(client: TestClient) -> None:
     ],
 )
 def test_a_body_that_is_wrong_is_refused_by_the_name_of_its_field(
-    client: TestClient, body: dict[str, object], wrong: str
+    refusing: TestClient, body: dict[str, object], wrong: str
 ) -> None:
-    assert wrong_fields(client.post(URL, json=body)) == [("body", wrong)]
-    assert names(client.get(URL)) == []
+    assert wrong_fields(refusing.post(URL, json=body)) == [("body", wrong)]
 
 
 @in_memory
@@ -136,12 +146,11 @@ def test_a_body_that_is_wrong_is_refused_by_the_name_of_its_field(
 def test_a_patch_that_is_wrong_is_refused_by_the_name_of_its_field(
     client: TestClient, changes: dict[str, object], wrong: str
 ) -> None:
-    item = create(client)
-    response = client.patch(f"{URL}/{item['id']}", json=changes)
+    widget = create(client)
+    response = client.patch(f"{URL}/{widget['id']}", json=changes)
     assert wrong_fields(response) == [("body", wrong)]
 
 
-@in_memory
 @pytest.mark.parametrize(
     ("params", "wrong"),
     [
@@ -162,9 +171,9 @@ def test_a_patch_that_is_wrong_is_refused_by_the_name_of_its_field(
     ],
 )
 def test_a_query_that_is_wrong_is_refused_by_the_name_of_its_parameter(
-    client: TestClient, params: dict[str, str | int], wrong: str
+    refusing: TestClient, params: dict[str, str | int], wrong: str
 ) -> None:
-    assert wrong_fields(client.get(URL, params=params)) == [("query", wrong)]
+    assert wrong_fields(refusing.get(URL, params=params)) == [("query", wrong)]
 
 
 def test_a_cursor_belongs_to_one_sort(client: TestClient) -> None:
@@ -190,11 +199,10 @@ def test_a_cursor_belongs_to_one_sort(client: TestClient) -> None:
         {"sort": "created_at", "value": 10**30, "id": ID},
     ],
 )
-@in_memory
-def test_a_forged_cursor_is_refused(client: TestClient, position: dict[str, Any]) -> None:
+def test_a_forged_cursor_is_refused(refusing: TestClient, position: dict[str, Any]) -> None:
     cursor = urlsafe_b64encode(json.dumps(position).encode()).decode()
     params = {"sort": position.get("sort", "name"), "cursor": cursor}
-    response = client.get(URL, params=params)
+    response = refusing.get(URL, params=params)
     assert wrong_fields(response) == [("query", "cursor")]
 
 
@@ -203,5 +211,14 @@ def test_an_unknown_sort_is_the_only_thing_wrong_with_its_cursor(client: TestCli
     assert wrong_fields(response) == [("query", "sort")]
 
 
-def test_an_id_that_is_none_is_refused(client: TestClient) -> None:
-    assert wrong_fields(client.get(f"{URL}/one")) == [("path", "item_id")]
+def test_an_id_that_is_no_uuid_is_not_found(client: TestClient) -> None:
+    problem(client.get(f"{URL}/one"), 404)
+
+
+def test_a_literal_path_beside_an_id_has_its_own_methods(client: TestClient) -> None:
+    application(client).post(f"{URL}/place")(lambda: "placed")
+    assert client.post(f"{URL}/place").json() == "placed"
+    for method in ("GET", "PATCH", "DELETE"):
+        response = client.request(method, f"{URL}/place")
+        problem(response, 405)
+        assert response.headers["allow"] == "POST"

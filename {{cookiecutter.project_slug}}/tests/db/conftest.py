@@ -5,7 +5,8 @@ import pytest
 from app.db.session import SqlStore
 from app.repositories.store import Store
 from app.settings import Settings
-from tests.fakes.store import InMemoryStore
+from tests.conftest import in_memory_store
+from tests.widgets import WidgetSqlStore
 {% if cookiecutter.concurrency == "async" %}
 
 
@@ -17,15 +18,15 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def sql_store(settings: Settings) -> AsyncIterator[SqlStore]:
-    store = SqlStore(settings)
+    store = WidgetSqlStore(settings)
     yield store
     await store.close()
 
 
-@pytest.fixture(params=["memory", "sql"])
-def store(request: pytest.FixtureRequest) -> Store:
+@pytest.fixture
+def store(backend: str, request: pytest.FixtureRequest) -> Store:
     """Every test of the contract runs on both implementations."""
-    made: Store = (
-        InMemoryStore() if request.param == "memory" else request.getfixturevalue("sql_store")
-    )
-    return made
+    if backend == "memory":
+        return in_memory_store()
+    store: Store = request.getfixturevalue("sql_store")
+    return store

@@ -5,48 +5,49 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.repositories.errors import Conflict, NotFound, Stale
+from app.repositories.errors import Conflict, Nested, NotFound, ReadOnly, Stale, Unavailable
 from app.repositories.store import Store
-from app.schemas.items import Item, ItemCreate, ItemFilter, ItemUpdate
 from app.schemas.pages import Page
+from tests.widgets import Widget, WidgetCreate, WidgetFilter, WidgetUpdate, widgets_of
 
 
-async def add(store: Store, name: str, **fields: object) -> Item:
+async def add(store: Store, name: str, **fields: object) -> Widget:
+    new = WidgetCreate.model_validate({"name": name, **fields})
     async with store.write() as repositories:
-        return await repositories.items.add(ItemCreate.model_validate({"name": name, **fields}))
+        return await widgets_of(repositories).add(new)
 
 
-async def get(store: Store, id_: UUID) -> Item:
+async def get(store: Store, id_: UUID) -> Widget:
     async with store.read() as repositories:
-        return await repositories.items.get(id_)
+        return await widgets_of(repositories).get(id_)
 
 
-async def find(store: Store, **query: object) -> Page[Item]:
+async def find(store: Store, **query: object) -> Page[Widget]:
     async with store.read() as repositories:
-        return await repositories.items.find(ItemFilter.model_validate(query))
+        return await widgets_of(repositories).find(WidgetFilter.model_validate(query))
 
 
 async def update(
     store: Store,
-    item: Item,
+    widget: Widget,
     versions: set[int] | None = None,
     **fields: object,
-) -> Item:
+) -> Widget:
     async with store.write() as repositories:
-        changes = ItemUpdate.model_validate(fields)
-        return await repositories.items.update(item.id, changes, versions)
+        changes = WidgetUpdate.model_validate(fields)
+        return await widgets_of(repositories).update(widget.id, changes, versions)
 
 
 async def remove(store: Store, id_: UUID, versions: set[int] | None = None) -> None:
     async with store.write() as repositories:
-        await repositories.items.remove(id_, versions)
+        await widgets_of(repositories).remove(id_, versions)
 
 
-def names(page: Page[Item]) -> list[str]:
-    return [item.name for item in page.items]
+def names(page: Page[Widget]) -> list[str]:
+    return [widget.name for widget in page.items]
 
 
-async def test_an_added_item_can_be_found_by_its_id(store: Store) -> None:
+async def test_an_added_widget_can_be_found_by_its_id(store: Store) -> None:
     instant = datetime(2026, 3, 29, 2, 30, tzinfo=timezone(timedelta(hours=-7)))
     added = await add(
         store,
@@ -64,11 +65,11 @@ async def test_an_added_item_can_be_found_by_its_id(store: Store) -> None:
     assert found.available_from.tzinfo is UTC
 
 
-async def test_an_item_needs_no_more_than_a_name(store: Store) -> None:
-    item = await add(store, "bolt")
-    assert (item.description, item.quantity, item.is_active) == (None, 0, True)
-    assert item.available_from is None
-    assert await get(store, item.id) == item
+async def test_a_widget_needs_no_more_than_a_name(store: Store) -> None:
+    widget = await add(store, "bolt")
+    assert (widget.description, widget.quantity, widget.is_active) == (None, 0, True)
+    assert widget.available_from is None
+    assert await get(store, widget.id) == widget
 
 
 async def test_instants_at_the_edges_of_the_calendar_can_be_read_again(store: Store) -> None:
@@ -93,7 +94,7 @@ async def test_a_name_can_be_added_only_once(store: Store) -> None:
     assert names(await find(store)) == ["bolt"]
 
 
-async def test_an_item_cannot_be_renamed_to_a_taken_name(store: Store) -> None:
+async def test_a_widget_cannot_be_renamed_to_a_taken_name(store: Store) -> None:
     await add(store, "bolt")
     nut = await add(store, "nut")
     with pytest.raises(Conflict):
@@ -101,59 +102,59 @@ async def test_an_item_cannot_be_renamed_to_a_taken_name(store: Store) -> None:
     assert await get(store, nut.id) == nut
 
 
-async def test_an_item_may_keep_its_own_name(store: Store) -> None:
+async def test_a_widget_may_keep_its_own_name(store: Store) -> None:
     bolt = await add(store, "bolt")
     updated = await update(store, bolt, name="bolt")
     assert updated.name == "bolt"
 
 
 async def test_an_update_changes_what_it_names_and_nothing_else(store: Store) -> None:
-    item = await add(store, "bolt", description="M8", quantity=5)
-    updated = await update(store, item, quantity=6)
-    assert updated == item.model_copy(
+    widget = await add(store, "bolt", description="M8", quantity=5)
+    updated = await update(store, widget, quantity=6)
+    assert updated == widget.model_copy(
         update={"quantity": 6, "version": 2, "updated_at": updated.updated_at}
     )
-    assert updated.updated_at >= item.updated_at
-    assert await get(store, item.id) == updated
+    assert updated.updated_at >= widget.updated_at
+    assert await get(store, widget.id) == updated
 
 
 async def test_an_update_to_none_clears_a_field(store: Store) -> None:
-    item = await add(store, "bolt", description="M8", available_from="2026-01-01T00:00:00Z")
-    cleared = await update(store, item, description=None, available_from=None)
+    widget = await add(store, "bolt", description="M8", available_from="2026-01-01T00:00:00Z")
+    cleared = await update(store, widget, description=None, available_from=None)
     assert (cleared.description, cleared.available_from) == (None, None)
 
 
 async def test_an_update_of_what_is_gone_is_not_found(store: Store) -> None:
-    item = await add(store, "bolt")
-    await remove(store, item.id)
+    widget = await add(store, "bolt")
+    await remove(store, widget.id)
     with pytest.raises(NotFound):
-        await update(store, item, quantity=1)
+        await update(store, widget, quantity=1)
 
 
 async def test_a_stale_version_changes_nothing(store: Store) -> None:
-    item = await add(store, "bolt")
-    updated = await update(store, item, {item.version}, quantity=1)
+    widget = await add(store, "bolt")
+    updated = await update(store, widget, {widget.version}, quantity=1)
     with pytest.raises(Stale):
-        await update(store, item, {item.version}, quantity=2)
+        await update(store, widget, {widget.version}, quantity=2)
     with pytest.raises(Stale):
-        await remove(store, item.id, {item.version})
-    assert await get(store, item.id) == updated
-    await remove(store, item.id, {item.version, updated.version})
+        await remove(store, widget.id, {widget.version})
+    assert await get(store, widget.id) == updated
+    await remove(store, widget.id, {widget.version, updated.version})
 
 
-async def test_a_removed_item_is_gone(store: Store) -> None:
-    item = await add(store, "bolt")
-    await remove(store, item.id)
+async def test_a_removed_widget_is_gone(store: Store) -> None:
+    widget = await add(store, "bolt")
+    await remove(store, widget.id)
     with pytest.raises(NotFound):
-        await get(store, item.id)
+        await get(store, widget.id)
     assert names(await find(store)) == []
 
 
 async def test_an_error_rolls_back_all_that_its_block_wrote(store: Store) -> None:
     async def add_and_fail() -> None:
         async with store.write() as repositories:
-            await repositories.items.add(ItemCreate(name="bolt"))
-            await repositories.items.get(uuid4())
+            await widgets_of(repositories).add(WidgetCreate(name="bolt"))
+            await widgets_of(repositories).get(uuid4())
 
     with pytest.raises(NotFound):
         await add_and_fail()
@@ -161,9 +162,9 @@ async def test_an_error_rolls_back_all_that_its_block_wrote(store: Store) -> Non
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at", "name", "-name"])
-async def test_pages_hold_every_item_once_and_in_order(store: Store, sort: str) -> None:
+async def test_pages_hold_every_widget_once_and_in_order(store: Store, sort: str) -> None:
     added = [await add(store, name) for name in ("b", "a", "B", "é", "z", "_", "\U0001f529")]
-    expected = sorted(added, key=lambda item: getattr(item, sort.removeprefix("-")))
+    expected = sorted(added, key=lambda widget: getattr(widget, sort.removeprefix("-")))
     if sort.startswith("-"):
         expected.reverse()
 
@@ -174,7 +175,7 @@ async def test_pages_hold_every_item_once_and_in_order(store: Store, sort: str) 
         cursor = page.next_cursor
         if cursor is None:
             break
-    assert names(Page(items=seen, next_cursor=None)) == [item.name for item in expected]
+    assert names(Page(items=seen, next_cursor=None)) == [widget.name for widget in expected]
 
 
 async def test_a_page_that_ends_with_the_list_has_no_next_one(store: Store) -> None:
@@ -191,11 +192,11 @@ async def test_a_cursor_past_the_end_finds_an_empty_page(store: Store) -> None:
     page = await find(store, sort="name", limit=1)
     last = await find(store, sort="-name", limit=1)
     await remove(store, last.items[0].id)
-    empty: Page[Item] = Page(items=[], next_cursor=None)
+    empty: Page[Widget] = Page(items=[], next_cursor=None)
     assert await find(store, sort="name", cursor=page.next_cursor) == empty
 
 
-async def test_a_cursor_outlives_its_item(store: Store) -> None:
+async def test_a_cursor_outlives_its_widget(store: Store) -> None:
     for name in ("a", "b", "c"):
         await add(store, name)
     page = await find(store, sort="name", limit=2)
@@ -246,3 +247,31 @@ async def test_filters_work_together_and_across_pages(store: Store) -> None:
     )
     assert names(first) + names(rest) == ["bolt 0", "bolt 2", "bolt 4"]
     assert names(await find(store, is_active=False, sort="-name")) == ["bolt 5", "bolt 3", "bolt 1"]
+
+
+async def test_a_write_in_a_write_is_refused_at_once(store: Store) -> None:
+    async def add_in_two() -> None:
+        async with store.write():
+            await add(store, "bolt")
+
+    message = r"store\.write\(\) inside of store\.write\(\)"
+    with pytest.raises((Nested, Unavailable), match=message):
+        await add_in_two()
+    await add(store, "bolt")
+
+
+async def test_a_repository_of_a_read_refuses_to_write(store: Store) -> None:
+    widget = await add(store, "bolt")
+
+    async def update_in_a_read() -> None:
+        async with store.read() as repositories:
+            await widgets_of(repositories).update(widget.id, WidgetUpdate(quantity=1))
+
+    async def remove_in_a_read() -> None:
+        async with store.read() as repositories:
+            await widgets_of(repositories).remove(widget.id)
+
+    for write in (update_in_a_read, remove_in_a_read):
+        with pytest.raises(ReadOnly, match=r"use store\.write\(\)"):
+            await write()
+    assert await get(store, widget.id) == widget

@@ -1,79 +1,179 @@
-"""What tables have that the items do without: references, and decimals."""
+"""What tables have that the widgets do without: references, and decimals."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Column, Engine, ForeignKey, Table, insert, select
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, exc, insert, select
 
-from app.db.repositories.items import SqlItemRepository
 from app.db.session import SqlStore
-from app.db.tables import Base
-from app.repositories.errors import Dangling, InUse, Unavailable
-from app.schemas.items import Item, ItemCreate
+from app.db.sql.base import attribute
+from app.repositories.errors import Conflict, Dangling, InUse
+from app.schemas.pages import Query
+from tests.api.client import statements
+from tests.widgets import (
+    Part,
+    PartCreate,
+    PartTable,
+    PartUpdate,
+    SqlPartRepository,
+    Widget,
+    WidgetCreate,
+    WidgetTable,
+    widgets_of,
+)
 
 
-@pytest.fixture
-def parts(database: Engine) -> Iterator[Table]:
-    table = Table(
-        "parts",
-        Base.metadata,
-        Column("item_id", ForeignKey("items.id", ondelete="RESTRICT")),
-        Column("price", Base.registry.type_annotation_map[Decimal]),
-    )
-    table.create(database)
-    yield table
-    table.drop(database)
-    Base.metadata.remove(table)
-
-
-async def add_item(store: SqlStore) -> Item:
+async def add_widget(store: SqlStore, name: str = "bolt") -> Widget:
     async with store.write() as repositories:
-        return await repositories.items.add(ItemCreate(name="bolt"))
+        return await widgets_of(repositories).add(WidgetCreate(name=name))
 
 
-async def add_part(store: SqlStore, parts: Table, **values: UUID | Decimal) -> None:
-    async with store.writer.begin() as connection:
-        await connection.execute(insert(parts).values(**values))
+async def add_part(store: SqlStore, widget_id: UUID) -> Part:
+    async with store.write() as repositories:
+        parts = SqlPartRepository(repositories.session)
+        return await parts.add(PartCreate(widget_id=widget_id))
 
 
-async def test_a_reference_to_nothing_is_dangling(sql_store: SqlStore, parts: Table) -> None:
+async def test_an_entity_comes_with_what_it_refers_to(sql_store: SqlStore) -> None:
+    bolt, nut = await add_widget(sql_store), await add_widget(sql_store, "nut")
+    part = await add_part(sql_store, bolt.id)
+    assert part.widget == bolt
+    async with sql_store.write() as repositories:
+        parts = SqlPartRepository(repositories.session)
+        changed = await parts.update(part.id, PartUpdate(widget_id=nut.id))
+        assert (changed.widget, changed.version) == (nut, 2)
+        assert await parts.get(part.id) == changed
+        numbered = await parts.update(part.id, PartUpdate(serial=7))
+    assert numbered.widget == nut
+
+
+async def test_an_entity_has_the_ids_of_what_it_is_linked_to(sql_store: SqlStore) -> None:
+    bolt, nut = await add_widget(sql_store), await add_widget(sql_store, "nut")
+    async with sql_store.write() as repositories:
+        parts = SqlPartRepository(repositories.session)
+        part = await parts.add(PartCreate(widget_id=bolt.id, spare_ids=(nut.id, bolt.id)))
+        assert part.spare_ids == (bolt.id, nut.id)
+        changed = await parts.update(part.id, PartUpdate(spare_ids=(nut.id,)))
+        assert (changed.spare_ids, changed.version) == ((nut.id,), 2)
+        numbered = await parts.update(part.id, PartUpdate(serial=7))
+        assert numbered.spare_ids == (nut.id,)
+    async with sql_store.write() as repositories:
+        await widgets_of(repositories).remove(nut.id)
+    async with sql_store.read() as repositories:
+        assert await SqlPartRepository(repositories.session).get(part.id) == numbered.model_copy(
+            update={"spare_ids": ()}
+        )
+
+
+async def test_a_link_to_nothing_is_dangling(sql_store: SqlStore) -> None:
+    widget = await add_widget(sql_store)
+
+    async def add() -> None:
+        async with sql_store.write() as repositories:
+            new = PartCreate(widget_id=widget.id, spare_ids=(widget.id, uuid4()))
+            await SqlPartRepository(repositories.session).add(new)
+
     with pytest.raises(Dangling) as caught:
-        await add_part(sql_store, parts, item_id=uuid4())
-{% if cookiecutter.database == "sqlite" %}
-    assert caught.value.fields == ()
-{% else %}
-    assert caught.value.fields == ("item_id",)
-{% endif %}
+        await add()
+    assert caught.value.fields == ("spare_ids",)
 
 
-async def test_what_is_referred_to_is_in_use(sql_store: SqlStore, parts: Table) -> None:
-    item = await add_item(sql_store)
-    await add_part(sql_store, parts, item_id=item.id)
+async def test_a_page_is_one_statement_and_one_for_each_link(sql_store: SqlStore) -> None:
+    for number in range(3):
+        widget = await add_widget(sql_store, f"bolt {number}")
+        part = await add_part(sql_store, widget.id)
+        async with sql_store.write() as repositories:
+            parts = SqlPartRepository(repositories.session)
+            await parts.update(part.id, PartUpdate(spare_ids=(widget.id,)))
+    async with sql_store.read() as repositories:
+        parts = SqlPartRepository(repositories.session)
+        with statements() as sent:
+            page = await parts.find(Query(sort="created_at"))
+    assert len({part.widget.name for part in page.items}) == 3
+    assert len([statement for statement in sent if statement.startswith("SELECT")]) == 2
+
+
+async def test_what_was_not_loaded_is_an_error_and_no_statement(sql_store: SqlStore) -> None:
+    widget = await add_widget(sql_store)
+    part = await add_part(sql_store, widget.id)
+    async with sql_store.read() as repositories:
+        row = await repositories.session.get_one(PartTable, part.id)
+        with pytest.raises(exc.InvalidRequestError, match="raise"):
+            _ = row.widget
+
+
+async def test_a_reference_to_nothing_is_dangling(sql_store: SqlStore) -> None:
+    with pytest.raises(Dangling) as caught:
+        await add_part(sql_store, uuid4())
+    assert caught.value.fields == ("widget_id",)
+
+
+async def test_the_database_refuses_what_dangles_too(sql_store: SqlStore) -> None:
+    async def add_row() -> None:
+        async with sql_store.write() as repositories:
+            repositories.session.add(PartTable(widget_id=uuid4()))
+
+    with pytest.raises(Dangling):
+        await add_row()
+
+
+async def test_what_is_referred_to_is_in_use(sql_store: SqlStore) -> None:
+    widget = await add_widget(sql_store)
+    await add_part(sql_store, widget.id)
 
     async def remove() -> None:
         async with sql_store.write() as repositories:
-            await repositories.items.remove(item.id)
+            await widgets_of(repositories).remove(widget.id)
 
     with pytest.raises(InUse):
         await remove()
     async with sql_store.read() as repositories:
-        assert await repositories.items.get(item.id) == item
+        assert await widgets_of(repositories).get(widget.id) == widget
 
 
-async def test_many_are_read_by_their_ids_or_none(sql_store: SqlStore) -> None:
-    item, gone = await add_item(sql_store), Unavailable("Gone.")
-    async with sql_store.read() as repositories:
-        assert isinstance(repositories.items, SqlItemRepository)
-        assert await repositories.items.with_ids({item.id}, gone) == {item.id: item}
-        assert await repositories.items.with_ids(set(), gone) == {}
-        with pytest.raises(Unavailable):
-            await repositories.items.with_ids({item.id, uuid4()}, gone)
+async def test_a_unique_index_names_its_field(sql_store: SqlStore) -> None:
+    widget = await add_widget(sql_store)
+
+    async def add_rows() -> None:
+        async with sql_store.write() as repositories:
+            repositories.session.add(PartTable(widget_id=widget.id, serial=1))
+            repositories.session.add(PartTable(widget_id=widget.id, serial=1))
+
+    with pytest.raises(Conflict) as caught:
+        await add_rows()
+    assert caught.value.fields == ("serial",)
+
+
+async def test_a_conflict_in_a_table_of_others_names_no_field(
+    sql_store: SqlStore,
+    database: Engine,
+) -> None:
+    table = Table("audit", MetaData(), Column("entry", Integer, unique=True))
+    table.create(database)
+
+    async def add_entry() -> None:
+        async with sql_store.writer.begin() as connection:
+            await connection.execute(insert(table).values(entry=1))
+
+    await add_entry()
+    with pytest.raises(Conflict) as caught:
+        await add_entry()
+    table.drop(database)
+    assert caught.value.fields == ()
 
 
 @pytest.mark.parametrize("number", ["0", "0.0001", "-0.1", "99999999999999.9999"])
-async def test_a_decimal_stays_exact(sql_store: SqlStore, parts: Table, number: str) -> None:
-    await add_part(sql_store, parts, price=Decimal(number))
-    async with sql_store.reader.connect() as connection:
-        assert str(await connection.scalar(select(parts.c.price))) == f"{Decimal(number):.4f}"
+async def test_a_decimal_stays_exact(sql_store: SqlStore, number: str) -> None:
+    widget = await add_widget(sql_store)
+    async with sql_store.write() as repositories:
+        repositories.session.add(PartTable(widget_id=widget.id, price=Decimal(number)))
+    async with sql_store.read() as repositories:
+        price = await repositories.session.scalar(select(PartTable.price))
+    assert str(price) == f"{Decimal(number):.4f}"
+
+
+def test_a_column_of_a_table_without_a_class_stands_for_itself() -> None:
+    links = Table("links", MetaData(), Column("id"))
+    assert attribute(links.c.id) is links.c.id
+    assert attribute(WidgetTable.__table__.c.id) is WidgetTable.id

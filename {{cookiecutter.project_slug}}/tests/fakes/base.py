@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 
 from app.repositories.base import C, E, Q, Repository, U
 from app.repositories.errors import Conflict, Dangling, InUse, NotFound, Stale
-from app.schemas.base import Entity
+from app.schemas.base import Entity, Schema
 from app.schemas.pages import Page
 
 if TYPE_CHECKING:
@@ -21,9 +21,14 @@ class InMemoryRepository(Repository[E, C, U, Q]):
     entity: type[E]
     unique: tuple[str, ...] = ()
     references: tuple[tuple[str, str], ...] = ()  # names of attributes, and of their tables
+    links: tuple[tuple[str, str], ...] = ()  # names of attributes that hold ids, and of tables
+    # References that ON DELETE does not restrict: the row goes too, or refers to nothing any more.
+    cascades: tuple[str, ...] = ()
+    nulls: tuple[str, ...] = ()
 
     def __init__(self, rows: "Rows") -> None:
         self._rows = rows
+        rows.repository = self
 
     @abstractmethod
     def _matches(self, row: E, query: Q) -> bool:
@@ -31,7 +36,7 @@ class InMemoryRepository(Repository[E, C, U, Q]):
 
     async def add(self, new: C) -> E:
         now = datetime.now(UTC)
-        values = new.model_dump()
+        values = self._public(new)
         values |= self._referred(values) | {"id": uuid7(), "version": 1}
         row = self.entity(created_at=now, updated_at=now, **values)
         self._must_be_unique(row)
@@ -55,7 +60,7 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         return Page.of([self._as_of_now(row) for row in rows], query)
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
-        values = changes.model_dump()
+        values = self._public(changes)
         values |= self._referred(values)
         old = self._wanted(id_, versions)
         new = old.model_copy(
@@ -67,11 +72,39 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         return self._as_of_now(new)
 
     async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:
-        removed = self._wanted(id_, versions)
-        for rows in self._rows.tables.values():
-            if any(removed.id == other.id for row in rows.values() for other in held(row).values()):
-                raise InUse
+        self._remove(self._wanted(id_, versions).id)
+
+    def _remove(self, id_: UUID) -> None:
+        """The row, then what becomes of those that refer to it."""
         del self._rows[id_]
+        for rows in [*self._rows.tables.values()]:
+            if rows.repository:
+                rows.repository.on_delete(self._rows, id_)
+
+    def on_delete(self, table: "Rows", id_: UUID) -> None:
+        """Does to the rows that refer to `id_` of this table what their foreign keys say."""
+        for name, of in self.references:
+            key = f"{name}_id"
+            rows = [*self._rows.values()] if self._rows.tables[of] is table else []
+            for row in (row for row in rows if getattr(row, key) == id_):
+                if name in self.cascades:
+                    if row.id in self._rows:  # or it has gone with another one
+                        self._remove(row.id)
+                elif name in self.nulls:
+                    none = {key: None} | ({name: None} if name in held(row) else {})
+                    self._rows[row.id] = row.model_copy(update=none)
+                else:
+                    raise InUse
+        for name, of in self.links:
+            rows = [*self._rows.values()] if self._rows.tables[of] is table else []
+            for row in (row for row in rows if id_ in getattr(row, name)):
+                ids = tuple(other for other in getattr(row, name) if other != id_)
+                self._rows[row.id] = row.model_copy(update={name: ids})
+
+    def _public(self, sent: Schema) -> dict[str, Any]:
+        """What can be read again: a private field cannot."""
+        values = sent.model_dump()
+        return {name: values[name] for name in values if name in self.entity.model_fields}
 
     def _wanted(self, id_: UUID, versions: Collection[int] | None) -> E:
         if id_ not in self._rows:
@@ -90,13 +123,20 @@ class InMemoryRepository(Repository[E, C, U, Q]):
 
     def _referred(self, values: dict[str, Any]) -> dict[str, Any]:
         """What those of `values` that are references refer to."""
-        referred = {}
+        referred: dict[str, Any] = {}
         for name, table in self.references:
             key = f"{name}_id"
             if key in values:
-                referred[name] = self._rows.tables[table].get(values[key])
-                if values[key] is not None and referred[name] is None:
+                row = self._rows.tables[table].get(values[key])
+                if values[key] is not None and row is None:
                     raise Dangling(key)
+                if name in self.entity.model_fields:
+                    referred[name] = row
+        for name, table in self.links:
+            if name in values:
+                if not self._rows.tables[table].keys() >= {*values[name]}:
+                    raise Dangling(name)
+                referred[name] = tuple(sorted(values[name]))
         return referred
 
     def _as_of_now(self, row: R) -> R:

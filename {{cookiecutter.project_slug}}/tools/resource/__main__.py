@@ -1,4 +1,4 @@
-"""`python -m tools.resource NAME FIELDS [PLURAL]`: what `make resource` runs."""
+"""`python -m tools.resource NAME FIELDS [PLURAL [FAKE [OWNER]]]`: what `make resource` runs."""
 
 import sys
 from pathlib import Path
@@ -8,10 +8,11 @@ from tools.resource.parse import parse
 from tools.resource.write import write
 
 if __name__ == "__main__":
-    name, fields, plural = [*sys.argv[1:], "", "", ""][:3]
+    name, fields, plural, fake, owner = [*sys.argv[1:], "", "", "", "", ""][:5]
+    options = {"plural": plural, "fake": fake, "owner": owner}
     root = Path.cwd()
     try:
-        written = write(root, parse(root, name, fields, plural))
+        written = write(root, parse(root, name, fields, **options))
     except Refused as reason:
         sys.exit(f"Nothing is written: {reason}.")
     for path in written:

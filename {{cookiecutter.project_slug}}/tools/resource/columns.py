@@ -8,7 +8,7 @@ from app.db.base import BY_CODE_POINT
 {% if cookiecutter.database == "sqlite" %}
 from app.schemas.base import PLACES
 {% endif %}
-from tools.resource.fields import Field
+from tools.resource.fields import Field, Target
 from tools.resource.kinds import MAX_TEXT
 
 
@@ -16,7 +16,8 @@ def mapped(field: Field) -> str:
     """What a table has after the name of its attribute."""
     kind = f"Mapped[{field.of.python}{' | None' if field.optional else ''}]"
     if field.to:
-        key = f'ForeignKey("{field.to.plural}.id", ondelete="RESTRICT")'
+        rule = f', ondelete="{field.on_delete}"' if field.on_delete else ""
+        key = f'ForeignKey("{field.to.plural}.id"{rule})'
         return f"{kind} = mapped_column({key}{'' if field.unique else ', index=True'})"
     sizes = {
         "str": f"{field.size}, collation=BY_CODE_POINT",
@@ -25,6 +26,17 @@ def mapped(field: Field) -> str:
     }
     size = sizes.get(field.kind)
     return f"{kind} = mapped_column(String({size}))" if size else kind
+
+
+def related(field: Field, to: Target, keys: list[tuple[Field, Target]]) -> str:
+    """What a table has after the name of a relationship."""
+    table = f"{to.entity}Table"
+    kind = f"{table}{' | None' if field.optional else ''}"
+    is_alone = [other for _, other in keys].count(to) == 1
+    more = "" if is_alone else f", foreign_keys=[{field.key}]"
+    if field.to_itself:
+        kind, more = f'"{kind}"', f'{more}, remote_side="{table}.id"'
+    return f'Mapped[{kind}] = relationship(lazy="raise"{more})'
 
 
 def in_revision(field: Field) -> str:

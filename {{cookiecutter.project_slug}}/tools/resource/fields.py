@@ -19,6 +19,7 @@ class Target:
 
     name: str
     plural: str
+    owned: bool  # its rows belong to users
 
     @property
     def entity(self) -> str:
@@ -30,6 +31,33 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A many-to-many relationship: a table with a column for each side, and a list of ids."""
+
+    name: str  # tags
+    one: str  # tag
+    to: Target
+    by: str  # the resource that has it
+
+    @property
+    def table(self) -> str:
+        return f"{self.by}_{self.name}"
+
+    @property
+    def own_key(self) -> str:
+        return f"{self.by}_id"
+
+    @property
+    def key(self) -> str:
+        """The name of its other column, and of the parameter of the list."""
+        return f"{self.one}_id"
+
+    @property
+    def keys(self) -> str:
+        return f"{self.one}_ids"
+
+
+@dataclass(frozen=True)
 class Field:
     name: str
     kind: str
@@ -37,8 +65,11 @@ class Field:
     size: int = 255
     choices: tuple[str, ...] = ()
     to: Target | None = None
+    to_itself: bool = False  # to the resource that has it, and sent by its id alone
+    on_delete: str = ""  # what the removal of what it refers to does, in SQL
     optional: bool = False
     unique: bool = False
+    private: bool = False  # it is stored, and never sent
     low: Decimal | None = None
     high: Decimal | None = None
     default: str = ""  # as it is written in Python
@@ -66,18 +97,23 @@ class Field:
     @property
     def in_create(self) -> str:
         default = self.default or ("None" if self.optional else "")
-        type_ = f"{self.type} | None" if self.optional else self.type
+        type_ = self._sent(f"{self.type} | None" if self.optional else self.type)
         return f"{type_} = {default}" if default else type_
 
     @property
     def in_update(self) -> str:
-        return f"{self.type} | MISSING{' | None' if self.optional else ''} = MISSING"
+        type_ = f"{self.type} | MISSING{' | None' if self.optional else ''}"
+        return f"{self._sent(type_)} = MISSING"
+
+    def _sent(self, type_: str) -> str:
+        return f"Annotated[{type_}, PRIVATE]" if self.private else type_
 
     @property
     def is_needed(self) -> bool:
         """Whether tests give it to each entity that they create."""
         is_required = not self.optional and not self.default
-        return is_required or self.unique or self.to is not None
+        is_key = self.to is not None and not self.to_itself
+        return is_required or self.unique or is_key
 
     @property
     def is_sorted(self) -> bool:
@@ -86,6 +122,8 @@ class Field:
     @property
     def filter(self) -> str:
         """The parameter of the list by which it is found, if there is one."""
+        if self.private:
+            return ""
         if self.kind == "str":
             return f"{self.key}_contains"
         return self.key if self.kind in {"bool", "enum", "ref"} else ""

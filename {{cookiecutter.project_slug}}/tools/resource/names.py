@@ -63,6 +63,17 @@ def plural_of(name: str) -> str:
     return f"{name}es" if re.search(r"(s|x|z|ch|sh)$", name) else f"{name}s"
 
 
+def singular_of(name: str) -> str:
+    """The word whose plural it is by the English rules, or else the name as it is."""
+    for ending, other in (("ies", "y"), ("es", ""), ("s", "")):
+        word = name.removesuffix(ending) + other
+        if name.endswith(ending) and NAME.fullmatch(word) and word not in PLURALS:
+            is_plural = re.search(r"[^sui]s$", word)
+            if not is_plural and plural_of(word) == name:
+                return word
+    return name
+
+
 def camel(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 

@@ -1,12 +1,13 @@
 """What a field's type is given: a length, words, a resource, bounds and a default."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 from app.schemas.base import MAX_INT, NUMBER
-from tools.resource.fields import Field, Target, quoted
-from tools.resource.names import NAME, Refused, camel
+from tools.resource.fields import Field, Link, Target, quoted
+from tools.resource.names import NAME, Refused, check_field, singular_of
 
 NUMBERS = {
     "int": r"-?[0-9]{1,10}",
@@ -19,8 +20,11 @@ FITTING = {
     "float": "at most 15 digits before the point and 15 after it",
     "decimal": "at most 14 digits before the point and 4 after it",
 }
+# What becomes of a row when that which it refers to is removed.
+ON_DELETE = {"restrict": "RESTRICT", "cascade": "CASCADE", "null": "SET NULL"}
 WORD = re.compile(r"[\w.,+-]+")
 LONGEST_STR = 10_000
+LONGEST_CONSTRAINT = 63  # bytes
 
 
 def size(given: str | None, spec: str) -> int:
@@ -41,32 +45,101 @@ def choices(given: str | None, spec: str) -> tuple[str, ...]:
     return words
 
 
-def target(root: Path, given: str | None, entity: str, spec: str) -> Target:
-    there = _resources(root)
-    for to in there:
+def target(root: Path, given: str, own: Target, spec: str) -> Target:
+    """The resource of this name, `own` or one that is there."""
+    there = resources(root)
+    for to in (own, *there):
         if given not in {to.name, to.entity, to.plural}:
             continue
-        if to.entity == entity:
-            break
+        if to is own:
+            return own
         test = root / "tests" / "api" / f"test_{to.plural}.py"
         if test.is_file() and "\ndef create(client: " in test.read_text(encoding="utf-8"):
             return to
         raise Refused(f"tests/api/{test.name} has no create(client): write one first")
-    if camel(given or "") == entity:
-        raise Refused(f"{spec!r} refers to the resource itself, which cannot be: leave it out")
     known = ", ".join(f"ref({to.name})" for to in there) or "those that you write first"
     raise Refused(f"{spec!r} refers to no resource: take one of {known}")
 
 
-def _resources(root: Path) -> list[Target]:
+def reference(root: Path, field: Field, given: str | None, own: Target, spec: str) -> Field:
+    """The field with what it refers to, and what the removal of that does."""
+    name, _, rule = (part.strip() for part in (given or "").partition(","))
+    to = target(root, name, own, spec)
+    if rule and rule not in ON_DELETE:
+        raise Refused(
+            f"{rule!r} of {spec!r} is nothing that a removal can do: take {', '.join(ON_DELETE)}, "
+            "or leave it out, which means restrict"
+        )
+    if rule == "null" and not field.optional:
+        raise Refused(f"{spec!r} cannot become null: add ?, or take cascade")
+    if to is not own:
+        return replace(field, to=to, on_delete=ON_DELETE[rule or "restrict"])
+    if not field.optional:
+        raise Refused(f"{spec!r} refers to the resource itself, which has no first one then: add ?")
+    if field.unique:
+        raise Refused(f"{spec!r} refers to the resource itself, and cannot be unique: leave it out")
+    # RESTRICT would forbid to remove a row and what refers to it in one statement.
+    rule = "" if rule == "restrict" else rule
+    return replace(field, to=to, to_itself=True, on_delete=ON_DELETE.get(rule, ""))
+
+
+def link(root: Path, name: str, given: str | None, own: Target, spec: str) -> Link:
+    to = target(root, given or "", own, spec)
+    if to is own:
+        raise Refused(
+            f"{spec!r} leads to the resource itself: make a resource of the link, with two fields "
+            f"ref({own.name})"
+        )
+    one = to.name if name == to.plural else singular_of(name)
+    found = Link(name, one, to, own.name)
+    check_field(found.keys)
+    for key in (found.own_key, found.key):
+        if len(constraint := f"fk_{found.table}_{key}") > LONGEST_CONSTRAINT:
+            raise Refused(f"{constraint!r} is too long for a constraint: take a shorter name")
+    if tables(root).get(found.table, own.plural) != own.plural:
+        raise Refused(f"{found.table!r} is a table that is there already: call {name!r} otherwise")
+    return found
+
+
+def tables(root: Path) -> dict[str, str]:
+    """The module in which each table is."""
+    return {
+        name: path.stem
+        for path in sorted((root / "app" / "db" / "tables").glob("*.py"))
+        for name in re.findall(
+            r'(?:__tablename__ = |= Table\(\s*)"(\w+)"', path.read_text(encoding="utf-8")
+        )
+    }
+
+
+def resources(root: Path) -> list[Target]:
     """Those that are there."""
     return [
-        Target(re.sub(r"(?<!^)(?=[A-Z])", "_", entity).lower(), path.stem)
+        Target(
+            re.sub(r"(?<!^)(?=[A-Z])", "_", entity).lower(), path.stem, is_owned(root, path.stem)
+        )
         for path in sorted((root / "app" / "schemas").glob("*.py"))
         for entity in re.findall(
             r"^class (\w+)\(Entity\):", path.read_text(encoding="utf-8"), re.MULTILINE
         )
     ]
+
+
+def named(root: Path, name: str) -> Target:
+    """The resource that is there by this name, its plural or its class."""
+    there = resources(root)
+    for one in there:
+        if name in {one.name, one.entity, one.plural}:
+            return one
+    known = ", ".join(one.name for one in there)
+    raise Refused(
+        f"{name!r} is no resource: take one of {known}" if known else "there are no resources"
+    )
+
+
+def is_owned(root: Path, plural: str) -> bool:
+    table = root / "app" / "db" / "tables" / f"{plural}.py"
+    return table.is_file() and "(OwnedTable):" in table.read_text(encoding="utf-8")
 
 
 def number(kind: str, text: str, spec: str) -> Decimal:

@@ -5,42 +5,78 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tools.resource.fields import Field, Target
+from tools.resource.fields import Field, Link, Target
 from tools.resource.kinds import ALIASED, KINDS, TIMES
 from tools.resource.names import Refused, alias_of, camel, check_field, check_resource, plural_of
-from tools.resource.options import choices, default, number, size, target
+from tools.resource.options import (
+    LONGEST_CONSTRAINT,
+    choices,
+    default,
+    link,
+    number,
+    reference,
+    size,
+    tables,
+)
 from tools.resource.samples import DISTINCT, lowest
 
-MORE = r"(>=|<=|=)([^<>=:?]+)|(\?|:unique)"
+MORE = r"(>=|<=|=)([^<>=:?]+)|(\?|:unique|:private)"
 FIELD = re.compile(rf"([^:]+):(\w+)(?:\(([^)]*)\))?((?:{MORE})*)")
+LINK = re.compile(r"[^:]+:many\b")
 LONGEST_UNIQUE = 500  # letters of four bytes each, in an entry of an index
+LONGEST_UNIQUE_OWNED = 400  # beside the 255 letters of an owner
 UNIQUE = ("str", "int", "date", "datetime", "uuid", "ref")
 
 
 @dataclass(frozen=True)
 class Resource(Target):
     fields: tuple[Field, ...]
+    links: tuple[Link, ...]
+    has_fake: bool
 
     @property
-    def references(self) -> list[tuple[Field, Target]]:
+    def keys(self) -> list[tuple[Field, Target]]:
+        """All fields that refer to something."""
         return [(field, field.to) for field in self.fields if field.to]
 
     @property
+    def references(self) -> list[tuple[Field, Target]]:
+        """Those to other resources, which are sent with it."""
+        return [(field, to) for field, to in self.keys if not field.to_itself]
+
+    @property
     def targets(self) -> list[Target]:
-        return list(dict.fromkeys(to for _, to in self.references))
+        linked = (each.to for each in self.links)
+        return list(dict.fromkeys([*(to for _, to in self.references), *linked]))
 
 
-def parse(root: Path, name: str, fields: str, plural: str = "") -> Resource:
-    """The resource that the service in `root` shall have."""
-    plural = plural or plural_of(name)
+def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
+    """The resource that the service in `root` shall have.
+
+    Options are `plural`, `fake` and `owner`, as `make resource` has them.
+    """
+    fake, owner = options.get("fake"), options.get("owner")
+    if owner not in {None, "", "user"}:
+        raise Refused(f"owner={owner} means nothing: write owner=user, or leave it out")
+    if fake not in {None, "", "no"}:
+        raise Refused(f"fake={fake} means nothing: write fake=no, or leave it out")
+    plural = options.get("plural") or plural_of(name)
     check_resource(name, plural)
     specs = re.findall(r"(?:[^\s(]|\([^)]*\)?)+", fields)
     if not specs:
         raise Refused('there are no fields: give some, like fields="name:str(128):unique"')
-    parsed = tuple(_field(root, camel(name), spec) for spec in specs)
-    if f"{name}_id" in {field.key for field in parsed}:
+    own = Target(name, plural, bool(owner))
+    links = tuple(_link(root, own, spec) for spec in specs if LINK.match(spec))
+    parsed = tuple(_field(root, own, spec) for spec in specs if not LINK.match(spec))
+    if not parsed:
+        raise Refused(f"{name!r} needs a field beside its links, like name:str(128):unique")
+    if tables(root).get(plural, plural) != plural:
+        raise Refused(f"{plural!r} is a table that is there already: set another with plural=")
+    if f"{name}_id" in {*(field.key for field in parsed), *(each.key for each in links)}:
         raise Refused(f"'{name}_id' is the id of the resource itself: call the field otherwise")
-    entities = {field.to.entity for field in parsed if field.to}
+    others = [field.to for field in parsed if field.to and not field.to_itself]
+    others += [each.to for each in links]
+    entities = {to.entity for to in others}
     parsed = tuple(
         replace(field, alias=f"{camel(name)}{field.alias}") if field.alias in entities else field
         for field in parsed
@@ -50,10 +86,41 @@ def parse(root: Path, name: str, fields: str, plural: str = "") -> Resource:
         for number, field in enumerate(parsed)
     )
     names = [one for field in parsed for one in _names(field)]
+    names += [one for each in links for one in (each.name, each.key, each.keys)]
     for one, times in Counter(names).items():
         if times > 1:
             raise Refused(f"{one!r} would be there twice: call one of the fields otherwise")
-    return Resource(name, plural, parsed)
+    # A fake finds what it refers to in memory too.
+    fakes = root / "tests" / "fakes"
+    needed = ["store", *(to.plural for to in others)]
+    has_fake = not (fake or owner) and all((fakes / f"{module}.py").is_file() for module in needed)
+    resource = Resource(name, plural, bool(owner), parsed, links, has_fake)
+    _check_owner(resource)
+    return resource
+
+
+def _check_owner(resource: Resource) -> None:
+    for field in resource.fields:
+        if resource.owned:
+            _check_owned(resource.plural, field)
+    both: list[Field | Link] = [*resource.fields, *resource.links]
+    for one in both:
+        if one.to and one.to.owned and not resource.owned:
+            raise Refused(
+                f"{one.name!r} refers to what belongs to a user: let {resource.name} do so too, "
+                "owner=user"
+            )
+
+
+def _check_owned(plural: str, field: Field) -> None:
+    if field.name == "owner" or plural == "users":
+        raise Refused("'owner' and 'user' are words that the code needs: take another name")
+    if not field.unique:
+        return
+    if field.size > LONGEST_UNIQUE_OWNED:
+        raise Refused(f"{field.name!r} is too long for an index: take {LONGEST_UNIQUE_OWNED}")
+    if len(name := f"uq_{plural}_owner_{field.key}") > LONGEST_CONSTRAINT:
+        raise Refused(f"{name!r} is too long for a constraint: take a shorter name")
 
 
 def _names(field: Field) -> list[str]:
@@ -62,12 +129,20 @@ def _names(field: Field) -> list[str]:
     return list(dict.fromkeys((field.name, field.key, field.filter or field.name, alias)))
 
 
-def _field(root: Path, entity: str, spec: str) -> Field:
+def _link(root: Path, own: Target, spec: str) -> Link:
+    found = FIELD.fullmatch(spec)
+    if not found or found[4]:
+        raise Refused(f"{spec!r} is no link: write NAME:many(RESOURCE), like tags:many(tag)")
+    check_field(found[1])
+    return link(root, found[1], found[3], own, spec)
+
+
+def _field(root: Path, own: Target, spec: str) -> Field:
     found = FIELD.fullmatch(spec)
     if not found:
         raise Refused(
             f"{spec!r} is no field: write NAME:TYPE, like title:str(128), then as you need it ? "
-            ">=1 <=9 =5 :unique"
+            ">=1 <=9 =5 :unique :private"
         )
     name, kind, given, rest = found.group(1, 2, 3, 4)
     parts = list(re.finditer(MORE, rest))
@@ -76,19 +151,23 @@ def _field(root: Path, entity: str, spec: str) -> Field:
         raise Refused(f"{spec!r} says something twice: say it once")
     check_field(name)
     if kind not in KINDS:
-        raise Refused(f"{kind!r} of {spec!r} is no type: take one of {', '.join(KINDS)}")
+        raise Refused(f"{kind!r} of {spec!r} is no type: take one of {', '.join(KINDS)}, many")
     if given is not None and kind not in {"str", "enum", "ref"}:
         raise Refused(f"{kind!r} of {spec!r} takes nothing in parentheses: leave them out")
     if ":unique" in more and kind not in UNIQUE:
         raise Refused(f"{kind!r} of {spec!r} cannot be unique: take one of {', '.join(UNIQUE)}")
-    field = Field(name, kind, alias_of(name, entity))
-    field = replace(field, optional="?" in more, unique=":unique" in more)
+    field = Field(name, kind, alias_of(name, own.entity))
+    if ":private" in more and (":unique" in more or kind == "ref"):
+        raise Refused(f"{spec!r} would tell what it holds: leave out :private, or what else tells")
+    field = replace(
+        field, optional="?" in more, unique=":unique" in more, private=":private" in more
+    )
     if kind == "str":
         field = replace(field, size=size(given, spec))
     elif kind == "enum":
         field = replace(field, choices=choices(given, spec))
     elif kind == "ref":
-        field = replace(field, to=target(root, given, entity, spec))
+        field = reference(root, field, given, own, spec)
     bounds = {sign: number(kind, more[sign], spec) for sign in (">=", "<=") if sign in more}
     low, high = bounds.get(">="), bounds.get("<=")
     if low is not None and high is not None and low > high:

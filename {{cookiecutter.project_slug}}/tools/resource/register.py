@@ -3,22 +3,32 @@
 import re
 from pathlib import Path
 
+from tools.resource.fields import Target
 from tools.resource.names import Refused
 from tools.resource.parse import Resource
 from tools.resource.render import tidy
 
-# Each is written where the first match of its pattern ends.
+# Each is written where the first match of its pattern ends, or in place of its group `old`.
 Line = tuple[str, str]
 IMPORTS = r"^(?=from )"  # they are sorted later
-ROUTERS = r"^(    app\.include_router\((?!health\.).*\n)+"
-FIELDS = r"^class Repositories:\n(    \w+: .*\n)*"
+# Before the probes, which come last.
+ROUTERS = (
+    r"^(    app\.include_router\((?!health\.).*\n)+|^(?=    app\.include_router\(health\.router\))"
+)
+FIELDS = r'^class Repositories:\n(    """.*\n\n?)?(    \w+: .*\n)*'
 ARGUMENTS = r"^    return Repositories\(\n(        .*\n)*"
+FAKES = r"^    return with_fakes\((\n(        .*\n)*)?"
 
 
 def registered(root: Path, resource: Resource) -> dict[Path, str]:
     """Those files with their new lines; a file that has them already is left out."""
+    return with_lines(root, lines_of(resource, has_fake=resource.has_fake))
+
+
+def with_lines(root: Path, added: dict[str, list[Line]]) -> dict[Path, str]:
+    """Files with new lines, each where its pattern ends; the last one tells if they are there."""
     texts = {}
-    for name, lines in _lines(resource).items():
+    for name, lines in added.items():
         path = Path(name)
         text = (root / path).read_text(encoding="utf-8") if (root / path).is_file() else ""
         if lines[-1][0].rstrip(", \n") in text:
@@ -28,14 +38,28 @@ def registered(root: Path, resource: Resource) -> dict[Path, str]:
             if not place:
                 wanted = " and ".join(f"`{line.strip()}`" for line, _ in lines)
                 raise Refused(f"{name} has no place for {wanted}: add both yourself")
-            text = text[: place.end()] + line + text[place.end() :]
+            start = place.start("old") if "old" in place.re.groupindex else place.end()
+            text = text[:start] + line + text[place.end() :]
         # Sorted is what has come in; all else stays as it is.
-        texts[path] = tidy(root, path, text, "--select", "I,RUF022")
+        is_code = path.suffix == ".py"
+        texts[path] = tidy(root, path, text, "--select", "I,RUF022") if is_code else text
     return texts
 
 
-def _lines(resource: Resource) -> dict[str, list[Line]]:
+def lines_of(resource: Target, *, has_fake: bool) -> dict[str, list[Line]]:
     name, entity = resource.plural, resource.entity
+    interface, made = f"{entity}Repository", f"Sql{entity}Repository(session)"
+    imports: tuple[list[Line], list[Line]] = [], []
+    if resource.owned:
+        interface, made = f"Owned[{interface}]", f"Owned(partial(Sql{entity}Repository, session))"
+        owned = ("from app.repositories.owned import Owned\n", IMPORTS)
+        imports = [owned], [owned, ("from functools import partial\n", IMPORTS)]
+    fakes: dict[str, list[Line]] = {
+        "tests/fakes/store.py": [
+            (f"from tests.fakes.{name} import InMemory{entity}Repository\n", IMPORTS),
+            (f'        {name}=InMemory{entity}Repository(tables["{name}"]),\n', FAKES),
+        ],
+    }
     return {
         "app/main.py": [
             (f"from app.api.routes import {name}\n", IMPORTS),
@@ -46,15 +70,14 @@ def _lines(resource: Resource) -> dict[str, list[Line]]:
             (f'"{entity}Table", ', r"^__all__ = \[\s*"),
         ],
         "app/repositories/store.py": [
+            *imports[0],
             (f"from app.repositories.{name} import {entity}Repository\n", IMPORTS),
-            (f"    {name}: {entity}Repository\n", FIELDS),
+            (f"    {name}: {interface}\n", FIELDS),
         ],
         "app/db/session.py": [
-            (f"from app.db.repositories.{name} import Sql{entity}Repository\n", IMPORTS),
-            (f"        {name}=Sql{entity}Repository(connection),\n", ARGUMENTS),
+            *imports[1],
+            (f"from app.db.sql.{name} import Sql{entity}Repository\n", IMPORTS),
+            (f"        {name}={made},\n", ARGUMENTS),
         ],
-        "tests/fakes/store.py": [
-            (f"from tests.fakes.{name} import InMemory{entity}Repository\n", IMPORTS),
-            (f'        {name}=InMemory{entity}Repository(tables["{name}"]),\n', ARGUMENTS),
-        ],
+        **(fakes if has_fake else {}),
     }

@@ -20,22 +20,44 @@ MIGRATIONS = Path("app", "db", "migrations")
 OURS = ("--config", 'lint.isort.known-first-party = ["app", "tests"]')
 
 
-def files(root: Path, resource: Resource) -> dict[Path, str]:
-    """What a resource consists of, besides the lines that register it."""
-    module = f"{resource.plural}.py"
-    made = {
+OWNED = {
+    Path("app", "db", "owned.py"): "owned/table",
+    Path("app", "db", "sql", "owned.py"): "owned/repository",
+    Path("app", "repositories", "owned.py"): "owned/interface",
+    Path("tests", "db", "test_owned.py"): "owned/test",
+}
+
+
+def own_files(plural: str, *, has_fake: bool) -> dict[Path, str]:
+    """The files of one resource alone, but for its revision, and their templates."""
+    module = f"{plural}.py"
+    return {
         Path("app", "schemas", module): "schemas",
         Path("app", "repositories", module): "interface",
         Path("app", "db", "tables", module): "table",
-        Path("app", "db", "repositories", module): "repository",
+        Path("app", "db", "sql", module): "repository",
         Path("app", "api", "routes", module): "routes",
-        Path("tests", "fakes", module): "fake",
+        **({Path("tests", "fakes", module): "fake"} if has_fake else {}),
         Path("tests", "api", f"test_{module}"): "test",
     }
-    known = _words(resource)
-    texts = {path: _rendered(name, known) for path, name in made.items()}
-    path, revision = _revision(root, resource)
-    texts[path] = _rendered("revision", known | revision)
+
+
+def files(root: Path, resource: Resource) -> dict[Path, str]:
+    """What a resource consists of, besides the lines that register it."""
+    path, revision = revision_of(root, f"create_{resource.plural}")
+    text = rendered(TEMPLATES / "revision.py.mako", _words(root, resource) | revision)
+    shared = _texts(root, resource, OWNED) if resource.owned else {}
+    return {**own_texts(root, resource), **shared, path: tidy(root, path, text)}
+
+
+def own_texts(root: Path, resource: Resource) -> dict[Path, str]:
+    """The files of this resource alone, but for its revision."""
+    return _texts(root, resource, own_files(resource.plural, has_fake=resource.has_fake))
+
+
+def _texts(root: Path, resource: Resource, made: dict[Path, str]) -> dict[Path, str]:
+    known = _words(root, resource)
+    texts = {path: rendered(TEMPLATES / f"{name}.py.mako", known) for path, name in made.items()}
     return {path: tidy(root, path, text) for path, text in texts.items()}
 
 
@@ -54,49 +76,80 @@ def tidy(root: Path, path: Path, text: str, *only: str) -> str:
     return text
 
 
-def _rendered(name: str, known: dict[str, object]) -> str:
-    template = Template(filename=str(TEMPLATES / f"{name}.py.mako"))  # noqa: S702 - not for HTML
+def rendered(path: Path, known: dict[str, object]) -> str:
+    template = Template(filename=str(path))  # noqa: S702 - not for HTML
     text: str = template.render(**known)
     return text
 
 
-def _words(resource: Resource) -> dict[str, object]:
+def _words(root: Path, resource: Resource) -> dict[str, object]:
     """What the templates know."""
-    fields = resource.fields
+    has_fakes = (root / "tests" / "fakes" / "store.py").is_file()
+    fields, links = resource.fields, resource.links
     filtered = [field for field in fields if field.filter]
     spared = [field for field in filtered if field.kind == "str" and not field.is_needed]
     sorts = ["created_at", *(field.key for field in fields if field.is_sorted)]
     return {
-        **{name: getattr(columns, name) for name in ("check", "in_revision", "mapped")},
+        **{name: getattr(columns, name) for name in ("check", "in_revision", "mapped", "related")},
         **{name: getattr(samples, name) for name in ("another", "answered", "example")},
         **{name: getattr(samples, name) for name in ("is_numbered", "of_number")},
         **{name: getattr(samples, name) for name in ("one", "wrong")},
         "quoted": quoted,
+        "columns": columns,
         "name": resource.name,
         "a_name": f"{article(resource.name)}_{resource.name}",
         "plural": resource.plural,
-        "client": "client" if resource.references else "",
+        "client": "client" if resource.references or links else "",
         "words": resource.plural.replace("_", " "),
         "entity": resource.entity,
         "url": resource.url,
         "fields": fields,
+        "public": [field for field in fields if not field.private],
+        "private": [field for field in fields if field.private],
+        "keys": resource.keys,
         "references": resource.references,
+        "on_delete": [
+            (attribute, names)
+            for attribute, rule in (("cascades", "CASCADE"), ("nulls", "SET NULL"))
+            if (names := [field.name for field, _ in resource.keys if field.on_delete == rule])
+        ],
+        "of_rule": lambda rule: [key for key in resource.references if key[0].on_delete == rule],
+        "to_itself": [field for field in fields if field.to_itself],
+        "links": links,
         "targets": resource.targets,
+        # Without fakes every test runs on the database, and needs no mark.
+        "in_database": has_fakes and not resource.has_fake,
+        "owned": resource.owned,
+        "of_user": ".of(user)" if resource.owned else "",
+        "user": "user: CurrentUser, " if resource.owned else "",
+        "own_references": [field for field, to in resource.references if to.owned],
         "unique": [field for field in fields if field.unique],
         "needed": [field for field in fields if field.is_needed],
         "required": [field for field in fields if not field.optional and not field.default],
         "defaulted": [
-            field for field in fields if not field.is_needed and (field.optional or field.default)
+            field
+            for field in fields
+            if not (field.is_needed or field.private) and (field.optional or field.default)
         ],
         "changes": [
-            (field.key, *values) for field in fields if not field.to for values in _changes(field)
+            (field.key, *values)
+            for field in fields
+            if not (field.to or field.private)
+            for values in _changes(field)
         ],
         "chosen": [
             field for field in filtered if field.kind in {"bool", "enum"} or field in spared
         ],
         "empty": [field for field in spared if not field.default],
         "filtered": filtered,
-        "matching": [f"(query.{field.filter} is None or {_match(field)})" for field in filtered],
+        "found_by": [field for field in filtered if not field.to_itself],
+        "matching": [
+            *(f"(query.{field.filter} is None or {_match(field)})" for field in filtered),
+            *(
+                f"(query.{each.key} is None or query.{each.key} in row.{each.keys})"
+                for each in links
+            ),
+        ],
         "sorts": ", ".join(quoted(f"{sign}{sort}") for sort in sorts for sign in ("", "-")),
     }
 
@@ -114,21 +167,32 @@ def _changes(field: Field) -> list[tuple[str, str]]:
     return [(one, another), (another, "None")] if field.optional else [(one, another)]
 
 
-def _revision(root: Path, resource: Resource) -> tuple[Path, dict[str, object]]:
-    """The revision that creates the table, if it is there already, or else one after the last."""
-    slug = f"create_{resource.plural}"
-    for path in (root / MIGRATIONS / "versions").glob(f"*_{slug}_????????????.py"):
-        text = path.read_text(encoding="utf-8")
-        own, before = (
-            re.search(rf'^{name}: .* = "(\w+)"$', text, re.MULTILINE)
-            for name in ("revision", "down_revision")
-        )
-        if own:
-            known = {"revision": own[1], "down_revision": before and before[1]}
-            return path.relative_to(root), known
+def revision_of(root: Path, slug: str) -> tuple[Path, dict[str, object]]:
+    """The revision of this name, if it is there already, or else one after the last.
+
+    One that creates what a later one drops does not count.
+    """
+    name = rf"[0-9]+_({slug}|{slug.replace('create', 'drop', 1)})_[^_]+"
+    for script in ScriptDirectory(root / MIGRATIONS).walk_revisions():  # the last one first
+        path = Path(script.path)
+        if found := re.fullmatch(name, path.stem):
+            if found[1] != slug:
+                break
+            return MIGRATIONS / "versions" / path.name, {
+                "revision": script.revision,
+                "down_revision": script.down_revision,
+            }
+    return next_revision(root, slug)
+
+
+def next_revision(root: Path, slug: str) -> tuple[Path, dict[str, object]]:
+    """One after the last."""
     heads = ScriptDirectory(root / MIGRATIONS).get_heads()
     if len(heads) > 1:
-        raise Refused(f"there are {len(heads)} last revisions: merge them with alembic merge heads")
-    known = {"revision": rev_id(), "down_revision": heads[0] if heads else None}
-    name = f"{datetime.now(UTC):%Y%m%d}_{slug}_{known['revision']}.py"
-    return MIGRATIONS / "versions" / name, known
+        raise Refused(
+            f"there are {len(heads)} newest revisions: join them with make migration-merge"
+        )
+    revision = rev_id()
+    name = f"{datetime.now(UTC):%Y%m%d}_{slug}_{revision}.py"
+    known = {"revision": revision, "down_revision": heads[0] if heads else None}
+    return MIGRATIONS / "versions" / name, {**known}

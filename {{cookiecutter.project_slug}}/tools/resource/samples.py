@@ -43,6 +43,8 @@ def is_numbered(field: Field) -> bool:
 
 def of_number(field: Field) -> str:
     """That of the entity that is the `number`th to be created."""
+    if field.to_itself:
+        return "None"
     if field.to:
         return f'create_{field.to.name}(client)["id"]'
     if field.kind == "str":

@@ -10,7 +10,10 @@ from tools.resource.render import files
 
 def write(root: Path, resource: Resource) -> list[Path]:
     """What was not there before."""
-    texts = files(root, resource)
+    return write_files(root, files(root, resource), registered(root, resource))
+
+
+def write_files(root: Path, texts: dict[Path, str], changed: dict[Path, str]) -> list[Path]:
     for path, text in texts.items():
         there = root / path
         if there.exists() and (not there.is_file() or there.read_text(encoding="utf-8") != text):
@@ -19,7 +22,8 @@ def write(root: Path, resource: Resource) -> list[Path]:
                 "hand, or take another name"
             )
     new = {path: text for path, text in texts.items() if not (root / path).exists()}
-    new |= registered(root, resource)
+    new |= changed
     for path, text in new.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8", newline="\n")
     return [*new]

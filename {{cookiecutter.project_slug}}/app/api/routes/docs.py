@@ -5,7 +5,6 @@ from base64 import b64encode
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
@@ -14,28 +13,39 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
-ASSETS = "/docs/assets"
-OPENAPI_URL = "/openapi.json"
-REDOC_URL = "/redoc/redoc.js"
+from app.api.paths import ASSETS, OPENAPI_URL, REDOC_URL
 
 
 def add_docs(app: FastAPI) -> None:
-    about: Any = {"openapi_url": OPENAPI_URL, "title": escape(app.title)}
-    icon = f"{ASSETS}/favicon.png"
     app.mount(ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]))
-    swagger_ui = get_swagger_ui_html(
-        **about,
-        swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
-        swagger_css_url=f"{ASSETS}/swagger-ui.css",
-        swagger_favicon_url=icon,
-    )
-    redoc = get_redoc_html(
-        **about, redoc_js_url=REDOC_URL, redoc_favicon_url=icon, with_google_fonts=False
-    )
-    for path, page in (("/docs", swagger_ui), ("/redoc", redoc)):
-        page.headers["Content-Security-Policy"] = policy(bytes(page.body))
+    for path, page in (("/docs", swagger_ui), ("/redoc", redoc), (REDOC_URL, redoc_script)):
         app.router.routes.append(Route(path, page, methods=["GET"]))
-    app.router.routes.append(Route(REDOC_URL, redoc_script, methods=["GET"]))
+
+
+def swagger_ui(request: Request) -> Response:
+    root = request.scope["root_path"]
+    page = get_swagger_ui_html(
+        title=escape(request.app.title),
+        openapi_url=root + OPENAPI_URL,
+        swagger_js_url=f"{root}{ASSETS}/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}{ASSETS}/swagger-ui.css",
+        swagger_favicon_url=f"{root}{ASSETS}/favicon.png",
+    )
+    page.headers["Content-Security-Policy"] = policy(bytes(page.body))
+    return page
+
+
+def redoc(request: Request) -> Response:
+    root = request.scope["root_path"]
+    page = get_redoc_html(
+        title=escape(request.app.title),
+        openapi_url=root + OPENAPI_URL,
+        redoc_js_url=root + REDOC_URL,
+        redoc_favicon_url=f"{root}{ASSETS}/favicon.png",
+        with_google_fonts=False,
+    )
+    page.headers["Content-Security-Policy"] = policy(bytes(page.body))
+    return page
 
 
 def redoc_script(_: Request) -> Response:

@@ -1,7 +1,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.api.dependencies import StoreDep
 from app.api.errors import problems
@@ -13,25 +13,30 @@ router = APIRouter(prefix="/v1/items", tags=["items"], responses=problems(401, 4
 
 
 @router.post("", status_code=201, responses=problems(409, 413))
-async def create_item(new: ItemCreate, store: StoreDep, response: Response) -> Item:
+async def create_item(
+    new: ItemCreate,
+    store: StoreDep,
+    request: Request,
+    response: Response,
+) -> Item:
     async with store.write() as repositories:
         item = await repositories.items.add(new)
-    response.headers["Location"] = f"{router.prefix}/{item.id}"
+    response.headers["Location"] = request.url_for("read_item", item_id=item.id).path
     response.headers["ETag"] = etag(item)
     return item
 
 
 @router.get("")
 async def list_items(query: Annotated[ItemFilter, Query()], store: StoreDep) -> Page[Item]:
-    async with store.read() as repositories:
+    async with store.read(snapshot=False) as repositories:
         return await repositories.items.find(query)
 
 
-@router.get("/{item_id}", responses=problems(404) | NOT_MODIFIED)
+@router.get("/{item_id:uuid}", responses=problems(404) | NOT_MODIFIED)
 async def read_item(
     item_id: UUID, store: StoreDep, response: Response, if_none_match: IfNoneMatch = None
 ) -> Item:
-    async with store.read() as repositories:
+    async with store.read(snapshot=False) as repositories:
         item = await repositories.items.get(item_id)
     response.headers["ETag"] = etag(item)
     if is_known(item, if_none_match):
@@ -39,7 +44,7 @@ async def read_item(
     return item
 
 
-@router.patch("/{item_id}", responses=problems(404, 409, 412, 413))
+@router.patch("/{item_id:uuid}", responses=problems(404, 409, 412, 413))
 async def update_item(
     item_id: UUID,
     changes: ItemUpdate,
@@ -54,7 +59,7 @@ async def update_item(
     return item
 
 
-@router.delete("/{item_id}", status_code=204, responses=problems(404, 409, 412))
+@router.delete("/{item_id:uuid}", status_code=204, responses=problems(404, 409, 412))
 async def delete_item(item_id: UUID, store: StoreDep, if_match: IfMatch = None) -> None:
     async with store.write() as repositories:
         await repositories.items.remove(item_id, versions(if_match))

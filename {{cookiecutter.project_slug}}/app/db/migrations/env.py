@@ -1,18 +1,20 @@
 """How Alembic reaches the database: on a connection of its own, not one of the service's pool."""
 
-from typing import Any, Literal
+{% if cookiecutter.database == "sqlite" %}
+from typing import Any
 
+{% endif %}
 from alembic import context
-from alembic.autogenerate.api import AutogenContext
-from alembic.util import CommandError
+from alembic.script import ScriptDirectory
 {% if cookiecutter.database == "sqlite" %}
 from sqlalchemy import Connection, create_engine, event, make_url, pool
 {% else %}
-from sqlalchemy import Connection, create_engine, make_url, pool, text
+from sqlalchemy import Connection, create_engine, event, make_url, pool, text
 {% endif %}
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.types import TypeDecorator
 
+from app.db.autogenerate import Autogenerate
+from app.db.errors import explain
+from app.db.migrate import head, render_item
 from app.db.tables import Base
 from app.settings import Settings, read_settings
 
@@ -23,14 +25,8 @@ LOCK_KEY = int.from_bytes(b"alembic")  # any number does that nobody else locks 
 {% endif %}
 
 
-def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:
-    """Revisions outlive the code, so they spell the type that a column has in the database."""
-    if kind == "type" and isinstance(item, TypeDecorator):
-        return f"sa.{item.impl!r}"
-    return False
-
-
 def run_migrations() -> None:
+    head(ScriptDirectory.from_config(context.config))
     settings: Settings = context.config.attributes.get("settings") or read_settings()
     url = make_url(settings.database_url.get_secret_value())
 {% if cookiecutter.database == "sqlite" %}
@@ -61,16 +57,13 @@ def run_migrations() -> None:
         poolclass=pool.NullPool,
     )
 {% endif %}
-    try:
-        connection = engine.connect()
-    except OperationalError as error:
-        raise CommandError(f"The database of DATABASE_URL does not answer: {error.orig}") from error
-    with connection:
+    event.listen(engine.dialect, "handle_error", explain)
+    with engine.connect() as connection:
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
             render_item=render_item,
-            autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
+            **Autogenerate(context.config, connection).options,
 {% if cookiecutter.database == "sqlite" %}
             render_as_batch=True,
             transactional_ddl=True,

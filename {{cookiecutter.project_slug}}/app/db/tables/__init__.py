@@ -3,4 +3,7 @@
 from app.db.base import Base
 from app.db.tables.items import ItemTable
 
-__all__ = ["Base", "ItemTable"]
+__all__ = [
+    "Base",
+    "ItemTable",
+]

@@ -11,12 +11,18 @@ class InMemory${entity}Repository(
 % if unique:
     unique = (${", ".join(quoted(field.key) for field in unique)},)
 % endif
-% if references:
-    references = (${", ".join(f'("{field.name}", "{to.plural}")' for field, to in references)},)
+% if keys:
+    references = (${", ".join(f'("{field.name}", "{to.plural}")' for field, to in keys)},)
 % endif
+% if links:
+    links = (${", ".join(f'("{each.keys}", "{each.to.plural}")' for each in links)},)
+% endif
+% for attribute, names in on_delete:
+    ${attribute} = (${", ".join(map(quoted, names))}${"," if len(names) == 1 else ""})
+% endfor
 
     def _matches(self, row: ${entity}, query: ${entity}Filter) -> bool:
-% if filtered:
+% if matching:
         return (
             ${" and ".join(matching)}
         )

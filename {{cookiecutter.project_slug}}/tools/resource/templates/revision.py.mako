@@ -19,6 +19,11 @@ def upgrade() -> None:
     op.create_table(
         "${plural}",
         sa.Column("id", sa.Uuid(), nullable=False),
+% if owned:
+        sa.Column(
+            "owner", sa.String(length=255, collation="${columns.BY_CODE_POINT}"), nullable=False
+        ),
+% endif
 % for field in fields:
         sa.Column("${field.key}", ${in_revision(field)}, nullable=${field.optional}),
 % endfor
@@ -30,26 +35,62 @@ def upgrade() -> None:
         sa.CheckConstraint(${quoted(check(field))}, name=op.f("ck_${plural}_${field.key}")),
 % endif
 % endfor
-% for field, to in references:
+% for field, to in keys:
         sa.ForeignKeyConstraint(
             ["${field.key}"],
             ["${to.plural}.id"],
             name=op.f("fk_${plural}_${field.key}"),
-            ondelete="RESTRICT",
+% if field.on_delete:
+            ondelete="${field.on_delete}",
+% endif
         ),
 % endfor
         sa.PrimaryKeyConstraint("id", name=op.f("pk_${plural}")),
 % for field in unique:
+% if owned:
+        sa.UniqueConstraint("owner", "${field.key}", name=op.f("uq_${plural}_owner_${field.key}")),
+% else:
         sa.UniqueConstraint("${field.key}", name=op.f("uq_${plural}_${field.key}")),
+% endif
 % endfor
     )
+% if owned:
+    op.create_index(
+        op.f("ix_${plural}_owner_created_at_id"), "${plural}", ["owner", "created_at", "id"]
+    )
+% else:
     op.create_index(op.f("ix_${plural}_created_at_id"), "${plural}", ["created_at", "id"])
-% for field, to in references:
+% endif
+% for field, to in keys:
 % if not field.unique:
     op.create_index(op.f("ix_${plural}_${field.key}"), "${plural}", ["${field.key}"])
 % endif
 % endfor
+% for each in links:
+    op.create_table(
+        "${each.table}",
+        sa.Column("${each.own_key}", sa.Uuid(), nullable=False),
+        sa.Column("${each.key}", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["${each.own_key}"],
+            ["${plural}.id"],
+            name=op.f("fk_${each.table}_${each.own_key}"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["${each.key}"],
+            ["${each.to.plural}.id"],
+            name=op.f("fk_${each.table}_${each.key}"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("${each.own_key}", "${each.key}", name=op.f("pk_${each.table}")),
+    )
+    op.create_index(op.f("ix_${each.table}_${each.key}"), "${each.table}", ["${each.key}"])
+% endfor
 
 
 def downgrade() -> None:
+% for each in reversed(links):
+    op.drop_table("${each.table}")
+% endfor
     op.drop_table("${plural}")

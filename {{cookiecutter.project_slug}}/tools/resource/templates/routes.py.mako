@@ -1,11 +1,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.api.dependencies import StoreDep
 from app.api.errors import problems
 from app.api.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, etag, is_known, versions
+from app.api.users import CurrentUser
 from app.schemas.${plural} import ${entity}, ${entity}Create, ${entity}Filter, ${entity}Update
 from app.schemas.pages import Page
 
@@ -13,48 +14,56 @@ router = APIRouter(prefix="${url}", tags=["${words}"], responses=problems(401, 4
 
 
 @router.post("", status_code=201, responses=problems(409, 413))
-async def create_${name}(new: ${entity}Create, store: StoreDep, response: Response) -> ${entity}:
+async def create_${name}(
+    new: ${entity}Create,
+% if owned:
+    user: CurrentUser,
+% endif
+    store: StoreDep,
+    request: Request,
+    response: Response,
+) -> ${entity}:
     async with store.write() as repositories:
-        ${name} = await repositories.${plural}.add(new)
-    response.headers["Location"] = f"{router.prefix}/{${name}.id}"
+        ${name} = await repositories.${plural}${of_user}.add(new)
+    response.headers["Location"] = request.url_for("read_${name}", ${name}_id=${name}.id).path
     response.headers["ETag"] = etag(${name})
     return ${name}
 
 
 @router.get("")
 async def list_${plural}(
-    query: Annotated[${entity}Filter, Query()], store: StoreDep
+    query: Annotated[${entity}Filter, Query()], ${user}store: StoreDep
 ) -> Page[${entity}]:
-    async with store.read() as repositories:
-        return await repositories.${plural}.find(query)
+    async with store.read(snapshot=False) as repositories:
+        return await repositories.${plural}${of_user}.find(query)
 
 
-@router.get("/{${name}_id}", responses=problems(404) | NOT_MODIFIED)
+@router.get("/{${name}_id:uuid}", responses=problems(404) | NOT_MODIFIED)
 async def read_${name}(
-    ${name}_id: UUID, store: StoreDep, response: Response, if_none_match: IfNoneMatch = None
+    ${name}_id: UUID, ${user}store: StoreDep, response: Response, if_none_match: IfNoneMatch = None
 ) -> ${entity}:
-    async with store.read() as repositories:
-        ${name} = await repositories.${plural}.get(${name}_id)
+    async with store.read(snapshot=False) as repositories:
+        ${name} = await repositories.${plural}${of_user}.get(${name}_id)
     response.headers["ETag"] = etag(${name})
     if is_known(${name}, if_none_match):
         response.status_code = 304  # FastAPI leaves the body out
     return ${name}
 
 
-@router.patch("/{${name}_id}", responses=problems(404, 409, 412, 413))
+@router.patch("/{${name}_id:uuid}", responses=problems(404, 409, 412, 413))
 async def update_${name}(
-    ${name}_id: UUID, changes: ${entity}Update, store: StoreDep, response: Response, if_match: IfMatch = None
+    ${name}_id: UUID, changes: ${entity}Update, ${user}store: StoreDep, response: Response, if_match: IfMatch = None
 ) -> ${entity}:
     """Fields that are absent stay as they are; null clears those that may be empty."""
     async with store.write() as repositories:
-        ${name} = await repositories.${plural}.update(${name}_id, changes, versions(if_match))
+        ${name} = await repositories.${plural}${of_user}.update(${name}_id, changes, versions(if_match))
     response.headers["ETag"] = etag(${name})
     return ${name}
 
 
-@router.delete("/{${name}_id}", status_code=204, responses=problems(404, 409, 412))
+@router.delete("/{${name}_id:uuid}", status_code=204, responses=problems(404, 409, 412))
 async def delete_${name}(
-    ${name}_id: UUID, store: StoreDep, if_match: IfMatch = None
+    ${name}_id: UUID, ${user}store: StoreDep, if_match: IfMatch = None
 ) -> None:
     async with store.write() as repositories:
-        await repositories.${plural}.remove(${name}_id, versions(if_match))
+        await repositories.${plural}${of_user}.remove(${name}_id, versions(if_match))

@@ -2,18 +2,31 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.base import BY_CODE_POINT, EntityTable
+from app.db.base import BY_CODE_POINT, Base, EntityTable
+from app.db.owned import OwnedTable
+% for to in targets:
+from app.db.tables.${to.plural} import ${to.entity}Table
+% endfor
+
+% for each in links:
+${each.table} = Table(
+    "${each.table}",
+    Base.metadata,
+    Column("${each.own_key}", ForeignKey("${plural}.id", ondelete="CASCADE"), primary_key=True),
+    Column("${each.key}", ForeignKey("${each.to.plural}.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+% endfor
 
 
-class ${entity}Table(EntityTable):
+class ${entity}Table(${'OwnedTable' if owned else 'EntityTable'}):
     __tablename__ = "${plural}"
     __table_args__ = (
 % for field in fields:
 % if field.unique:
-        UniqueConstraint("${field.key}"),
+        UniqueConstraint(${'"owner", ' if owned else ""}"${field.key}"),
 % endif
 % endfor
 % for field in fields:
@@ -21,9 +34,27 @@ class ${entity}Table(EntityTable):
         CheckConstraint(${quoted(check(field))}, name="${field.key}"),
 % endif
 % endfor
-        Index(None, "created_at", "id"),
+        Index(None, ${'"owner", ' if owned else ""}"created_at", "id"),
     )
 
 % for field in fields:
     ${field.key}: ${mapped(field)}
+% endfor
+% if keys:
+
+% for field, to in keys:
+    ${field.name}: ${related(field, to, keys)}
+% endfor
+% endif
+% if links:
+
+% for each in links:
+    ${each.name}: Mapped[list[${each.to.entity}Table]] = relationship(secondary=${each.table}, lazy="raise")
+% endfor
+% endif
+% for each in links:
+
+    @property
+    def ${each.keys}(self) -> list[UUID]:
+        return sorted(${each.one}.id for ${each.one} in self.${each.name})
 % endfor

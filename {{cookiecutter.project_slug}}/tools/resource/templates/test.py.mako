@@ -1,3 +1,10 @@
+<%def name="listed_of(rule)">\
+% if of_rule(rule) == references:
+REFERENCES\
+% else:
+[${", ".join(f'("{field.name}", "{to.url}")' for field, to in of_rule(rule))}]\
+% endif
+</%def>\
 """The ${words} over HTTP: what each field may hold, and how they are found."""
 
 from itertools import count
@@ -7,16 +14,19 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.client import found, in_database, in_memory, problem, statements, wrong_fields
+from tests.api.client import ${"as_user, " if owned else ""}found, in_database, in_memory, problem, statements, wrong_fields
 % for to in targets:
 from tests.api.test_${to.plural} import create as create_${to.name}
 % endfor
 
+% if in_database:
+pytestmark = in_database
+% endif
 URL = "${url}"
 NUMBERS = count(1)
 
 
-def body(${"client: TestClient, /, " if references else ""}**fields: object) -> dict[str, Any]:
+def body(${"client: TestClient, /, " if client else ""}**fields: object) -> dict[str, Any]:
     """`fields`, and what else a new one needs."""
 % if any(is_numbered(field) for field in needed):
     number = next(NUMBERS)
@@ -24,6 +34,9 @@ def body(${"client: TestClient, /, " if references else ""}**fields: object) -> 
     return {
 % for field in needed:
         "${field.key}": ${of_number(field)},
+% endfor
+% for each in links:
+        "${each.keys}": [create_${each.to.name}(client)["id"]],
 % endfor
     } | fields
 
@@ -36,14 +49,14 @@ def create(client: TestClient, /, **fields: object) -> dict[str, Any]:
 
 
 def test_a_created_${name}_tells_where_it_is_and_which_version(client: TestClient) -> None:
-    sent = ${"body(client) | " if references else ""}{
-% for field in fields:
+    sent${"" if any(not field.to for field in public) else ": dict[str, Any]"} = ${"body(client) | " if client and not private else ""}{
+% for field in public:
 % if not field.to:
         "${field.key}": ${another(field)},
 % endif
 % endfor
     }
-    response = client.post(URL, json=sent)
+    response = client.post(URL, json=${f"body({client}) | sent" if private else "sent"})
     ${name} = response.json()
     assert response.headers["location"] == f"{URL}/{${name}['id']}"
     assert response.headers["etag"].startswith('"1')
@@ -68,7 +81,9 @@ def test_${a_name}_may_do_without_what_has_a_default(client: TestClient) -> None
 
 % endif
 % if required:
+% if not in_database:
 @in_memory
+% endif
 def test_${a_name}_needs_what_has_no_default(client: TestClient) -> None:
     assert wrong_fields(client.post(URL, json={})) == [
 % for field in required:
@@ -78,7 +93,9 @@ def test_${a_name}_needs_what_has_no_default(client: TestClient) -> None:
 
 
 % endif
+% if not in_database:
 @in_memory
+% endif
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -86,6 +103,12 @@ def test_${a_name}_needs_what_has_no_default(client: TestClient) -> None:
 % for value in wrong(field):
         ("${field.key}", ${value}),
 % endfor
+% endfor
+% for each in links:
+        ("${each.keys}", None),
+        ("${each.keys}", "one"),
+        ("${each.keys}", [str(UUID(int=1))] * 2),
+        ("${each.keys}", [str(UUID(int=number)) for number in range(101)]),
 % endfor
     ],
 )
@@ -148,7 +171,82 @@ def test_a_deleted_${name}_is_gone(client: TestClient) -> None:
     assert found(client, URL) == []
 
 
-% if filtered:
+% if private:
+PRIVATE = {${", ".join(f'"{field.key}": {another(field)}' for field in private)}}
+
+
+def test_what_is_private_is_in_no_response(client: TestClient) -> None:
+    created = create(client)
+    url = f"{URL}/{created['id']}"
+    changed = client.patch(url, json=PRIVATE)
+    assert changed.status_code == 200, changed.text
+    read, (listed,) = client.get(url).json(), client.get(URL).json()["items"]
+    assert changed.json() == read == listed
+    assert PRIVATE.keys().isdisjoint({*created, *read})
+
+
+% endif
+% if owned:
+def test_another_users_${name}_is_not_found(client: TestClient) -> None:
+    ${name} = create(client)
+    url = f"{URL}/{${name}['id']}"
+    tag = client.get(url).headers["etag"]
+    with as_user(client, "eve"):
+        change = {"${fields[0].key}": ${another(fields[0]) if not fields[0].to else of_number(fields[0])}}
+        for match in ({}, {"If-Match": tag}, {"If-Match": "*"}):
+            problem(client.patch(url, json=change, headers=match), 404)
+            problem(client.delete(url, headers=match), 404)
+        problem(client.get(url, headers={"If-None-Match": tag}), 404)
+        assert found(client, URL) == []
+    assert client.get(url).json() == ${name}
+
+
+def test_a_cursor_of_another_user_leads_to_ones_own_${plural}(client: TestClient) -> None:
+    for _ in range(2):
+        create(client)
+    cursor = client.get(URL, params={"limit": 1}).json()["next_cursor"]
+    with as_user(client, "eve"):
+        own = create(client)
+        assert found(client, URL, cursor=cursor) == [own["id"]]
+
+
+def test_nobody_can_name_an_owner(client: TestClient) -> None:
+    url = f"{URL}/{create(client)['id']}"
+    owner = {"owner": "eve"}
+    assert wrong_fields(client.post(URL, json=body(${client}) | owner)) == [("body", "owner")]
+    assert wrong_fields(client.patch(url, json=owner)) == [("body", "owner")]
+    assert "owner" not in client.get(url).json()
+
+
+% if any(not field.to for field in unique):
+def test_two_users_may_have_the_same(client: TestClient) -> None:
+    ${name} = create(client)
+    with as_user(client, "eve"):
+% for field in unique:
+% if not field.to:
+        assert create(client, ${field.key}=${name}["${field.key}"])
+% endif
+% endfor
+
+
+% endif
+% if own_references:
+@pytest.mark.parametrize("field", [${", ".join(quoted(field.key) for field in own_references)}])
+def test_what_another_user_has_cannot_be_referred_to(client: TestClient, field: str) -> None:
+    ${name} = create(client)
+    theirs = {field: ${name}[field]}
+    with as_user(client, "eve"):
+        url = f"{URL}/{create(client)['id']}"
+        for response in (
+            client.post(URL, json=body(${client}) | theirs),
+            client.patch(url, json=theirs),
+        ):
+            assert [error["field"] for error in problem(response, 409)["errors"]] == [field]
+
+
+% endif
+% endif
+% if found_by:
 def test_a_list_can_be_filtered(client: TestClient) -> None:
 % if chosen:
     ${name} = create(client, ${", ".join(f"{field.key}={one(field)}" for field in chosen)})
@@ -157,7 +255,7 @@ def test_a_list_can_be_filtered(client: TestClient) -> None:
     ${name}, other = create(client), create(client)
 % endif
     assert found(client, URL) == [${name}["id"], other["id"]]
-% for field in filtered:
+% for field in found_by:
     assert found(client, URL, ${field.filter}=${name}["${field.key}"]) == [${name}["id"]]
 % endfor
 
@@ -185,6 +283,85 @@ def test_pages_hold_every_${name}_once_and_in_order(client: TestClient, sort: st
     expected = [${name}["id"] for ${name} in created]
     assert seen == (expected[::-1] if sort.startswith("-") else expected)
     assert query["cursor"] is None
+% for each in links:
+
+
+def test_${a_name}_may_have_several_${each.name}(client: TestClient) -> None:
+    one, other = (create_${each.to.name}(client)["id"] for _ in range(2))
+    ${name} = create(client, ${each.keys}=[other, one])
+    url = f"{URL}/{${name}['id']}"
+    assert ${name}["${each.keys}"] == sorted([one, other])
+    assert client.get(url).json() == ${name}
+    assert found(client, URL, ${each.key}=one) == [${name}["id"]]
+    changed = client.patch(url, json={"${each.keys}": [other]}).json()
+    assert changed == ${name} | {"${each.keys}": [other], "updated_at": changed["updated_at"]}
+    assert client.get(url).json() == changed
+    assert found(client, URL, ${each.key}=one) == []
+    assert client.patch(url, json={"${each.keys}": []}).json()["${each.keys}"] == []
+
+
+def test_${each.name}_are_ones_that_are_there(client: TestClient) -> None:
+    ${name} = create(client)
+    url = f"{URL}/{${name}['id']}"
+    nothing = {"${each.keys}": [*${name}["${each.keys}"], str(uuid4())]}
+    for response in (client.post(URL, json=body(client) | nothing), client.patch(url, json=nothing)):
+        assert [error["field"] for error in problem(response, 409)["errors"]] == ["${each.keys}"]
+    assert found(client, URL) == [${name}["id"]]
+    assert client.get(url).json() == ${name}
+% if each.to.owned:
+    with as_user(client, "eve"):
+        theirs = {"${each.keys}": ${name}["${each.keys}"]}
+        response = client.post(URL, json=body(client) | theirs)
+        assert [error["field"] for error in problem(response, 409)["errors"]] == ["${each.keys}"]
+% endif
+
+
+def test_what_is_deleted_is_none_of_the_${each.name}(client: TestClient) -> None:
+    ${name} = create(client)
+    url, (id_,) = f"{URL}/{${name}['id']}", ${name}["${each.keys}"]
+    before = client.get(url)
+    assert client.delete(f"${each.to.url}/{id_}").status_code == 204
+    after = client.get(url)
+    assert after.json() == ${name} | {"${each.keys}": []}
+    assert after.headers["etag"] != before.headers["etag"]
+    other = create(client)
+    assert client.delete(f"{URL}/{other['id']}").status_code == 204
+    assert client.get(f"${each.to.url}/{other['${each.keys}'][0]}").status_code == 200
+% endfor
+% for field in to_itself:
+
+
+def test_${a_name}_may_have_another_as_its_${field.name}(client: TestClient) -> None:
+    ${name} = create(client)
+    url = f"{URL}/{${name}['id']}"
+    other = create(client, ${field.key}=${name}["id"])
+    its_url = f"{URL}/{other['id']}"
+    assert found(client, URL, ${field.key}=${name}["id"]) == [other["id"]]
+    nothing = {"${field.key}": str(uuid4())}
+    for response in (client.post(URL, json=body(${client}) | nothing), client.patch(its_url, json=nothing)):
+        assert [error["field"] for error in problem(response, 409)["errors"]] == ["${field.key}"]
+% if owned:
+    with as_user(client, "eve"):
+        theirs = client.post(URL, json=body(${client}) | {"${field.key}": ${name}["id"]})
+        assert [error["field"] for error in problem(theirs, 409)["errors"]] == ["${field.key}"]
+% endif
+    before = client.get(its_url)
+    assert before.json() == other
+% if field.on_delete == "CASCADE":
+    assert client.delete(url).status_code == 204
+    problem(client.get(its_url), 404)
+% elif field.on_delete == "SET NULL":
+    assert client.delete(url).status_code == 204
+    after = client.get(its_url)
+    assert after.json() == other | {"${field.key}": None}
+    assert after.headers["etag"] != before.headers["etag"]
+% else:
+    problem(client.delete(url), 409)
+    assert client.patch(its_url, json={"${field.key}": other["id"]}).status_code == 200
+    for each in (its_url, url):
+        assert client.delete(each).status_code == 204
+% endif
+% endfor
 % if references:
 
 
@@ -211,7 +388,8 @@ def test_a_reference_to_nothing_is_a_conflict(client: TestClient, name: str, url
     assert found(client, URL) == [${name}["id"]]
 
 
-@pytest.mark.parametrize(("name", "url"), REFERENCES)
+% if of_rule("RESTRICT"):
+@pytest.mark.parametrize(("name", "url"), ${listed_of("RESTRICT")})
 def test_what_${a_name}_refers_to_stays(client: TestClient, name: str, url: str) -> None:
     ${name} = create(client)
     referred = f"{url}/{${name}[f'{name}_id']}"
@@ -220,6 +398,29 @@ def test_what_${a_name}_refers_to_stays(client: TestClient, name: str, url: str)
     assert client.delete(referred).status_code == 204
 
 
+% endif
+% if of_rule("CASCADE"):
+@pytest.mark.parametrize(("name", "url"), ${listed_of("CASCADE")})
+def test_${a_name}_is_deleted_with_what_it_refers_to(client: TestClient, name: str, url: str) -> None:
+    ${name}, other = create(client), create(client)
+    assert client.delete(f"{url}/{${name}[f'{name}_id']}").status_code == 204
+    problem(client.get(f"{URL}/{${name}['id']}"), 404)
+    assert found(client, URL) == [other["id"]]
+
+
+% endif
+% if of_rule("SET NULL"):
+@pytest.mark.parametrize(("name", "url"), ${listed_of("SET NULL")})
+def test_a_reference_to_what_is_deleted_becomes_null(client: TestClient, name: str, url: str) -> None:
+    ${name} = create(client)
+    before = client.get(f"{URL}/{${name}['id']}")
+    assert client.delete(f"{url}/{${name}[f'{name}_id']}").status_code == 204
+    after = client.get(f"{URL}/{${name}['id']}")
+    assert after.json() == ${name} | {name: None, f"{name}_id": None}
+    assert after.headers["etag"] != before.headers["etag"]
+
+
+% endif
 % if any(field.optional for field, to in references):
 def test_a_reference_may_be_empty(client: TestClient) -> None:
     ${name} = create(client)
@@ -232,7 +433,13 @@ def test_a_reference_may_be_empty(client: TestClient) -> None:
 
 
 % endif
+% endif
+% if references or links:
+
+
+% if not in_database:
 @in_database
+% endif
 def test_a_page_costs_no_statement_more_for_each_${name}(client: TestClient) -> None:
     costs = []
     for _ in range(3):

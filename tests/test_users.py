@@ -1,0 +1,161 @@
+"""`make users` and owned rows: attacks that a service's pages list succeed without prevention."""
+
+import re
+
+import pytest
+
+from tests.conftest import Bake, Service, commit
+from tests.test_promises import Edit, Installed, is_noticed, undone
+
+THREAT = re.compile(r"^\| ([^|]+) \| [^|]+ \| `([^|]+)` \|$", re.MULTILINE)
+ACCESS = "app/api/access_tokens.py"
+ISSUER = "app/api/issuer.py"
+ROUTES = "app/api/routes/users.py"
+SERVICES = "app/services/users.py"
+ATTEMPTS = "app/services/attempts.py"
+
+UNDO: dict[str, Edit] = {
+    "another algorithm, or none, in the token": (
+        ACCESS,
+        "algorithms=[ALGORITHM]",
+        'algorithms=[ALGORITHM, "HS384"]',
+    ),
+    "a token that has expired, is from the future, or for another service": (
+        ACCESS,
+        'options={"require"',
+        'options={"verify_exp": False, "verify_iat": False, "require"',
+    ),
+    "the same with the tokens of an issuer": (
+        ISSUER,
+        '["exp", "iss", "sub", self.audience_claim]',
+        "[]",
+    ),
+    "a key that was rotated out": (
+        ACCESS,
+        "*fallbacks)",
+        '*fallbacks, Settings.model_fields["auth_secret_key"].default)',
+    ),
+    "an issuer that does not answer": (
+        ISSUER,
+        'log.warning("AUTH_JWKS_URL cannot be read: %s", error)',
+        "self.keys = {}",
+    ),
+    "a stolen refresh token that was used before": (
+        SERVICES,
+        "        await session.delete(login)\n        return None",
+        "        return None",
+    ),
+    "finding out which e-mails have an account, by words or by time": (
+        "app/services/passwords.py",
+        "    stored = password_hash or NOBODY\n",
+        "    if password_hash is None:\n        return False\n    stored = password_hash\n",
+    ),
+    "guessing passwords of one account, however many addresses are used": (
+        ATTEMPTS,
+        "if tries > limit:",
+        "if False:",
+    ),
+    "guessing passwords from one address behind a proxy": (
+        ROUTES,
+        'attempts.address(request.client.host if request.client else "")',
+        'attempts.address("")',
+    ),
+    "guessing the password with a stolen access token": (
+        ROUTES,
+        "change.password.get_secret_value(), *tries)",
+        "change.password.get_secret_value())",
+    ),
+    "an API key that makes another before it is revoked": (
+        ROUTES,
+        'if "api_key" in user.claims:',
+        "if False:",
+    ),
+    "the id of another user's key": (
+        SERVICES,
+        ".where(ApiKeyTable.id == id_, of_user)",
+        ".where(ApiKeyTable.id == id_)",
+    ),
+    "an access token of a login that has ended, to keep a way in": (
+        SERVICES,
+        'or await session.get(LoginTable, UUID(user.claims["sid"])) is None',
+        "",
+    ),
+    "a login that verified the old password while it was changed": (
+        SERVICES,
+        "if user is None or user.password_hash != verified.password_hash:",
+        "if user is None:",
+    ),
+    "asking by changes of e-mail which ones have an account": (
+        ROUTES,
+        "tries = address(request), attempts.account(user.subject)",
+        "tries = (attempts.account(user.subject),)",
+    ),
+    "a body that sets a role": ("app/schemas/base.py", 'extra="forbid"', 'extra="ignore"'),
+}
+
+OWNED = "app/db/owned.py"
+ADDS_OWNER = "    state.statement = state.statement.options(is_own)\n"
+UNDO_OWNED: dict[str, Edit] = {
+    "the id of another user's note, through every route": (OWNED, ADDS_OWNER, ""),
+    "a cursor of another user's list": (OWNED, ADDS_OWNER, ""),
+    "a body that names an owner": ("app/schemas/base.py", 'extra="forbid"', 'extra="ignore"'),
+    "a reference to another user's row": (OWNED, ADDS_OWNER, ""),
+    "a report that forgets the owner": (
+        OWNED,
+        "if unseen or (owned and owner is None):",
+        "if False:",
+    ),
+}
+
+
+def make_users(service: Service) -> None:
+    """Writes them; to do so again changes nothing."""
+    service.run("make", "users")
+    commit(service, "Users")
+    assert "Nothing to do" in service.run("make", "users")
+    assert service.run("git", "status", "--porcelain") == ""
+
+
+@pytest.mark.slow
+def test_users_are_not_written_over_what_somebody_has_changed(bake: Bake) -> None:
+    service = bake()
+    service.run("make", "install")
+    commit(service, "First commit")
+    settings = service.path / "app" / "settings.py"
+    settings.write_text(service.read("app/settings.py").replace("    auth: ", "    mode: "))
+    commit(service, "Another name")
+    output = service.run("sh", "-c", "! make users")
+    assert "Nothing is written: app/settings.py has no place for" in output
+    assert service.run("git", "status", "--porcelain") == ""
+
+
+@pytest.mark.slower
+def test_each_attack_succeeds_without_its_prevention(bake: Bake) -> None:
+    service = bake(database="sqlite", concurrency="async")
+    service.run("make", "install")
+    commit(service, "First commit")
+    make_users(service)
+    threats = listed(service, "docs/authentication.md")
+    assert {*threats} == {*UNDO, "tokens and passwords in logs"}
+    for threat, edit in UNDO.items():
+        file, _, name = threats[threat].rpartition("::")
+        test = f"api/{file or 'test_users.py'}::{name}"
+        is_noticed(Installed(service, {}), undone(service, [edit]), test)
+
+
+@pytest.mark.slower
+def test_each_row_of_others_is_found_without_what_hides_it(bake: Bake) -> None:
+    service = bake(database="sqlite", concurrency="async")
+    service.run("make", "install")
+    commit(service, "First commit")
+    for name, fields in (("note", "title:str(128)"), ("note_line", "note:ref(note) text:str")):
+        service.run("make", "resource", f"name={name}", f"fields={fields}", "owner=user")
+    threats = listed(service, "docs/ownership.md")
+    assert threats.keys() == UNDO_OWNED.keys()
+    for threat, edit in UNDO_OWNED.items():
+        is_noticed(Installed(service, {}), undone(service, [edit]), threats[threat])
+
+
+def listed(service: Service, page: str) -> dict[str, str]:
+    """The attacks that the page lists, and the tests that show them."""
+    return dict(THREAT.findall(service.read(page).partition("## Threats")[2]))

@@ -1,0 +1,151 @@
+"""`make remove`: what it deletes, what it refuses, and what it leaves alone."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+GIT = ("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Path:
+    """A copy that may be written to."""
+    # The template's own tests of the tools are not part of a service.
+    own = ("bench", "copy_data", "field", "remove", "resource")
+    ignored = shutil.ignore_patterns("__pycache__", *(f"test_{name}.py" for name in own))
+    for folder in ("app", "tests", "tools"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def run(service: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=service, check=False, capture_output=True, text=True)
+
+
+def make(service: Path, *arguments: str) -> None:
+    done = run(service, "tools.resource", *arguments)
+    assert done.returncode == 0, done.stderr
+
+
+def remove(service: Path, name: str) -> str:
+    done = run(service, "tools.remove", name)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refusal(service: Path, name: str) -> str:
+    """Why nothing is removed."""
+    before = contents(service)
+    done = run(service, "tools.remove", name)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert contents(service) == before
+    return done.stderr
+
+
+def contents(service: Path) -> dict[Path, str]:
+    return {path: path.read_text(encoding="utf-8") for path in service.rglob("*.py")}
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("owner", ["", "user"])
+def test_what_is_added_and_removed_leaves_two_revisions(service: Path, owner: str) -> None:
+    before = contents(service)
+    name = "a_resource_of_a_long_name"  # its lines are wrapped
+    make(service, name, "title:str:unique legs:int>=0", "", "", owner)
+    assert f"deleted app/db/tables/{name}s.py" in remove(service, name)
+    after = contents(service)
+    revisions = sorted(path.stem[9:-13] for path in after.keys() - before.keys())
+    assert revisions == [f"create_{name}s", f"drop_{name}s"]
+    assert {path: after[path] for path in before} == before
+
+
+def test_a_name_may_come_again(service: Path) -> None:
+    remove(service, "item")
+    make(service, "item", "title:str")
+    remove(service, "items")
+    versions = service / "app" / "db" / "migrations" / "versions"
+    assert len([*versions.glob("*_create_items_*.py")]) == 2
+    assert len([*versions.glob("*_drop_items_*.py")]) == 2
+
+
+def test_what_refers_to_it_is_named_by_file_and_line(service: Path) -> None:
+    make(service, "zebra", "home:ref(item)")
+    output = refusal(service, "item")
+    text = (service / "app/db/tables/zebras.py").read_text(encoding="utf-8")
+    (number,) = (number for number, line in enumerate(text.splitlines(), 1) if '"items.id"' in line)
+    assert f"app/db/tables/zebras.py:{number}" in output
+    remove(service, "zebra")
+    remove(service, "item")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import app.schemas.items",
+        "from app.db.tables import items",
+        'URL = "/v1/items/1"',
+        'TABLE = "items.id"',
+        "async def stock(repositories): return repositories.items",
+        'QUERY = "SELECT name FROM items"',
+    ],
+)
+def test_a_line_of_a_person_that_refers_to_it_is_named(service: Path, line: str) -> None:
+    own = service / "app" / "api" / "stock.py"
+    own.write_text(f"# Ours.\n{line}\n", encoding="utf-8")
+    output = refusal(service, "item")
+    assert output == (
+        "Nothing is removed: item is still used at app/api/stock.py:2: change that first.\n"
+    )
+
+
+def test_a_registration_that_a_person_edited_is_named(service: Path) -> None:
+    main = service / "app" / "main.py"
+    text = main.read_text(encoding="utf-8")
+    main.write_text(text.replace("(items.router", '(items.router, prefix="/a"'), encoding="utf-8")
+    number = text[: text.index("import health, items")].count("\n") + 1
+    assert f"app/main.py:{number}: " in refusal(service, "item")
+
+
+def test_other_lines_of_a_person_stay(service: Path) -> None:
+    append(service / "app" / "main.py", "\n\nOURS = 1\n")
+    remove(service, "item")
+    assert "OURS = 1" in (service / "app" / "main.py").read_text(encoding="utf-8")
+
+
+def test_what_git_does_not_have_is_not_deleted(service: Path) -> None:
+    for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "All of it")):
+        subprocess.run([*GIT, *arguments], cwd=service, check=True)
+    schema = service / "app" / "schemas" / "items.py"
+    append(schema, "\n# Ours.\n")
+    assert "uncommitted changes in app/schemas/items.py: commit" in refusal(service, "item")
+    subprocess.run([*GIT, "commit", "-qam", "Ours"], cwd=service, check=True)
+    remove(service, "item")
+    assert not schema.exists()
+
+
+def test_a_name_that_is_no_resource_is_refused(service: Path) -> None:
+    assert "'zebra' is no resource: take one of item" in refusal(service, "zebra")
+    assert "'' is no resource" in refusal(service, "")
+    remove(service, "item")
+    assert "there are no resources" in refusal(service, "item")
+
+
+def test_the_table_is_created_again_as_it_was(service: Path) -> None:
+    versions = service / "app" / "db" / "migrations" / "versions"
+    (created,) = versions.glob("*_create_items_*.py")
+    remove(service, "item")
+    (dropped,) = versions.glob("*_drop_items_*.py")
+    columns = [
+        {line.strip() for line in path.read_text(encoding="utf-8").splitlines() if "sa." in line}
+        for path in (created, dropped)
+    ]
+    assert columns[0] == columns[1]

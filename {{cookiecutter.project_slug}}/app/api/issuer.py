@@ -1,0 +1,102 @@
+"""Verifies JWTs that are signed with a key of AUTH_JWKS_URL.
+
+https://www.rfc-editor.org/rfc/rfc8725
+"""
+
+import asyncio
+import logging
+from time import monotonic
+from typing import Any
+
+import jwt
+from anyio import to_thread
+from pydantic import ValidationError
+from starlette.requests import HTTPConnection
+
+from app.api.auth import InvalidToken, Verifier
+from app.repositories.errors import Unavailable
+from app.schemas.identity import User
+from app.settings import Settings
+
+KEYS_SECONDS = 300  # after so long the keys are read again: one may have been withdrawn
+COOLDOWN_SECONDS = 5  # not more often, whatever is asked for
+FETCH_SECONDS = 3
+LEEWAY_SECONDS = 30  # between the clocks of the issuer and of this machine
+
+log = logging.getLogger(__name__)
+
+
+class Issuer(Verifier):
+    def __init__(self, settings: Settings) -> None:
+        self.audience, self.audience_claim = settings.auth_audience, settings.auth_audience_claim
+        self.roles_claim = settings.auth_roles_claim
+        has_aud = self.audience_claim == "aud"
+        self.expected: dict[str, Any] = {
+            "algorithms": [settings.auth_algorithm],
+            "audience": self.audience if has_aud else None,
+            "issuer": settings.issuers,
+            "leeway": LEEWAY_SECONDS,
+            "options": {
+                "require": ["exp", "iss", "sub", self.audience_claim],
+                "verify_aud": has_aud,
+            },
+        }
+        url = str(settings.auth_jwks_url)
+        self.client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_SECONDS)
+        self.keys: dict[str, jwt.PyJWK] = {}
+        self.expire = self.fetch_from = 0.0
+        self.fetching = asyncio.Lock()
+
+    async def user(self, token: str, connection: HTTPConnection) -> User:
+        try:
+            claims = await self._claims(token)
+            roles = roles_of(claims, self.roles_claim)
+            return User(subject=claims["sub"], roles=roles, claims=claims)
+        except jwt.PyJWKClientError as error:
+            raise Unavailable("Bearer tokens cannot be checked now.") from error
+        except ValidationError as error:
+            raise InvalidToken("its sub is empty or longer than 255 characters") from error
+        except jwt.PyJWTError as error:
+            raise InvalidToken(str(error)) from error
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        name = jwt.get_unverified_header(token).get("kid", "")
+        # Who brings a known key does not wait while another request reads the keys again.
+        if name not in self.keys or (monotonic() > self.expire and not self.fetching.locked()):
+            async with self.fetching:
+                await self._fetch()
+        if name not in self.keys:
+            unknown = jwt.InvalidTokenError if self.keys else jwt.PyJWKClientError
+            raise unknown("its key is not known")
+        claims = jwt.decode(token, self.keys[name], **self.expected)
+        if self.audience_claim != "aud" and claims[self.audience_claim] != self.audience:
+            raise jwt.InvalidAudienceError("Audience doesn't match")
+        return claims
+
+    async def _fetch(self) -> None:
+        if monotonic() < self.fetch_from:
+            return
+        try:
+            # The client's own timeout is for each of its reads, and they may be many.
+            async with asyncio.timeout(FETCH_SECONDS):
+                keys = await to_thread.run_sync(
+                    self.client.get_signing_keys, abandon_on_cancel=True
+                )
+        except (jwt.PyJWTError, OSError, ValueError, RecursionError) as error:
+            log.warning("AUTH_JWKS_URL cannot be read: %s", error)  # the keys from before still do
+        else:
+            self.keys = {str(key.key_id): key for key in keys}
+            self.expire = monotonic() + KEYS_SECONDS
+        self.fetch_from = monotonic() + COOLDOWN_SECONDS
+
+
+def roles_of(claims: dict[str, Any], claim: str) -> frozenset[str]:
+    """A list, or words with spaces between them, as in OAuth's `scope`.
+
+    A dot leads into an object, as in Keycloak's `realm_access.roles`, unless a claim has that name.
+    """
+    value: object = claims
+    for name in [claim] if claim in claims else claim.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    words = value.split() if isinstance(value, str) else value
+    return frozenset(map(str, words)) if isinstance(words, list) else frozenset()

@@ -1,0 +1,198 @@
+"""What `alembic revision --autogenerate` and `alembic check` compare, and what they leave alone."""
+
+{% if cookiecutter.database == "sqlite" %}
+import re
+{% endif %}
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.config import Config
+from alembic.operations import ops
+from alembic.runtime.plugins import Plugin
+from alembic.util import PriorityDispatchResult
+from sqlalchemy import CheckConstraint, Column, Connection, MetaData, Table, inspect, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.elements import TextClause, conv
+
+from app.db.base import Base
+
+# What only a revision makes, although it is named by the convention of `Base.metadata`: tables,
+# indexes and constraints by their names, columns like "items.search".
+KEPT: frozenset[str] = frozenset()
+
+# Made in a savepoint, and never kept.
+TRIAL = "alembic_trial"
+
+{% if cookiecutter.database == "sqlite" %}
+BESIDE = text(
+    "SELECT name, sql FROM sqlite_master WHERE tbl_name = :name AND type IN ('index', 'trigger')"
+    " AND sql IS NOT NULL ORDER BY type, name"
+)
+CREATE = re.compile(r"\s*CREATE\s+(UNIQUE\s+)?(INDEX|TRIGGER)\s+", re.IGNORECASE)
+
+{% endif %}
+_checks = Plugin("app.checks")
+
+
+class Autogenerate:
+    """Tells what the models have lost from what they never had.
+
+    The database may hold tables and indexes that another program or a revision alone has made. Those
+    of the models have names that follow from the naming convention; only they are dropped.
+    """
+
+    def __init__(self, config: Config, connection: Connection) -> None:
+        self._config = config
+{% if cookiecutter.database == "sqlite" %}
+        self._connection = connection
+{% endif %}
+        self._inspector = inspect(connection)
+        self._left: set[str] = set()
+        self.options: dict[str, Any] = {
+            "autogenerate_plugins": [
+                "alembic.autogenerate.*",
+                "alembic.ext.checkconstraint_byname",
+                _checks.name,
+            ],
+            "include_name": self._include_name,
+            "include_object": self._include_object,
+            "process_revision_directives": self._explain,
+        }
+
+    def _include_name(self, name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
+        # A table is judged before it is read: SQLAlchemy does not know the types of all of them.
+        known = Base.metadata.tables
+        if name is None or kind != "table" or parents["schema_qualified_table_name"] in known:
+            return True
+        key = self._inspector.get_pk_constraint(name, schema=parents["schema_name"])
+        return self._is_ours(f"table {name}", name, key["name"] == f"pk_{name}")
+
+    def _include_object(
+        self, item: Any, name: str | None, kind: str, reflected: bool, model: Any
+    ) -> bool:
+        if not reflected or model is not None or name is None:
+            return True
+        # With a table that goes all of its indexes go.
+        if kind == "index" and item.table.name in Base.metadata.tables:
+            columns = "_".join(column.name for column in item.columns)
+            return self._is_ours(f"index {name}", name, name == f"ix_{item.table.name}_{columns}")
+        if isinstance(item, Column):
+            return self._is_ours(f"column {item}", str(item), True)
+        return self._is_ours(f"{kind} {name}", name, True)
+
+    def _is_ours(self, item: str, name: str, is_conventional: bool) -> bool:
+        if is_conventional and name not in KEPT:
+            return True
+        self._left.add(item)
+        return False
+
+    def _explain(
+        self, context: object, revision: object, scripts: list[ops.MigrationScript]
+    ) -> None:
+        lines = [line for script in scripts for line in _renames(script)]
+{% if cookiecutter.database == "sqlite" %}
+        for script in scripts:
+            self._repeat(script)
+{% endif %}
+        if self._left:
+            lines.append(f"Left alone, for no model has made it: {', '.join(sorted(self._left))}.")
+        for line in lines:
+            self._config.print_stdout("%s", line)
+
+{% if cookiecutter.database == "sqlite" %}
+    def _repeat(self, script: ops.MigrationScript) -> None:
+        """Repeats triggers and indexes of expressions: altering may make their table anew."""
+        changes = [*script.upgrade_ops.ops] if script.upgrade_ops else []
+        for table in changes:
+            if not isinstance(table, ops.ModifyTableOps) or all(map(_is_of_index, table.ops)):
+                continue
+            models = {index.name for index in Base.metadata.tables[table.table_name].indexes}
+            gone = {each.index_name for each in table.ops if isinstance(each, ops.DropIndexOp)}
+            for name, statement in self._connection.execute(BESIDE, {"name": table.table_name}):
+                if name not in models | gone:
+                    again = ops.ExecuteSQLOp(CREATE.sub(r"\g<0>IF NOT EXISTS ", statement, 1))
+                    for direction in (*script.upgrade_ops_list, *script.downgrade_ops_list):
+                        direction.ops.append(again)
+
+{% endif %}
+
+{% if cookiecutter.database == "sqlite" %}
+def _is_of_index(change: ops.MigrateOperation) -> bool:
+    return isinstance(change, ops.CreateIndexOp | ops.DropIndexOp)
+
+
+{% endif %}
+def _renames(script: ops.MigrationScript) -> Iterator[str]:
+    """What may be a rename, which autogenerate takes for a removal and an addition."""
+    changes = script.upgrade_ops.ops if script.upgrade_ops else []
+    gone = [change.table_name for change in changes if isinstance(change, ops.DropTableOp)]
+    new = [change.table_name for change in changes if isinstance(change, ops.CreateTableOp)]
+    for old, name in product(gone, new):
+        yield _rename(f"table {old}", name, f'op.rename_table("{old}", "{name}")')
+    for table in changes:
+        if isinstance(table, ops.ModifyTableOps):
+            gone = [each.column_name for each in table.ops if isinstance(each, ops.DropColumnOp)]
+            new = [each.column.name for each in table.ops if isinstance(each, ops.AddColumnOp)]
+            for old, name in product(gone, new):
+{% if cookiecutter.database == "sqlite" %}
+                line = f'batch_op.alter_column("{old}", new_column_name="{name}")'
+{% else %}
+                line = f'op.alter_column("{table.table_name}", "{old}", new_column_name="{name}")'
+{% endif %}
+                yield _rename(f"column {table.table_name}.{old}", name, line)
+
+
+def _rename(old: str, new: str, line: str) -> str:
+    return (
+        f"The {old} is dropped with all that it holds, and {new} is added. If it is renamed, write "
+        f"{line} instead of both, and the reverse in downgrade()."
+    )
+
+
+def _compare_checks(
+    autogenerate: AutogenContext, changes: ops.ModifyTableOps, *compared: Any
+) -> PriorityDispatchResult:
+    """Finds constraints whose condition has changed; Alembic compares no more than their names."""
+    schema, name, stored, model = compared
+    if stored is None or model is None or autogenerate.connection is None:
+        return PriorityDispatchResult.CONTINUE
+    before = _conditions(autogenerate.connection, name, schema)
+    checks = {c.name: c.sqltext for c in model.constraints if isinstance(c, CheckConstraint)}
+    for key in sorted(before.keys() & checks.keys()):
+        after = _spelled(autogenerate.connection, model, key)
+        if before[key] != after:
+            # An expression would attach the new constraint to the model.
+            is_text = isinstance(checks[key], TextClause)
+            new = checks[key] if is_text else text(after or str(checks[key]))
+            removed, added = (CheckConstraint(c, name=conv(key)) for c in (text(before[key]), new))
+            stored.append_constraint(removed)
+            stored.append_constraint(added)
+            changes.ops.append(ops.DropConstraintOp.from_constraint(removed))
+            changes.ops.append(ops.AddConstraintOp.from_constraint(added))
+    return PriorityDispatchResult.CONTINUE
+
+
+_checks.add_autogenerate_comparator(_compare_checks, "table", "conditions")
+
+
+def _spelled(connection: Connection, model: Table, name: str) -> str | None:
+    """A condition of the model as the database spells it: it makes a table to see."""
+    trial = model.to_metadata(MetaData(), name=TRIAL)
+    trial.indexes.clear()
+    trial.primary_key.name = None  # it has an index, whose name is taken
+    trial.constraints.intersection_update([c for c in trial.constraints if c.name == name])
+    savepoint = connection.begin_nested()
+    try:
+        trial.create(connection)
+        return _conditions(connection, TRIAL, model.schema)[name]
+    except DBAPIError:  # it needs what the revision is about to make, a function for instance
+        return None
+    finally:
+        savepoint.rollback()
+
+
+def _conditions(connection: Connection, table: str, schema: str | None) -> dict[str, str]:
+    checks = inspect(connection).get_check_constraints(table, schema=schema)
+    return {check["name"]: " ".join(check["sqltext"].split()) for check in checks if check["name"]}

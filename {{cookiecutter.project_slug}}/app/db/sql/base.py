@@ -1,0 +1,178 @@
+"""What is the same for every entity."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Executable,
+    Select,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.base import Base, EntityTable
+from app.db.sql.statements import one, page
+from app.repositories.base import C, E, Q, Repository, U
+from app.repositories.errors import Dangling, NotFound, RepositoryError, Stale
+from app.schemas.pages import Page
+
+S = TypeVar("S", bound=Executable)
+
+
+@cache
+def entities(entity: type[E]) -> TypeAdapter[list[E]]:
+    """Makes all of a page in one call, which takes a third of the time of one for each."""
+    return TypeAdapter(list[entity])  # type: ignore[valid-type] # known when it runs
+
+
+@cache
+def attribute(column: Column[Any]) -> Any:
+    """That of the table's class, so that a statement about it is one of the ORM."""
+    for mapper in Base.registry.mappers:
+        if mapper.local_table is column.table:
+            return mapper.get_property_by_column(column).class_attribute
+    return column
+
+
+class Link(NamedTuple):
+    """A many-to-many relationship that is set by ids: their field, and the columns between."""
+
+    ids: str
+    ours: Column[Any]
+    theirs: Column[Any]
+
+
+class SqlRepository(Repository[E, C, U, Q]):
+    """Methods of your own use `self.session` as SQLAlchemy's documentation does."""
+
+    entity: type[E]
+    table: type[EntityTable]
+    # Loads what the entity refers to with it, as `joinedload(OrderTable.customer)` does.
+    options: tuple[Any, ...] = ()
+    links: tuple[Link, ...] = ()
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    @abstractmethod
+    def _conditions(self, query: Q) -> Iterator[ColumnElement[bool]]:
+        """The filters that `query` sets."""
+
+    async def add(self, new: C) -> E:
+        values = new.model_dump()
+        await self._must_refer_to_something(values)
+        linked = self._linked(values)
+        row = self._row(values)
+        self.session.add(row)
+        await self.session.flush()
+        await self._link(row.id, linked)
+        return await self._entity(row)
+
+    async def get(self, id_: UUID) -> E:
+        for entity in await self._entities(self.scoped(one(type(self))), {"id": id_}):
+            return entity
+        raise NotFound(id_)
+
+    async def find(self, query: Q) -> Page[E]:
+        statement = page(type(self), query.column, query.descending, query.after is not None)
+        key, id_ = query.after or (None, None)
+        if conditions := [*self._conditions(query)]:
+            statement = statement.where(*conditions)
+        parameters = {"limit": query.limit + 1, "key": key, "id": id_}
+        return Page.of(await self._entities(self.scoped(statement), parameters), query)
+
+    async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
+        """One statement, so two updates of different fields cannot undo each other."""
+        values = changes.model_dump()
+        await self._must_refer_to_something(values)
+        linked = self._linked(values)
+        # The clock was read before the row's lock was waited for: it must not set another back.
+        now, before = literal(datetime.now(UTC)), self.table.updated_at
+        values["updated_at"] = case((before > now, before), else_=now)
+        statement = update(self.table).where(*self._wanted(id_, versions)).values(values)
+        changed = await self.session.scalars(
+            self.scoped(statement.returning(self.table)),
+            execution_options={"populate_existing": True},
+        )
+        for row in changed:
+            await self._link(id_, linked)
+            return await self._entity(row)
+        raise await self._reason(id_)
+
+    async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:
+        statement = delete(self.table).where(*self._wanted(id_, versions))
+        removed = await self.session.execute(self.scoped(statement.returning(self.table.id)))
+        if removed.first() is None:
+            raise await self._reason(id_)
+
+    def scoped(self, statement: S) -> S:
+        """The statement, for the rows that exist for this repository; a subclass may add options."""
+        return statement
+
+    @classmethod
+    def select(cls) -> Select[Any]:
+        """What `get` and `find` read of each row."""
+        return select(cls.table).options(*cls.options)
+
+    def _row(self, values: dict[str, Any]) -> EntityTable:
+        return self.table(**values)
+
+    async def _entity(self, row: EntityTable) -> E:
+        return await self.get(row.id) if self.options else self.entity.model_validate(row)
+
+    async def _entities(self, statement: Select[Any], parameters: Mapping[str, Any]) -> list[E]:
+        rows = await self.session.scalars(statement, parameters)
+        return entities(self.entity).validate_python(rows.all())
+
+    def _wanted(self, id_: UUID, versions: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
+        """The row that may be changed or removed; a subclass may add conditions."""
+        yield self.table.id == id_
+        if versions is not None:
+            yield self.table.version.in_(versions)
+
+    async def _must_refer_to_something(self, values: Mapping[str, Any]) -> None:
+        """The database refuses what dangles too, but need not tell which reference it is."""
+        for column in self.table.__table__.columns:
+            for key in column.foreign_keys:
+                if values.get(column.key) is not None:
+                    target = attribute(key.column)
+                    there = select(target).where(target == values[column.key])
+                    if await self.session.scalar(self.scoped(there)) is None:
+                        raise Dangling(column.key)
+        for link in self.links:
+            if ids := values.get(link.ids):
+                (key,) = link.theirs.foreign_keys
+                target = attribute(key.column)
+                there = select(func.count(target)).where(target.in_(ids))
+                if await self.session.scalar(self.scoped(there)) != len(ids):
+                    raise Dangling(link.ids)
+
+    def _linked(self, values: dict[str, Any]) -> list[tuple[Link, Collection[UUID]]]:
+        """Takes the ids out of the values: they are in no column of the table."""
+        return [(link, values.pop(link.ids)) for link in self.links if link.ids in values]
+
+    async def _link(self, id_: UUID, linked: list[tuple[Link, Collection[UUID]]]) -> None:
+        for link, ids in linked:
+            await self.session.execute(delete(link.ours.table).where(link.ours == id_))
+            if ids:
+                rows = [{link.ours.key: id_, link.theirs.key: other} for other in ids]
+                await self.session.execute(insert(link.ours.table), rows)
+
+    async def _reason(self, id_: UUID) -> RepositoryError:
+        """Why a statement found no row with this id and these versions."""
+        wanted = select(self.table.id).where(*self._wanted(id_, None))
+        found = await self.session.scalar(self.scoped(wanted))
+        return NotFound(id_) if found is None else Stale()

@@ -1,0 +1,50 @@
+"""Metrics of the pools, and a span for each statement."""
+
+import os
+from typing import Any
+
+from opentelemetry import trace
+from sqlalchemy import Engine, ExceptionContext, event
+
+from app.metrics import IDLE, USED
+
+
+def observe(*engines: Engine) -> None:
+    """An engine comes before those that its `execution_options` made."""
+    pools: set[Any] = {engine.pool for engine in engines}  # two engines may share one
+
+    def show(returning: int) -> None:
+        USED.set(sum(pool.checkedout() for pool in pools) - returning)
+        IDLE.set(sum(pool.checkedin() for pool in pools) + returning)
+
+    for pool in pools:
+        event.listen(pool, "checkout", lambda *_: show(0))
+        event.listen(pool, "checkin", lambda *_: show(1))
+    # The variables upon which FastAPI sends its spans somewhere.
+    if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in os.environ):
+        # Those have the dialect of the first, and its listeners: a second set would trace twice.
+        for engine in {engine.dialect: engine for engine in reversed(engines)}.values():
+            _trace(engine)
+
+
+def _trace(engine: Engine) -> None:
+    """https://opentelemetry.io/docs/specs/semconv/database/database-spans/"""
+    tracer = trace.get_tracer(__name__)
+
+    def begin(_: Any, __: Any, statement: str, ___: Any, context: Any, ____: bool) -> None:
+        # With placeholders: a span holds no value of a row.
+        attributes = {"db.system.name": engine.dialect.name, "db.query.text": statement}
+        verb = statement.split(maxsplit=1)[0]
+        context.span = tracer.start_span(verb, kind=trace.SpanKind.CLIENT, attributes=attributes)
+
+    def end(*given: Any) -> None:
+        given[4].span.end()
+
+    def fail(error: ExceptionContext) -> None:
+        span = getattr(error.execution_context, "span", trace.INVALID_SPAN)
+        span.set_status(trace.StatusCode.ERROR)
+        span.end()
+
+    event.listen(engine, "before_cursor_execute", begin)
+    event.listen(engine, "after_cursor_execute", end)
+    event.listen(engine.dialect, "handle_error", fail)

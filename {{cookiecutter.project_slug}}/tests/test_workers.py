@@ -1,0 +1,119 @@
+"""Workers that share one socket, and a graceful shutdown."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
+from itertools import pairwise
+from pathlib import Path
+from threading import Thread
+
+import prometheus_client
+import pytest
+import uvicorn
+from starlette.datastructures import State
+
+from app import metrics, server
+from app.main import create_app
+from tests.conftest import settings_for
+from tests.database import UNREACHABLE_URL
+
+
+def test_the_body_of_a_response_does_not_wait_for_its_headers() -> None:
+    app = create_app(settings_for(UNREACHABLE_URL))
+    loop = "app.server:SharingLoop"
+    config = uvicorn.Config(app, port=0, loop=loop, http="httptools", log_config=None)
+    running, listener = uvicorn.Server(config), config.bind_socket()  # as for several workers
+    thread = Thread(target=running.run, args=[[listener]])
+    thread.start()
+    try:
+        while not running.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        seconds = _seconds_of_requests(*listener.getsockname())
+    finally:
+        running.should_exit = True
+        thread.join()
+    # A client acknowledges headers alone after 40 ms, but for those of its first response.
+    assert min(seconds[1:]) < 0.03
+
+
+def _seconds_of_requests(host: str, port: int) -> list[float]:
+    """How long each of ten requests takes, one after the other on one connection."""
+    seconds = []
+    with closing(HTTPConnection(host, port, timeout=10)) as connection:
+        for _ in range(10):
+            begun = time.monotonic()
+            connection.request("GET", "/livez", headers={"Host": "testserver"})
+            with connection.getresponse() as response:
+                assert response.read()
+            assert response.status == 200
+            seconds.append(time.monotonic() - begun)
+    return seconds
+
+
+def test_sigterm_is_told_before_the_server_learns_of_it() -> None:
+    state, stopped_at = State({"draining": False}), asyncio.Queue[float]()
+
+    async def scenario() -> None:
+        with server.draining(state, seconds=0.2):
+            begun = time.monotonic()
+            signal.raise_signal(signal.SIGTERM)
+            assert state.draining
+            assert await stopped_at.get() - begun >= 0.2
+            signal.raise_signal(signal.SIGTERM)
+            await stopped_at.get()
+
+    before = signal.signal(signal.SIGTERM, lambda *_: stopped_at.put_nowait(time.monotonic()))
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        asyncio.run(scenario())
+        assert signal.getsignal(signal.SIGTERM) is ours
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_what_a_killed_worker_had_in_work_is_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    alive = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    files = [tmp_path / f"gauge_livesum_{process.pid}.db" for process in (gone, alive)]
+    for file in files:
+        file.touch()
+    assert metrics.registry() is not prometheus_client.REGISTRY
+    assert [file.exists() for file in files] == [False, True]
+    alive.communicate()
+
+
+def test_a_worker_leaves_connections_to_the_others() -> None:
+    accepted: list[int] = []
+
+    async def scenario() -> None:
+        made: list[asyncio.Protocol] = []
+
+        class Made(asyncio.Protocol):
+            def connection_made(self, _: asyncio.BaseTransport) -> None:
+                made.append(self)
+
+        with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as clients:
+            loop = asyncio.get_running_loop()
+            serving = await loop.create_server(Made, sock=listener, backlog=100)
+            for _ in range(20):  # and none of them waits until another was accepted
+                client = socket.create_connection(listener.getsockname(), timeout=0.5)
+                clients.enter_context(client)
+            for _ in range(50):
+                await asyncio.sleep(0)  # once around
+                accepted.append(len(made))
+            serving.close()
+
+    with asyncio.Runner(loop_factory=server.SharingLoop) as runner:
+        runner.run(scenario())
+    assert accepted[-1] == 20
+    assert max(after - before for before, after in pairwise(accepted)) <= 3

@@ -1,0 +1,264 @@
+"""Widgets: a resource of the tests' own, so that no cross-cutting test needs one of the service's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import Query as QueryParameters
+from pydantic import MISSING, AwareDatetime, Field, StrictBool, StrictInt
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    Engine,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    UniqueConstraint,
+)
+{% if cookiecutter.concurrency == "async" %}
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
+{% else %}
+from sqlalchemy.orm import (
+    Mapped,
+    Session,
+    joinedload,
+    mapped_column,
+    relationship,
+    selectinload,
+)
+{% endif %}
+
+from app import main
+from app.api.dependencies import StoreDep
+from app.api.errors import problems
+from app.api.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, etag, is_known, versions
+from app.db.base import BY_CODE_POINT, Base, EntityTable, contains
+from app.db.session import SqlStore
+from app.db.sql.base import Link, SqlRepository
+from app.db.sql.columns import ColumnRepository
+from app.repositories.base import Repository
+from app.repositories.store import Repositories, Store
+from app.schemas.base import MAX_INT, Changes, Entity, Ids, Schema, Text, UtcDatetime, Whole
+from app.schemas.pages import Page, Query
+from app.settings import Settings
+
+Name = Annotated[Text, Field(min_length=1, max_length=128)]
+Description = Annotated[Text, Field(max_length=2000)]
+Quantity = Annotated[StrictInt, Field(ge=0, le=MAX_INT), Whole]
+
+
+class WidgetCreate(Schema):
+    name: Name
+    description: Description | None = None
+    quantity: Quantity = 0
+    is_active: StrictBool = True
+    available_from: UtcDatetime | None = None
+
+
+class WidgetUpdate(Changes):
+    name: Name | MISSING = MISSING
+    description: Description | MISSING | None = MISSING
+    quantity: Quantity | MISSING = MISSING
+    is_active: StrictBool | MISSING = MISSING
+    available_from: UtcDatetime | MISSING | None = MISSING
+
+
+class Widget(Entity):
+    name: Name
+    description: Description | None
+    quantity: Quantity
+    is_active: StrictBool
+    available_from: AwareDatetime | None
+
+
+class WidgetFilter(Query):
+    entity = Widget
+
+    name_contains: Annotated[Text, Field(max_length=128)] | None = None
+    is_active: bool | None = None
+    sort: Literal["created_at", "-created_at", "name", "-name"] = "created_at"
+
+
+class WidgetTable(EntityTable):
+    __tablename__ = "widgets"
+    __table_args__ = (
+        UniqueConstraint("name"),
+        CheckConstraint("quantity >= 0", name="quantity"),
+        Index(None, "created_at", "id"),
+    )
+
+    name: Mapped[str] = mapped_column(String(128, collation=BY_CODE_POINT))
+    description: Mapped[str | None] = mapped_column(String(2000))
+    quantity: Mapped[int]
+    is_active: Mapped[bool]
+    available_from: Mapped[datetime | None]
+
+
+part_spares = Table(
+    "part_spares",
+    Base.metadata,
+    Column("part_id", ForeignKey("parts.id", ondelete="CASCADE"), primary_key=True),
+    Column("spare_id", ForeignKey("widgets.id", ondelete="CASCADE"), primary_key=True),
+)
+
+
+class PartTable(EntityTable):
+    __tablename__ = "parts"
+
+    widget_id: Mapped[UUID] = mapped_column(ForeignKey("widgets.id", ondelete="RESTRICT"))
+    price: Mapped[Decimal | None]
+    serial: Mapped[int | None] = mapped_column(index=True, unique=True)
+
+    widget: Mapped[WidgetTable] = relationship(lazy="raise")
+    spares: Mapped[list[WidgetTable]] = relationship(secondary=part_spares, lazy="raise")
+
+    @property
+    def spare_ids(self) -> list[UUID]:
+        return sorted(spare.id for spare in self.spares)
+
+
+def create_widgets(database: Engine) -> None:
+    """Creates their tables, which no revision does."""
+    tables = [WidgetTable.__table__, PartTable.__table__, part_spares]
+    WidgetTable.metadata.create_all(database, tables)
+
+
+class PartCreate(Schema):
+    widget_id: UUID
+    spare_ids: Ids = ()
+
+
+class PartUpdate(Changes):
+    widget_id: UUID | MISSING = MISSING
+    serial: StrictInt | MISSING = MISSING
+    spare_ids: Ids | MISSING = MISSING
+
+
+class Part(Entity):
+    widget_id: UUID
+    widget: Widget
+    spare_ids: tuple[UUID, ...]
+
+
+class WidgetRepository(Repository[Widget, WidgetCreate, WidgetUpdate, WidgetFilter]): ...
+
+
+class SqlWidgetRepository(
+    ColumnRepository[Widget, WidgetCreate, WidgetUpdate, WidgetFilter], WidgetRepository
+):
+    entity = Widget
+    table = WidgetTable
+
+    def _conditions(self, query: WidgetFilter) -> Iterator[ColumnElement[bool]]:
+        if query.name_contains is not None:
+            yield contains(WidgetTable.name, query.name_contains)
+        if query.is_active is not None:
+            yield WidgetTable.is_active == query.is_active
+
+
+class SqlPartRepository(SqlRepository[Part, PartCreate, PartUpdate, Query]):
+    """Parts refer to widgets; they have neither routes nor a repository in memory."""
+
+    entity = Part
+    table = PartTable
+    options = (
+        joinedload(PartTable.widget).options(*SqlWidgetRepository.options),
+        selectinload(PartTable.spares),
+    )
+    links = (Link("spare_ids", part_spares.c.part_id, part_spares.c.spare_id),)
+
+    def _conditions(self, _: Query) -> Iterator[ColumnElement[bool]]:
+        yield from ()
+
+
+@dataclass(frozen=True, slots=True)
+class WithWidgets(Repositories):
+    widgets: WidgetRepository
+
+
+def with_widgets(service: Repositories, widgets: WidgetRepository) -> Repositories:
+    own = {field.name: getattr(service, field.name) for field in fields(service)}
+    return WithWidgets(**own, widgets=widgets)
+
+
+def widgets_of(repositories: Repositories) -> WidgetRepository:
+    assert isinstance(repositories, WithWidgets)
+    return repositories.widgets
+
+
+class WidgetSqlStore(SqlStore):
+    def repositories(self, session: AsyncSession) -> Repositories:
+        widgets = SqlWidgetRepository(session)
+        return with_widgets(super().repositories(session), widgets)
+
+
+router = APIRouter(prefix="/v1/widgets", responses=problems(401, 422, 500, 503))
+
+
+@router.post("", status_code=201, responses=problems(409, 413))
+async def create_widget(
+    new: WidgetCreate,
+    store: StoreDep,
+    request: Request,
+    response: Response,
+) -> Widget:
+    async with store.write() as repositories:
+        widget = await widgets_of(repositories).add(new)
+    response.headers["Location"] = request.url_for("read_widget", widget_id=widget.id).path
+    response.headers["ETag"] = etag(widget)
+    return widget
+
+
+@router.get("")
+async def list_widgets(
+    query: Annotated[WidgetFilter, QueryParameters()], store: StoreDep
+) -> Page[Widget]:
+    async with store.read(snapshot=False) as repositories:
+        return await widgets_of(repositories).find(query)
+
+
+@router.get("/{widget_id:uuid}", responses=problems(404) | NOT_MODIFIED)
+async def read_widget(
+    widget_id: UUID, store: StoreDep, response: Response, if_none_match: IfNoneMatch = None
+) -> Widget:
+    async with store.read(snapshot=False) as repositories:
+        widget = await widgets_of(repositories).get(widget_id)
+    response.headers["ETag"] = etag(widget)
+    if is_known(widget, if_none_match):
+        response.status_code = 304
+    return widget
+
+
+@router.patch("/{widget_id:uuid}", responses=problems(404, 409, 412, 413))
+async def update_widget(
+    widget_id: UUID,
+    changes: WidgetUpdate,
+    store: StoreDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> Widget:
+    async with store.write() as repositories:
+        widget = await widgets_of(repositories).update(widget_id, changes, versions(if_match))
+    response.headers["ETag"] = etag(widget)
+    return widget
+
+
+@router.delete("/{widget_id:uuid}", status_code=204, responses=problems(404, 409, 412))
+async def delete_widget(widget_id: UUID, store: StoreDep, if_match: IfMatch = None) -> None:
+    async with store.write() as repositories:
+        await widgets_of(repositories).remove(widget_id, versions(if_match))
+
+
+def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
+    """The service's application and the widgets."""
+    settings = settings or Settings()
+    app = main.create_app(settings, store or WidgetSqlStore(settings))
+    app.include_router(router)
+    return app

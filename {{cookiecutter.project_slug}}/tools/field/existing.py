@@ -1,0 +1,140 @@
+"""Reads the fields of a resource back from its schemas and its table, as `make resource` takes them."""
+
+import datetime
+from collections.abc import Iterator
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from uuid import UUID
+
+from annotated_types import Ge, Le
+from pydantic import AwareDatetime
+from pydantic.fields import FieldInfo
+from sqlalchemy import Column, String, Table, UniqueConstraint
+
+from app.schemas.base import MAX_INT
+from tools.resource.fields import Target
+from tools.resource.names import Refused
+from tools.resource.options import ON_DELETE, resources
+from tools.resource.parse import parse
+
+KINDS = {
+    int: "int",
+    float: "float",
+    Decimal: "decimal",
+    bool: "bool",
+    datetime.date: "date",
+    AwareDatetime: "datetime",
+    UUID: "uuid",
+}
+
+
+def specs(root: Path, resource: Target) -> dict[str, str]:
+    """By the name in the schemas. What `make resource` could not have written is left out."""
+    schemas = import_module(f"app.schemas.{resource.plural}")
+    tables = import_module(f"app.db.tables.{resource.plural}")
+    table = getattr(tables, f"{resource.entity}Table")
+    sent = getattr(schemas, f"{resource.entity}Create").model_fields
+    public = getattr(schemas, resource.entity).model_fields
+    links = dict(_links(root, table))
+    found: dict[str, str] = {}
+    for name, info in sent.items():
+        spec = links.get(name)
+        if name in table.__table__.columns:
+            spec = _spec(root, table.__table__, name, info)
+            spec += ":private" * (name not in public)
+            spec += _default(info)
+        if spec and _is_known(root, resource, [*found.values(), spec]):
+            found[name] = spec
+    return found
+
+
+def _is_known(root: Path, resource: Target, known: list[str]) -> bool:
+    owner = "user" if resource.owned else ""
+    try:
+        parse(root, resource.name, " ".join(known), plural=resource.plural, owner=owner)
+    except Refused:
+        return False
+    return True
+
+
+def _links(root: Path, table: Any) -> Iterator[tuple[str, str]]:
+    """The fields of ids by which many are sent."""
+    there = {f"{one.entity}Table": one for one in resources(root)}
+    for name, relationship in table.__mapper__.relationships.items():
+        to = there.get(relationship.mapper.class_.__name__)
+        if relationship.secondary is None or to is None:
+            continue
+        for column in relationship.secondary.columns:
+            if column.references(relationship.mapper.local_table.c.id):
+                yield f"{column.name}s", f"{name}:many({to.name})"
+
+
+def _spec(root: Path, table: Table, name: str, info: FieldInfo) -> str:
+    column = table.columns[name]
+    optional = "?" * bool(column.nullable)
+    unique = ":unique" * any(
+        isinstance(one, UniqueConstraint) and {*one.columns.keys()} - {"owner"} == {name}
+        for one in table.constraints
+    )
+    if column.foreign_keys:
+        (key,) = column.foreign_keys
+        plural = key.target_fullname.split(".")[0]
+        rule = next((f",{word}" for word, sql in ON_DELETE.items() if sql == key.ondelete), "")
+        target = next((one.name for one in resources(root) if one.plural == plural), plural)
+        return f"{name.removesuffix('_id')}:ref({target}{rule}){optional}{unique}"
+    limits = [*_limits(info.annotation, info.metadata)]
+    kind = _kind(column, _base(info.annotation))
+    return f"{name}:{kind}{optional}{''.join(limits)}{unique}"
+
+
+def _kind(column: Column[Any], base: Any) -> str:
+    if isinstance(base, tuple):
+        return f"enum({','.join(base)})"
+    if isinstance(column.type, String):
+        return f"str({column.type.length})" if column.type.collation else "text"
+    return KINDS.get(base, "")
+
+
+def _base(annotation: Any) -> Any:
+    """A type without its annotations and `| None`; the values of a `Literal`."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _base(get_args(annotation)[0])
+    if origin is Literal:
+        return get_args(annotation)
+    if origin in {Union, UnionType}:
+        (only,) = (one for one in get_args(annotation) if one is not type(None))
+        return _base(only)
+    return annotation
+
+
+def _limits(annotation: Any, metadata: list[Any]) -> Iterator[str]:
+    for one in metadata:
+        if isinstance(one, FieldInfo):
+            yield from _limits(None, one.metadata)
+        elif isinstance(one, Ge) and one.ge != -MAX_INT:
+            yield f">={_number(one.ge)}"
+        elif isinstance(one, Le) and one.le != MAX_INT:
+            yield f"<={_number(one.le)}"
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        base, *more = get_args(annotation)
+        yield from _limits(base, more)
+    elif origin in {Union, UnionType}:
+        for one in get_args(annotation):
+            yield from _limits(one, [])
+
+
+def _number(bound: Any) -> str:
+    """As it was given: a decimal has all of its places in the schemas."""
+    return f"{bound.normalize():f}" if isinstance(bound, Decimal) else str(bound)
+
+
+def _default(info: FieldInfo) -> str:
+    value = info.default
+    if info.is_required() or value is None:
+        return ""
+    return f"={str(value).lower() if isinstance(value, bool) else value}"

@@ -1,0 +1,84 @@
+"""Where the rest of a service refers to a resource."""
+
+import ast
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.resource.fields import Target
+from tools.resource.names import Refused
+from tools.resource.render import MIGRATIONS
+
+FOLDERS = ("app", "tests")
+NOTHING = r"(?!)"
+SQL = r"\b(FROM|JOIN|INTO|UPDATE|TABLE|REFERENCES)\s+\"?"
+
+
+@dataclass(frozen=True)
+class Names:
+    """What code calls a resource."""
+
+    modules: Collection[str]
+    plural: str = ""
+    texts: str = NOTHING  # in strings: URLs, foreign keys, modules and classes
+    sql: str = NOTHING
+
+
+def modules_of(paths: Collection[Path]) -> set[str]:
+    return {".".join(path.with_suffix("").parts) for path in paths}
+
+
+def names_of(resource: Target, paths: Collection[Path], tables: list[str]) -> Names:
+    modules = modules_of(paths)
+    named = "|".join(tables or [resource.plural])
+    texts = (
+        *(rf"^{re.escape(module)}$" for module in modules),
+        rf"{resource.url}(?![\w-])",
+        rf"^({named})\.\w+$",
+        rf"\b{resource.entity}Table\b",
+    )
+    return Names(modules, resource.plural, "|".join(texts), rf"{SQL}({named})\b")
+
+
+def references(
+    root: Path, names: Names, removed: Collection[Path], changed: dict[Path, str]
+) -> dict[str, list[int]]:
+    """The numbers of the lines, by file; `changed` is read in place of what is there."""
+    found = {}
+    for folder in FOLDERS:
+        for there in sorted((root / folder).rglob("*.py")):
+            path = there.relative_to(root)
+            # Earlier revisions stay as they are.
+            if path in removed or path.is_relative_to(MIGRATIONS / "versions"):
+                continue
+            text = changed.get(path) or there.read_text(encoding="utf-8")
+            try:
+                tree = ast.parse(text)
+            except SyntaxError as error:
+                name = path.as_posix()
+                raise Refused(f"line {error.lineno} of {name} is no Python: mend it") from None
+            if lines := {*_lines(tree, names, has_sql=folder == "app")}:
+                found[path.as_posix()] = sorted(lines)
+    return found
+
+
+def _lines(tree: ast.Module, names: Names, *, has_sql: bool) -> Iterator[int]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            imported = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            if not imported.isdisjoint(names.modules):
+                yield node.lineno
+        elif isinstance(node, ast.Import):
+            if not {alias.name for alias in node.names}.isdisjoint(names.modules):
+                yield node.lineno
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            is_named = re.search(names.texts, node.value)
+            if is_named or (has_sql and re.search(names.sql, node.value)):
+                yield node.lineno
+        elif (
+            isinstance(node, ast.Attribute)
+            and node.attr == names.plural
+            and ast.unparse(node.value).endswith("repositories")
+        ):
+            yield node.lineno

@@ -1,0 +1,30 @@
+"""No statement of the ORM shows the rows of all users by mistake."""
+
+import pytest
+from sqlalchemy import Executable, delete, func, select, update
+
+from app.db.owned import EVERYBODY, OwnedTable, Unscoped, owned_classes
+from app.db.session import SqlStore
+
+pytestmark = pytest.mark.in_database
+each_table = pytest.mark.parametrize("table", owned_classes())
+
+
+@each_table
+async def test_a_statement_without_an_owner_is_refused(
+    sql_store: SqlStore, table: type[OwnedTable]
+) -> None:
+    statements: list[Executable] = [
+        select(table),
+        select(func.count(table.id)),
+        select(func.count().filter(table.version > 0)),
+        select(func.first_value(table.id).over(order_by=table.id)),
+        update(table).values(owner="eve"),
+        delete(table),
+    ]
+    async with sql_store.write() as repositories:
+        for statement in statements:
+            with pytest.raises(Unscoped, match=table.__tablename__):
+                await repositories.session.execute(statement)
+        everybody = statements[0].execution_options(owner=EVERYBODY)
+        assert await repositories.session.scalar(everybody) is None

@@ -1,0 +1,113 @@
+"""Writes users: all of it, or nothing where something of it is there already and differs."""
+
+import re
+from pathlib import Path
+
+from tools.resource.register import IMPORTS, Line, with_lines
+from tools.resource.render import rendered, revision_of, tidy
+from tools.resource.write import write_files
+
+TEMPLATES = Path(__file__).parent / "templates"
+DEPENDENCIES = (
+    "pwdlib[argon2]>=0.3,<0.4",
+    "email-validator>=2.3,<3",
+    "python-multipart>=0.0.31,<0.1",
+)
+
+PATHS = """
+# Those that give out tokens, or take them back: clients send expired ones along.
+LOGIN = ("/v1/auth/register", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/logout")
+"""
+VERIFIER = """    if settings.auth == "own":
+        return [Middleware(Authentication, AccessTokens(settings), settings)]
+"""
+ROUTER = """    if settings.auth == "own":
+        app.bearer = users.SCHEME
+        app.include_router(users.router)
+"""
+MODE = """
+
+def _auth_for(data: dict[str, Any]) -> Literal["own"] | None:
+    return None if data.get("auth_jwks_url") else "own"
+"""
+AUTH = 'Annotated[Literal["none", "own"] | None, Lower] = Field(default_factory=_auth_for)'
+FIELDS = """    # What access tokens are signed with, and earlier keys whose tokens are still valid.
+    auth_secret_key: SecretKey = SecretStr(DEVELOPMENT_KEY)
+    auth_secret_key_fallbacks: Annotated[tuple[SecretKey, ...], NoDecode, Listed] = ()
+"""
+CHECK = """        is_public = self.auth_secret_key.get_secret_value() == DEVELOPMENT_KEY
+        if self.app_env == "production" and self.auth == "own" and is_public:
+            raise ValueError(
+                "In production set AUTH_SECRET_KEY, for instance to what openssl rand -base64 32 "
+                "prints; or AUTH_JWKS_URL and AUTH_AUDIENCE, or AUTH=none."
+            )
+"""
+KEY = """
+DEVELOPMENT_KEY = "for development only: everybody knows this key, set another"
+# https://www.rfc-editor.org/rfc/rfc7518#section-3.2
+SecretKey = Annotated[SecretStr, Field(min_length=32)]
+"""
+ROWS = """\
+| `AUTH` | `own`, without `AUTH_JWKS_URL` | `own` for users of its own; `none` to let everybody in |
+| `AUTH_SECRET_KEY` | one that everybody knows | what access tokens are signed with, 32 characters or more, the same for all replicas; production needs another |
+| `AUTH_SECRET_KEY_FALLBACKS` | none | earlier keys, separated by commas, whose tokens are still valid |
+"""
+LINES: dict[str, list[Line]] = {
+    "app/main.py": [
+        ("from app.api.access_tokens import AccessTokens\n", IMPORTS),
+        ("from app.api.routes import users\n", IMPORTS),
+        (VERIFIER, r"^def authentication\(.*\n(    if .*\n(        .*\n|\n)*)?"),
+        (ROUTER, r"^(    app\.include_router\(.*\n)+"),
+    ],
+    "app/settings.py": [
+        (KEY, r"^Seconds = .*\n"),
+        (MODE, r"^def _drain_for\(.*\n    return .*\n"),
+        (AUTH, r'^    auth: (?P<old>Annotated\[Literal\["none"\] \| None, Lower\] = None)$'),
+        (FIELDS, r"^    auth: .*\n"),
+        (' or self.auth == "own"', r"^        return self\.auth_jwks_url is not None"),
+        (CHECK, r'^    def check_auth\(.*\n        """.*\n(?P<old>(        .*\n)+)'),
+    ],
+    "app/api/paths.py": [
+        (PATHS, r"^DOCS = .*\n"),
+        ("(*PROBES, *LOGIN)", r"^UNCHECKED = (?P<old>PROBES)$"),
+        (", *LOGIN", r"^OPEN = \(\*PROBES, \*DOCS"),
+    ],
+    "app/db/tables/__init__.py": [
+        ('"ApiKeyTable", "AttemptTable", "LoginTable", "UserTable", ', r"^__all__ = \[\s*"),
+        (
+            "from app.db.tables.users import ApiKeyTable, AttemptTable, LoginTable, UserTable\n",
+            IMPORTS,
+        ),
+    ],
+}
+# A team may have deleted or rewritten these.
+OPTIONAL: dict[str, list[Line]] = {
+    "README.md": [(ROWS, r"^(?P<old>\| `AUTH` \| not set \|.*\n)")],
+    ".env.example": [
+        ("# AUTH_SECRET_KEY=\n# AUTH_SECRET_KEY_FALLBACKS=\n", r"^# AUTH=.*\n"),
+    ],
+    "compose.yaml": [
+        ("    AUTH_SECRET_KEY:\n    AUTH_SECRET_KEY_FALLBACKS:\n", r"^    AUTH_ALGORITHM:\n"),
+    ],
+}
+
+
+def write(root: Path) -> list[Path]:
+    """What was not there before."""
+    texts = {
+        path.relative_to(TEMPLATES).with_suffix(""): rendered(path, {})
+        for path in TEMPLATES.rglob("*/*.mako")
+    }
+    path, known = revision_of(root, "create_users")
+    texts[path] = rendered(TEMPLATES / "revision.py.mako", known)
+    services = Path("app", "services", "__init__.py")
+    if not (root / services).exists():
+        texts[services] = ""
+    texts = {path: tidy(root, path, text) for path, text in texts.items()}
+    lines = {name: lines for name, lines in OPTIONAL.items() if _has_places(root / name, lines)}
+    return write_files(root, texts, with_lines(root, LINES | lines))
+
+
+def _has_places(path: Path, lines: list[Line]) -> bool:
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return all(re.search(pattern, text, re.MULTILINE) for _, pattern in lines)
