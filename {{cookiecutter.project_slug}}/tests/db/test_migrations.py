@@ -1,6 +1,7 @@
 """Every revision goes up, down and up again, and together they make the tables of the code."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import DBAPIError
 {% endif %}
 
+from app.db.autogenerate import KEPT
 from app.db.migrate import FOLDER, config, head, upgrade
 from app.db.tables import Base
 from app.settings import Settings
@@ -23,7 +25,7 @@ from tests.revisions import config_for
 from tests.widgets import WidgetTable, create_widgets
 
 
-def schema(database: Engine) -> dict[str, tuple[object, ...]]:
+def schema(database: Engine) -> dict[str, tuple[Any, ...]]:
     """All that the database knows of its tables, but for the order in which it tells it."""
     inspector = inspect(database)
     details = (
@@ -45,7 +47,10 @@ def schema(database: Engine) -> dict[str, tuple[object, ...]]:
 def schema_of_the_code(database: Engine) -> dict[str, object]:
     """Its part without what only a revision makes; a check compares the indexes."""
     return {
-        name: (columns, *keys)
+        name: (
+            {column: of for column, of in columns.items() if f"{name}.{column}" not in KEPT},
+            *([key for key in of_kind if key["name"] not in KEPT] for of_kind in keys),
+        )
         for name, (columns, _, *keys) in schema(database).items()
         if name in Base.metadata.tables
     }

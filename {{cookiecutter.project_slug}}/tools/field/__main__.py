@@ -1,20 +1,21 @@
-"""`python -m tools.field RESOURCE FIELDS [LEAVE]`: what `make field` runs."""
+"""`python -m tools.field RESOURCE ADD RENAME CHANGE DROP LEAVE`: what `make field` runs."""
 
 import sys
 from pathlib import Path
 
-from tools.field.add import added
+from tools.field.change import Request, changed
 from tools.resource.names import Refused
 from tools.resource.write import write_files
 
 if __name__ == "__main__":
-    resource, fields, leave = [*sys.argv[1:], "", "", ""][:3]
-    root = Path.cwd()
+    request = Request(*sys.argv[1:])
     try:
-        changed, created, by_hand = added(root, resource, fields, leave.split())
-        write_files(root, created, changed)
+        done = changed(Path.cwd(), request)
+        write_files(Path.cwd(), done.created, done.changed)
     except Refused as reason:
         sys.exit(f"Nothing is written: {reason}.")
-    for path in (*created, *changed):
+    for path in (*done.created, *done.changed):
         print(path.as_posix())
-    print(f"Type these lines yourself:\n{by_hand}" if by_hand else "Next: read it, then make check")
+    for note in done.notes:
+        print(note)
+    print(f"Type these lines yourself:\n{done.by_hand}" if done.by_hand else "Next: read it, then make check")

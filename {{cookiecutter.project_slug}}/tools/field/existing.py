@@ -33,9 +33,8 @@ KINDS = {
 
 def specs(root: Path, resource: Target) -> dict[str, str]:
     """By the name in the schemas. What `make resource` could not have written is left out."""
+    table = _table(resource)
     schemas = import_module(f"app.schemas.{resource.plural}")
-    tables = import_module(f"app.db.tables.{resource.plural}")
-    table = getattr(tables, f"{resource.entity}Table")
     sent = getattr(schemas, f"{resource.entity}Create").model_fields
     public = getattr(schemas, resource.entity).model_fields
     links = dict(_links(root, table))
@@ -49,6 +48,17 @@ def specs(root: Path, resource: Target) -> dict[str, str]:
         if spec and _is_known(root, resource, [*found.values(), spec]):
             found[name] = spec
     return found
+
+
+def stored(resource: Target) -> dict[str, str]:
+    """The columns whose name differs from that in the schemas."""
+    columns = _table(resource).__table__.columns
+    return {column.key: column.name for column in columns if column.key != column.name}
+
+
+def _table(resource: Target) -> Any:
+    module = import_module(f"app.db.tables.{resource.plural}")
+    return getattr(module, f"{resource.entity}Table")
 
 
 def _is_known(root: Path, resource: Target, known: list[str]) -> bool:

@@ -8,24 +8,26 @@ from app.db.base import BY_CODE_POINT
 {% if cookiecutter.database == "sqlite" %}
 from app.schemas.base import PLACES
 {% endif %}
-from tools.resource.fields import Field, Target
+from tools.resource.fields import Field, Target, quoted
 from tools.resource.kinds import MAX_TEXT
 
 
 def mapped(field: Field) -> str:
     """What a table has after the name of its attribute."""
     kind = f"Mapped[{field.of.python}{' | None' if field.optional else ''}]"
-    if field.to:
-        rule = f', ondelete="{field.on_delete}"' if field.on_delete else ""
-        key = f'ForeignKey("{field.to.plural}.id"{rule})'
-        return f"{kind} = mapped_column({key}{'' if field.unique else ', index=True'})"
     sizes = {
         "str": f"{field.size}, collation=BY_CODE_POINT",
         "text": f"{MAX_TEXT}",
         "enum": f"{_longest(field)}",
     }
-    size = sizes.get(field.kind)
-    return f"{kind} = mapped_column(String({size}))" if size else kind
+    given = [quoted(field.stored)] if field.stored else []
+    given += [f"String({sizes[field.kind]})"] if field.kind in sizes else []
+    if field.to:
+        rule = f', ondelete="{field.on_delete}"' if field.on_delete else ""
+        given.append(f'ForeignKey("{field.to.plural}.id"{rule})')
+        given += [] if field.unique else ["index=True"]
+    given += [f'key="{field.key}"'] if field.stored else []
+    return f"{kind} = mapped_column({', '.join(given)})" if given else kind
 
 
 def related(field: Field, to: Target, keys: list[tuple[Field, Target]]) -> str:
@@ -47,7 +49,7 @@ def in_revision(field: Field) -> str:
 
 def check(field: Field) -> str:
     """The condition of its constraint, if it has one."""
-    column = f'"{field.key}"' if field.key in RESERVED_WORDS else field.key
+    column = f'"{field.column}"' if field.column in RESERVED_WORDS else field.column
     if field.choices:
         return f"{column} IN ({', '.join(map(repr, field.choices))})"
     bounds = ((">=", field.low), ("<=", field.high))

@@ -74,6 +74,7 @@ class Field:
     high: Decimal | None = None
     default: str = ""  # as it is written in Python
     earlier: int = 0  # how many fields of times the resource has before it
+    stored: str = ""  # the name of its column, if that is another one
 
     @property
     def of(self) -> Kind:
@@ -81,8 +82,12 @@ class Field:
 
     @property
     def key(self) -> str:
-        """The name of its column."""
+        """Its name in the schemas, and that of its attribute in the table."""
         return f"{self.name}_id" if self.to else self.name
+
+    @property
+    def column(self) -> str:
+        return self.stored or self.key
 
     @property
     def type(self) -> str:

@@ -62,7 +62,7 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
         raise Refused(f"fake={fake} means nothing: write fake=no, or leave it out")
     plural = options.get("plural") or plural_of(name)
     check_resource(name, plural)
-    specs = re.findall(r"(?:[^\s(]|\([^)]*\)?)+", fields)
+    specs = split(fields)
     if not specs:
         raise Refused('there are no fields: give some, like fields="name:str(128):unique"')
     own = Target(name, plural, bool(owner))
@@ -97,6 +97,11 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
     resource = Resource(name, plural, bool(owner), parsed, links, has_fake)
     _check_owner(resource)
     return resource
+
+
+def split(fields: str) -> list[str]:
+    """What stands between blanks, but for those in parentheses."""
+    return re.findall(r"(?:[^\s(]|\([^)]*\)?)+", fields)
 
 
 def _check_owner(resource: Resource) -> None:

@@ -22,7 +22,8 @@ class ColumnRepository(SqlRepository[E, C, U, Q]):
     @classmethod
     def select(cls) -> Select[Any]:
         fields = cls.entity.model_fields
-        return select(*(column for column in cls.table.__table__.columns if column.key in fields))
+        columns = (column for column in cls.table.__table__.columns if column.key in fields)
+        return select(*(column.label(column.key) for column in columns))
 
     async def _entities(self, statement: Select[Any], parameters: Mapping[str, Any]) -> list[E]:
         values = await self.session.run_sync(_values, statement, parameters)

@@ -31,7 +31,7 @@ class ${entity}Table(${'OwnedTable' if owned else 'EntityTable'}):
 % endfor
 % for field in fields:
 % if check(field):
-        CheckConstraint(${quoted(check(field))}, name="${field.key}"),
+        CheckConstraint(${quoted(check(field))}, name="${field.column}"),
 % endif
 % endfor
         Index(None, ${'"owner", ' if owned else ""}"created_at", "id"),

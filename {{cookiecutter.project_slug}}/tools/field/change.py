@@ -1,0 +1,276 @@
+"""Changes the fields of a resource: its files as `make resource` would have written them."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tools.field.existing import specs, stored
+from tools.field.kept import kept, with_kept
+from tools.field.merge import Unclear, merged
+from tools.field.operations import Pair, in_database, keys, lines
+from tools.resource.columns import in_revision
+from tools.resource.fields import Field, Target, quoted
+from tools.resource.names import NAME, Refused
+from tools.resource.options import default, named
+from tools.resource.parse import Resource, parse, split
+from tools.resource.render import next_revision, own_texts, rendered, tidy
+
+TEMPLATE = Path(__file__).parent / "revision.py.mako"
+TEXTS = {"str", "text", "enum"}
+Texts = dict[Path, str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `make field`."""
+
+    resource: str
+    add: str = ""
+    rename: str = ""
+    change: str = ""
+    drop: str = ""
+    leave: str = ""
+
+
+@dataclass(frozen=True)
+class Written:
+    changed: Texts
+    created: Texts
+    by_hand: str  # lines that are left to be typed
+    notes: list[str]
+
+
+def changed(root: Path, request: Request) -> Written:
+    plan = Plan(root, named(root, request.resource))
+    for word in request.rename.split():
+        plan.rename(*_both(word))
+    for spec in split(request.change):
+        plan.change(spec)
+    for word in request.drop.split():
+        plan.drop(*word.partition("=")[::2])
+    for spec in split(request.add):
+        plan.add(spec)
+    return plan.written(request.leave.split())
+
+
+def _both(word: str) -> tuple[str, str]:
+    old, _, new = word.partition(":")
+    if not old or not NAME.fullmatch(new):
+        raise Refused(f"{word!r} is no new name: write OLD:NEW, like note:remark")
+    return old, new
+
+
+class Plan:
+    """What becomes of the fields, by their names in the schemas."""
+
+    def __init__(self, root: Path, resource: Target) -> None:
+        self.root = root
+        self.resource = resource
+        self.specs = specs(root, resource)
+        self.columns = stored(resource)
+        self.before = self._parsed()
+        self.origins = {field.key: field for field in self.before.fields}
+        self.dropped: list[Pair] = []
+        self.kept: list[str] = []
+        self.released: list[str] = []
+        self.title: list[str] = []
+        self.notes: list[str] = []
+
+    def rename(self, old: str, new: str) -> None:
+        key = self._key(new)
+        if key and self._key(old) is None and self.columns.get(key) in {old, f"{old}_id"}:
+            self.title.append(f"rename column {self.columns.pop(key)} to {key}")
+            self.notes.append(
+                "No release runs with both names: stop the service while this revision is applied."
+            )
+            return
+        key = self._known_key(old)
+        ending = "_id" if self.origins[key].to else ""
+        name = new.removesuffix(ending)
+        there = f"{name}{ending}"
+        if there == key or self._key(name):
+            raise Refused(f"{name!r} is there already: take another name")
+        self.specs = {
+            there if each == key else each: re.sub("^[^:]+", name, spec) if each == key else spec
+            for each, spec in self.specs.items()
+        }
+        self.origins[there] = self.origins.pop(key)
+        column = self.columns.pop(key, key)
+        if column != there:
+            self.columns[there] = column
+            self.notes.append(
+                f"The column is still {self.resource.plural}.{column}, so that the release before "
+                "runs beside this one. The same command again renames it too, in a later release."
+            )
+
+    def change(self, spec: str) -> None:
+        key = self._known_key(spec.partition(":")[0])
+        name = self.specs[key].partition(":")[0]
+        self.specs[key] = re.sub("^[^:]+", name, spec)
+        self.title.append(f"change {name}")
+
+    def drop(self, word: str, value: str) -> None:
+        if self._key(word) is None and (names := self._kept(word)):
+            self.released += names
+            self.notes.append(
+                f'Its column is dropped by: make migration m="drop {word} of {self.resource.plural}"'
+            )
+            return
+        key = self._known_key(word)
+        field = self.origins.pop(key)
+        spec = self.specs.pop(key)
+        column = self.columns.pop(key, key)
+        if not field.optional:
+            self.dropped.append((replace(field, default=""), self._with_default(field, value, spec)))
+        self.title.append(f"let go of {field.name}")
+        self.kept += [f"{self.resource.plural}.{column}", *keys(self.resource, field)]
+        self.notes.append(
+            f"The column {self.resource.plural}.{column} is still there, so that the release before "
+            "runs beside this one. The same command again drops it, in a later release."
+        )
+
+    def add(self, spec: str) -> None:
+        self.specs[f"new {len(self.specs)}"] = spec
+        self.title.append(f"add {spec.partition(':')[0]}")
+
+    def written(self, leave: Collection[str]) -> Written:
+        after = self._parsed()
+        if after.fields == self.before.fields and not self.released:
+            raise Refused('nothing would change: say what shall, like add="note:text?"')
+        if after.links != self.before.links:
+            raise Refused("many() is for make resource alone: docs/relations.md shows what it writes")
+        if self.before.has_fake != after.has_fake:
+            raise Refused("what it refers to has no fake in tests/fakes: delete the fake of this first")
+        pairs: list[Pair] = [(self.origins.get(field.key), field) for field in after.fields]
+        for old, new in pairs:
+            _check(old, new)
+        pairs += self.dropped
+        texts, unclear = self._texts(after)
+        left = {path: text for path, text in unclear.items() if path.as_posix() in leave}
+        if refused := unclear.keys() - left.keys():
+            listed = "\n".join(f"{path.as_posix()}\n{unclear[path]}" for path in sorted(refused))
+            names = " ".join(path.as_posix() for path in sorted(unclear))
+            raise Refused(
+                f"these lines belong where somebody has changed the files:\n{listed}"
+                f'To write all the rest, and type these yourself, add leave="{names}"'
+            )
+        by_hand = "\n".join(f"{path.as_posix()}\n{text}" for path, text in left.items())
+        texts |= with_kept(self.root, self.kept, self.released)
+        return Written(texts, self._revision(pairs), by_hand, self.notes)
+
+    def _parsed(self) -> Resource:
+        fakes = self.root / "tests" / "fakes" / f"{self.resource.plural}.py"
+        options = {
+            "plural": self.resource.plural,
+            "owner": "user" if self.resource.owned else "",
+            "fake": "" if fakes.is_file() else "no",
+        }
+        found = parse(self.root, self.resource.name, " ".join(self.specs.values()), **options)
+        fields = (replace(each, stored=self.columns.get(each.key, "")) for each in found.fields)
+        return replace(found, fields=tuple(fields))
+
+    def _key(self, word: str) -> str | None:
+        for key, spec in self.specs.items():
+            if word in {key, spec.partition(":")[0]}:
+                return key
+        return None
+
+    def _known_key(self, word: str) -> str:
+        key = self._key(word)
+        if key in self.origins:
+            return key
+        known = ", ".join(field.name for field in self.origins.values())
+        raise Refused(f"{word!r} is no field that make resource has written: take one of {known}")
+
+    def _kept(self, word: str) -> list[str]:
+        """What is listed for the column of a field that was dropped."""
+        plural = self.resource.plural
+        there = kept(self.root)
+        for column in (word, f"{word}_id"):
+            if f"{plural}.{column}" in there:
+                named_after = re.compile(rf"(ck|fk|ix|uq)_{plural}_(owner_)?{column}")
+                return [f"{plural}.{column}", *filter(named_after.fullmatch, there)]
+        return []
+
+    def _with_default(self, field: Field, value: str, spec: str) -> Field:
+        """What rows of this release have for the one before, which reads the column still."""
+        if field.to or field.unique:
+            raise Refused(
+                f"the release before needs {field.name!r} in rows of this one too: release it as "
+                f'one that may be null first, change="{_optional(spec)}"'
+            )
+        if value:
+            return replace(field, default=default(field, value, spec))
+        if not field.default:
+            raise Refused(
+                f"the release before needs {field.name!r} in rows of this one too: say what it finds "
+                f'there, like drop="{field.name}=...", or release it as one that may be null first, '
+                f'change="{_optional(spec)}"'
+            )
+        return field
+
+    def _texts(self, after: Resource) -> tuple[Texts, Texts]:
+        """Files as they become, and differences whose place is not clear."""
+        old, new = own_texts(self.root, self.before), own_texts(self.root, after)
+        texts, unclear = {}, {}
+        for path in old:
+            there = self.root / path
+            if old[path] == new[path] or not there.is_file():
+                continue
+            try:
+                text = merged(there.read_text(encoding="utf-8"), old[path], new[path])
+            except Unclear as diff:
+                unclear[path] = str(diff)
+            else:
+                texts[path] = tidy(self.root, path, text, "--select", "F401,I")
+        return texts, unclear
+
+    def _revision(self, pairs: list[Pair]) -> Texts:
+        up = lines(self.resource, pairs)
+        if not up:
+            return {}
+        title = f"{self.resource.plural}: {', '.join(self.title)}"
+        slug = re.sub(r"\W+", "_", title)[:60].rstrip("_")
+        path, known = next_revision(self.root, slug)
+        words = {
+            **known,
+            "title": title,
+            "table": self.resource.plural,
+            "up": up,
+            "down": lines(self.resource, [(new, old) for old, new in pairs]),
+            "filled": [new for old, new in pairs if old and new and old.optional > new.optional],
+            "in_revision": in_revision,
+            "in_database": in_database,
+            "quoted": quoted,
+        }
+        return {path: tidy(self.root, path, rendered(TEMPLATE, words))}
+
+
+def _optional(spec: str) -> str:
+    """The same field, which may be null."""
+    found = re.match(r"[^:]+:\w+(\([^)]*\))?", spec)
+    return f"{found[0]}?{spec[found.end() :]}" if found else spec
+
+
+def _check(old: Field | None, new: Field) -> None:
+    if old is None:
+        if not (new.optional or new.default):
+            raise Refused(
+                f"{new.name!r} needs a value for the rows that are there: add a default, like =0, or ?"
+            )
+        if new.unique and not new.optional:
+            raise Refused(f"{new.name!r} would be the same in all rows that are there: add ?")
+        return
+    if old.kind != new.kind and not {old.kind, new.kind} <= TEXTS:
+        raise Refused(
+            f"{new.name!r} is {old.kind} and cannot become {new.kind}: add another field, fill it in "
+            "the revision, and drop this one"
+        )
+    if old.to != new.to:
+        raise Refused(f"{new.name!r} cannot refer to something else: add another field")
+    if old.optional and not new.optional and not (old.default and new.default):
+        raise Refused(
+            f"{new.name!r} is null in rows that are there, and in those of the release before: "
+            "release it with a default first, then take away the ?"
+        )
