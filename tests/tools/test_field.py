@@ -1,5 +1,6 @@
 """`make field`: what it writes, what it refuses, and what it leaves alone."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -49,10 +50,18 @@ def sources(service: Path) -> dict[Path, str]:
     return {path: path.read_text(encoding="utf-8") for path in sorted(service.rglob("*.py"))}
 
 
-def refusal(service: Path, *arguments: str) -> str:
+def field(service: Path, name: str, **asked: str) -> str:
+    return make(service, "tools.field", *arguments(name, **asked))
+
+
+def arguments(name: str, **asked: str) -> list[str]:
+    return [name, *(asked.get(key, "") for key in ("add", "rename", "change", "drop", "leave"))]
+
+
+def refusal(service: Path, name: str, **asked: str) -> str:
     """Why nothing is written."""
     before = sources(service)
-    done = run(service, "tools.field", *arguments)
+    done = run(service, "tools.field", *arguments(name, **asked))
     assert (done.returncode, done.stdout) == (1, "")
     assert sources(service) == before
     return done.stderr
@@ -65,7 +74,7 @@ def test_fields_that_come_later_are_written_as_those_from_the_start(
     new = NEW if not owner else NEW.replace("other:ref(item,null)? ", "")
     first = FIRST if not owner else FIRST.replace(" foals:many(item)", "")
     make(service, "tools.resource", "zebra", first, "", "", owner)
-    make(service, "tools.field", "zebra", new)
+    field(service, "zebra", add=new)
     other = copied(tmp_path / "other")
     make(other, "tools.resource", "zebra", f"{first} {new}", "", "", owner)
     for path, text in sources(other).items():
@@ -85,7 +94,7 @@ def test_what_a_person_has_written_stays(service: Path) -> None:
     for name, text in added.items():
         with (service / name).open("a", encoding="utf-8") as file:
             file.write(text)
-    make(service, "tools.field", "zebra", "currency:enum(eur,usd)=eur")
+    field(service, "zebra", add="currency:enum(eur,usd)=eur")
     for name, text in added.items():
         written = (service / name).read_text(encoding="utf-8")
         assert text.strip().replace("'", '"') in written.replace("'", '"')
@@ -103,12 +112,12 @@ def test_where_the_place_is_not_clear_the_lines_are_printed(service: Path) -> No
         ),
         encoding="utf-8",
     )
-    output = refusal(service, "zebra", "currency:enum(eur,usd)=eur")
+    output = refusal(service, "zebra", add="currency:enum(eur,usd)=eur")
     assert "app/schemas/zebras.py\n@@\n" in output
     assert '+    currency: Currency = "eur"\n' in output
     assert 'leave="app/schemas/zebras.py"' in output
-    output = make(
-        service, "tools.field", "zebra", "currency:enum(eur,usd)=eur", "app/schemas/zebras.py"
+    output = field(
+        service, "zebra", add="currency:enum(eur,usd)=eur", leave="app/schemas/zebras.py"
     )
     assert '+    currency: Currency = "eur"\n' in output
     assert "hm" in schemas.read_text(encoding="utf-8")
@@ -124,18 +133,114 @@ def test_where_the_place_is_not_clear_the_lines_are_printed(service: Path) -> No
         ("item", "code:int=1:unique", "'code' would be the same in all rows"),
         ("item", "quantity:int?", "'quantity' would be there twice"),
         ("item", "parts:many(item)", "leads to the resource itself"),
-        ("item", "", "there are no fields"),
+        ("item", "", "nothing would change"),
     ],
 )
 def test_what_cannot_be_added_is_refused(
     service: Path, name: str, fields: str, message: str
 ) -> None:
-    assert message in refusal(service, name, fields)
+    assert message in refusal(service, name, add=fields)
 
 
 def test_a_link_is_refused(service: Path) -> None:
     make(service, "tools.resource", "zebra", FIRST)
-    assert "many() is for make resource alone" in refusal(service, "zebra", "x:many(item)")
+    for asked in ({"add": "x:many(item)"}, {"drop": "foals"}, {"rename": "foals:young"}):
+        assert "many() is for make resource alone" in refusal(service, "zebra", **asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"rename": "colour:color"}, "'colour' is no field that make resource has written"),
+        ({"rename": "name"}, "'name' is no new name: write OLD:NEW"),
+        ({"rename": "name:quantity"}, "'quantity' is there already"),
+        ({"rename": "name:version"}, "'version'"),
+        ({"drop": "colour"}, "'colour' is no field that make resource has written"),
+        ({"drop": "name"}, 'change="name:str(128)?:unique"'),
+        ({"change": "colour:int"}, "'colour' is no field that make resource has written"),
+        ({"change": "quantity:date?"}, "'quantity' is int and cannot become date"),
+        ({"change": "description:text"}, "release it with a default first"),
+        ({"change": "quantity:int>=0=0"}, "nothing would change"),
+        ({"change": "quantity"}, "'quantity' is no field: write NAME:TYPE"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused(
+    service: Path, asked: dict[str, str], message: str
+) -> None:
+    assert message in refusal(service, "item", **asked)
+
+
+LATER = (
+    "name:str(128):unique weight:decimal>=0<=50=1.5 day:date? kind:enum(big,small,huge)=big "
+    "herd:ref(item,null)? foals:many(item)"
+)
+ASKED = {
+    "rename": "title:name place:herd",
+    "change": "kind:enum(big,small,huge)=big weight:decimal>=0<=50=1.5 herd:ref(item,null)?",
+    "drop": "secret",
+}
+
+
+@pytest.mark.parametrize("owner", ["", "user"])
+def test_fields_that_change_are_written_as_those_from_the_start(
+    service: Path, tmp_path: Path, owner: str
+) -> None:
+    first, later = f"{FIRST} place:ref(item)?", LATER
+    if owner:
+        first, later = (text.replace(" foals:many(item)", "") for text in (first, later))
+        first = first.replace(" place:ref(item)?", "")
+        later = later.replace(" herd:ref(item,null)?", "")
+    asked = {key: _without_references(text) if owner else text for key, text in ASKED.items()}
+    make(service, "tools.resource", "zebra", first, "", "", owner)
+    output = field(service, "zebra", **asked)
+    assert "The column is still zebras.title" in output
+    assert "The column zebras.secret is still there" in output
+    table = service / "app" / "db" / "tables" / "zebras.py"
+    assert re.search(r'mapped_column\(\s*"title", String', table.read_text(encoding="utf-8"))
+    kept = service / "app" / "db" / "autogenerate.py"
+    assert 'KEPT: frozenset[str] = frozenset({"zebras.secret"})' in kept.read_text(encoding="utf-8")
+    again = {key: text for key, text in asked.items() if key != "change"}
+    output = field(service, "zebra", **again)
+    assert "stop the service" in output
+    assert 'make migration m="drop secret of zebras"' in output
+    other = copied(tmp_path / "other")
+    make(other, "tools.resource", "zebra", later, "", "", owner)
+    for path, text in sources(other).items():
+        name = path.relative_to(other)
+        if "versions" not in name.parts:
+            assert (service / name).read_text(encoding="utf-8") == text, name
+
+
+def _without_references(text: str) -> str:
+    return text.replace(" place:herd", "").replace(" herd:ref(item,null)?", "")
+
+
+def test_what_the_release_before_reads_is_given_when_a_field_is_dropped(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9) word:str(9) code:int=7 at:datetime?")
+    assert 'drop="word=..."' in refusal(service, "zebra", drop="word")
+    assert "is no default that it may have" in refusal(service, "zebra", drop="word=aaaaaaaaaa")
+    field(service, "zebra", drop="word=none code at")
+    (revision,) = (service / "app/db/migrations/versions").glob("*zebras_stop_using*.py")
+    text = revision.read_text(encoding="utf-8")
+    assert 'batch.alter_column("word", server_default="none")' in text
+    assert 'batch.alter_column("code", server_default=sa.text("7"))' in text
+    assert '"at"' not in text
+
+
+def test_names_that_somebody_has_written_stay_in_kept(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9) code:int?>=0 at:ref(item)?")
+    path = service / "app" / "db" / "autogenerate.py"
+    written = 'KEPT: frozenset[str] = frozenset({"items.search", "ix_items_search"})'
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("KEPT: frozenset[str] = frozenset()", written), encoding="utf-8")
+    before = path.read_text(encoding="utf-8")
+    field(service, "zebra", drop="code at")
+    there = path.read_text(encoding="utf-8")
+    own = ("zebras.code", "ck_zebras_code", "zebras.at_id", "fk_zebras_at_id", "ix_zebras_at_id")
+    for name in (*own, "items.search", "ix_items_search"):
+        assert f'"{name}"' in there
+    field(service, "zebra", drop="at_id code")
+    assert path.read_text(encoding="utf-8") == before
 
 
 def test_a_line_beside_one_that_was_changed_is_not_clear() -> None:

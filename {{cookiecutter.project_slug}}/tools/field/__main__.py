@@ -18,4 +18,8 @@ if __name__ == "__main__":
         print(path.as_posix())
     for note in done.notes:
         print(note)
-    print(f"Type these lines yourself:\n{done.by_hand}" if done.by_hand else "Next: read it, then make check")
+    print(
+        f"Type these lines yourself:\n{done.by_hand}"
+        if done.by_hand
+        else "Next: read it, then make check"
+    )

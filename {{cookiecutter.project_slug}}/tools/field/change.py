@@ -8,7 +8,7 @@ from pathlib import Path
 from tools.field.existing import specs, stored
 from tools.field.kept import kept, with_kept
 from tools.field.merge import Unclear, merged
-from tools.field.operations import Pair, in_database, keys, lines
+from tools.field.operations import Pair, blocks, in_database, keys
 from tools.resource.columns import in_revision
 from tools.resource.fields import Field, Target, quoted
 from tools.resource.names import NAME, Refused
@@ -18,6 +18,7 @@ from tools.resource.render import next_revision, own_texts, rendered, tidy
 
 TEMPLATE = Path(__file__).parent / "revision.py.mako"
 TEXTS = {"str", "text", "enum"}
+LINK = "many() is for make resource alone: docs/relations.md shows what it writes"
 Texts = dict[Path, str]
 
 
@@ -122,8 +123,10 @@ class Plan:
         spec = self.specs.pop(key)
         column = self.columns.pop(key, key)
         if not field.optional:
-            self.dropped.append((replace(field, default=""), self._with_default(field, value, spec)))
-        self.title.append(f"let go of {field.name}")
+            self.dropped.append(
+                (replace(field, default=""), self._with_default(field, value, spec))
+            )
+        self.title.append(f"stop using {field.name}")
         self.kept += [f"{self.resource.plural}.{column}", *keys(self.resource, field)]
         self.notes.append(
             f"The column {self.resource.plural}.{column} is still there, so that the release before "
@@ -136,16 +139,19 @@ class Plan:
 
     def written(self, leave: Collection[str]) -> Written:
         after = self._parsed()
-        if after.fields == self.before.fields and not self.released:
+        if after == self.before and not self.released:
             raise Refused('nothing would change: say what shall, like add="note:text?"')
         if after.links != self.before.links:
-            raise Refused("many() is for make resource alone: docs/relations.md shows what it writes")
+            raise Refused(LINK)
         if self.before.has_fake != after.has_fake:
-            raise Refused("what it refers to has no fake in tests/fakes: delete the fake of this first")
-        pairs: list[Pair] = [(self.origins.get(field.key), field) for field in after.fields]
-        for old, new in pairs:
-            _check(old, new)
-        pairs += self.dropped
+            raise Refused(
+                "what it refers to has no fake in tests/fakes: delete the fake of this first"
+            )
+        pairs: list[Pair] = [*self.dropped]
+        for field in after.fields:
+            old = self.origins.get(field.key)
+            _check(old, field)
+            pairs.append((old, field))
         texts, unclear = self._texts(after)
         left = {path: text for path, text in unclear.items() if path.as_posix() in leave}
         if refused := unclear.keys() - left.keys():
@@ -180,6 +186,8 @@ class Plan:
         key = self._key(word)
         if key in self.origins:
             return key
+        if key:
+            raise Refused(LINK)
         known = ", ".join(field.name for field in self.origins.values())
         raise Refused(f"{word!r} is no field that make resource has written: take one of {known}")
 
@@ -227,7 +235,7 @@ class Plan:
         return texts, unclear
 
     def _revision(self, pairs: list[Pair]) -> Texts:
-        up = lines(self.resource, pairs)
+        up = blocks(self.resource, pairs)
         if not up:
             return {}
         title = f"{self.resource.plural}: {', '.join(self.title)}"
@@ -238,7 +246,7 @@ class Plan:
             "title": title,
             "table": self.resource.plural,
             "up": up,
-            "down": lines(self.resource, [(new, old) for old, new in pairs]),
+            "down": blocks(self.resource, [(new, old) for old, new in pairs]),
             "filled": [new for old, new in pairs if old and new and old.optional > new.optional],
             "in_revision": in_revision,
             "in_database": in_database,

@@ -8,7 +8,7 @@ from tools.resource.names import Refused
 from tools.resource.render import tidy
 
 PATH = Path("app", "db", "autogenerate.py")
-KEPT = re.compile(r"(?<=^KEPT: frozenset\[str\] = frozenset\()(\{[^{}]*\})?(?=\))", re.MULTILINE)
+KEPT = re.compile(r"(?<=^KEPT: frozenset\[str\] = frozenset\()[^()]*(?=\))", re.MULTILINE)
 
 
 def kept(root: Path) -> set[str]:
@@ -20,12 +20,12 @@ def with_kept(root: Path, more: Collection[str], less: Collection[str]) -> dict[
     if not more and not less:
         return {}
     found = _found(root)
-    names = found[0].strip("{}").rstrip().removesuffix(",")
+    names = re.sub(r",\s*$", "", found[0].strip().strip("{}"))
     for name in less:
-        names = re.sub(rf'\s*"{re.escape(name)}"(,|$)', "", names)
-    quoted = ", ".join(f'"{name}"' for name in sorted(more))
-    names = ", ".join(part for part in (names, quoted) if part.strip())
-    text = found.string[: found.start()] + (f"{{{names}}}" if names else "") + found.string[found.end() :]
+        names = re.sub(rf'"{re.escape(name)}"(,\s*|\s*$)', "", names)
+    both = ", ".join([*(f'"{name}"' for name in more), *([names] if names else [])])
+    listed = "{" + both + "}" if both else ""
+    text = found.string[: found.start()] + listed + found.string[found.end() :]
     return {PATH: tidy(root, PATH, text, "--select", "I")}
 
 
@@ -34,6 +34,6 @@ def _found(root: Path) -> re.Match[str]:
     if found := KEPT.search(text):
         return found
     raise Refused(
-        f"{PATH.as_posix()} has no line `KEPT: frozenset[str] = frozenset({{...}})`, in which the "
-        "columns of the release before are listed: write it there"
+        f"{PATH.as_posix()} has no `KEPT: frozenset[str] = frozenset()`, which lists what is kept for "
+        "the release before: write it there"
     )

@@ -46,15 +46,19 @@ def keys(resource: Target, field: Field | None) -> dict[str, tuple[str, str]]:
     return found
 
 
-def lines(resource: Target, pairs: list[Pair]) -> list[str]:
-    """What is done in one `op.batch_alter_table`."""
+def blocks(resource: Target, pairs: list[Pair]) -> list[list[str]]:
+    """What is done in each `op.batch_alter_table`."""
     gone, come = [], []
     for old, new in pairs:
-        before, after = keys(resource, old), keys(resource, new)
-        gone += [drop for name, (create, drop) in before.items() if after.get(name, ("",))[0] != create]
-        come += [create for name, (create, _) in after.items() if before.get(name, ("",))[0] != create]
+        before, after = (dict(keys(resource, field).values()) for field in (old, new))
+        gone += [drop for create, drop in before.items() if create not in after]
+        come += [create for create in after if create not in before]
     columns = [line for old, new in pairs for line in _column(old, new)]
-    return [*reversed(gone), *columns, *come]
+    gone.reverse()
+    # Alembic knows a renamed column by its old name until the block ends.
+    is_renamed = any(old and new and old.column != new.column for old, new in pairs)
+    found = [[*gone, *columns], come] if is_renamed else [[*gone, *columns, *come]]
+    return [block for block in found if block]
 
 
 def _column(old: Field | None, new: Field | None) -> Iterator[str]:

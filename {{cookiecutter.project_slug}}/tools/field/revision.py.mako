@@ -20,14 +20,18 @@ def upgrade() -> None:
     table = sa.table("${table}", sa.column("${field.column}", ${in_revision(field)}))
     op.execute(sa.update(table).where(table.c.${field.column}.is_(None)).values(${field.column}=${in_database(field)}))
 % endfor
+% for block in up:
     with op.batch_alter_table("${table}") as batch:
-% for line in up:
+% for line in block:
         ${line}
+% endfor
 % endfor
 
 
 def downgrade() -> None:
+% for block in down:
     with op.batch_alter_table("${table}") as batch:
-% for line in down:
+% for line in block:
         ${line}
+% endfor
 % endfor
