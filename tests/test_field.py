@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.conftest import Bake, commit, variants
+from tests.conftest import Bake, Service, commit, variants
 from tests.test_services import request, serving
-from tests.test_systems import created
+from tests.test_systems import created, refused
 
 pytestmark = pytest.mark.slower
 
@@ -29,8 +29,65 @@ def test_a_field_comes_while_the_release_before_still_serves(
             created(f"{served}/v1/orders", number=3, currency="usd")
             rows = request(f"{served}/v1/orders?sort=created_at")[1]["items"]
             assert [row["currency"] for row in rows] == ["eur", "eur", "usd"]
-        for step in (("downgrade", "-1"), ("upgrade", "head")):
-            service.run("uv", "run", "alembic", *step, **known)
+        down_and_up(service, 1, **known)
+    its_checks_pass(service)
+
+
+@variants(3)
+def test_fields_change_while_the_release_before_still_serves(
+    bake: Bake, answers: dict[str, str]
+) -> None:
+    service = bake(**answers)
+    service.run("make", "install")
+    fields = "number:int>=1:unique note:text? phone:str(20) status:enum(new,paid)=new"
+    service.run("make", "resource", "name=order", f"fields={fields} place:ref(item)?")
+    commit(service, "Orders")
+    with service.lent("database") as url:
+        known = {"DATABASE_URL": url}
+        with serving(service, **known) as (served, _):
+            first = created(f"{served}/v1/orders", number=1, note="one", phone="1")
+            asked = ("rename=note:remark place:site", "drop=phone=none")
+            change = "change=status:enum(new,paid,shipped)=new"
+            service.run("make", "field", "resource=order", *asked, change)
+            service.run("make", "migrate", **known)
+            # The release before neither sees a difference nor makes one.
+            assert request(f"{served}/v1/orders/{first['id']}")[1] == first
+            created(f"{served}/v1/orders", number=2, note="two", phone="2")
+            with serving(service, **known) as (new, _):
+                created(f"{new}/v1/orders", number=3, remark="three")
+                assert rows(served, "note", "phone") == [
+                    ("one", "1"),
+                    ("two", "2"),
+                    ("three", "none"),
+                ]
+                assert rows(new, "remark") == [("one",), ("two",), ("three",)]
+                assert refused(f"{new}/v1/orders", "POST", number=3) == (409, ["number"])
+        with serving(service, **known) as (served, _):
+            created(f"{served}/v1/orders", number=4, status="shipped")
+        commit(service, "Remarks")
+        its_checks_pass(service)
+        change = "change=status:enum(new,paid,shipped,lost)=new"
+        service.run("make", "field", "resource=order", asked[0], "drop=phone", change)
+        service.run("make", "migrate", **known)
+        service.run("make", "migration", "m=drop phone of orders", **known)
+        service.run("make", "migrate", **known)
+        down_and_up(service, 2, **known)
+        with serving(service, **known) as (served, _):
+            assert rows(served, "remark", "status")[2:] == [("three", "new"), (None, "shipped")]
+    its_checks_pass(service)
+
+
+def rows(url: str, *names: str) -> list[tuple[object, ...]]:
+    listed = request(f"{url}/v1/orders?sort=created_at")[1]["items"]
+    return [tuple(row[name] for name in names) for row in listed]
+
+
+def down_and_up(service: Service, revisions: int, **known: str) -> None:
+    for step in (("downgrade", f"-{revisions}"), ("upgrade", "head")):
+        service.run("uv", "run", "alembic", *step, **known)
+
+
+def its_checks_pass(service: Service) -> None:
     for check in (("ruff", "format", "--check"), ("ruff", "check"), ("mypy",)):
         service.run("uv", "run", *check)
     tests = ("api/test_orders.py", "api/test_openapi.py", "db/test_migrations.py")
