@@ -9,7 +9,15 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationInfo, create_model, field_validator
+from pydantic import (
+    MISSING,
+    AwareDatetime,
+    BaseModel,
+    Field,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 from pydantic_core import to_json
 
 from app.schemas.base import Entity, Schema, UtcDatetime
@@ -30,6 +38,10 @@ class Query(Schema):
     cursor: Cursor | None = Field(
         None, description="The `next_cursor` of the page before, same sort."
     )
+
+    created_after: UtcDatetime | None = Field(None, description="Later than this instant.")
+    created_before: UtcDatetime | None = Field(None, description="Earlier than this instant.")
+    total: bool = Field(False, description="Whether to count all that match, on all pages.")
 
     @property
     def column(self) -> str:
@@ -55,6 +67,7 @@ class Query(Schema):
 class Page(BaseModel, Generic[E]):
     items: list[E]
     next_cursor: str | None = Field(description="Gets the next page; null on the last one.")
+    total: int | MISSING = Field(MISSING, description="Of all pages, if the query asks for it.")
 
     @classmethod
     def of(cls, rows: list[E], query: Query) -> Self:

@@ -209,6 +209,23 @@ async def test_an_empty_list_is_an_empty_page(store: Store) -> None:
     assert page.model_dump() == {"items": [], "next_cursor": None}
 
 
+async def test_what_was_created_between_two_instants_is_found(store: Store) -> None:
+    first, second, third = [await add(store, name) for name in ("a", "b", "c")]
+    between = {"created_after": first.created_at, "created_before": third.created_at}
+    assert names(await find(store, **between)) == ["b"]
+    assert names(await find(store, created_after=second.created_at)) == ["c"]
+    assert names(await find(store, created_before=second.created_at)) == ["a"]
+
+
+async def test_the_total_is_of_all_pages_and_counts_what_matches(store: Store) -> None:
+    for name in ("bolt 1", "bolt 2", "bolt 3", "nut"):
+        await add(store, name)
+    first = await find(store, name_contains="bolt", limit=2, total=True)
+    rest = await find(store, name_contains="bolt", limit=2, total=True, cursor=first.next_cursor)
+    assert (first.total, rest.total) == (3, 3)
+    assert "total" not in (await find(store)).model_dump()
+
+
 @pytest.mark.parametrize(
     ("part", "expected"),
     [

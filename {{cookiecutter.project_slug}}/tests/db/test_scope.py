@@ -60,5 +60,5 @@ async def test_rows_outside_of_a_repository_are_not_found(sql_store: SqlStore) -
             await active.update(id_, WidgetUpdate(name="nut"))
         with pytest.raises(NotFound):
             await active.remove(id_)
-        page = await active.find(WidgetFilter())
-    assert page.items == []
+        page = await active.find(WidgetFilter(total=True))
+    assert (page.items, page.total) == ([], 0)

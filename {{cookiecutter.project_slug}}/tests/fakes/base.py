@@ -50,14 +50,24 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         def key(row: E) -> tuple[Any, UUID]:
             return getattr(row, query.column), row.id
 
-        rows = [row for row in self._rows.values() if self._matches(row, query)]
+        rows = [
+            row
+            for row in self._rows.values()
+            if (query.created_after is None or row.created_at > query.created_after)
+            and (query.created_before is None or row.created_at < query.created_before)
+            and self._matches(row, query)
+        ]
+        total = len(rows)
         rows.sort(key=key, reverse=query.descending)
         after = query.after
         if after is not None:
             rows = [
                 row for row in rows if (key(row) < after if query.descending else key(row) > after)
             ]
-        return Page.of([self._as_of_now(row) for row in rows], query)
+        found = Page.of([self._as_of_now(row) for row in rows], query)
+        if query.total:
+            found.total = total
+        return found
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
         values = self._public(changes)

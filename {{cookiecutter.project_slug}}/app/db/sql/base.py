@@ -89,10 +89,15 @@ class SqlRepository(Repository[E, C, U, Q]):
     async def find(self, query: Q) -> Page[E]:
         statement = page(type(self), query.column, query.descending, query.after is not None)
         key, id_ = query.after or (None, None)
-        if conditions := [*self._conditions(query)]:
+        if conditions := [*self._created(query), *self._conditions(query)]:
             statement = statement.where(*conditions)
         parameters = {"limit": query.limit + 1, "key": key, "id": id_}
-        return Page.of(await self._entities(self.scoped(statement), parameters), query)
+        found = Page.of(await self._entities(self.scoped(statement), parameters), query)
+        if query.total:
+            all_pages = self.select().where(*conditions).subquery()
+            count = self.scoped(select(func.count()).select_from(all_pages))
+            found.total = await self.session.scalar(count) or 0
+        return found
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
         """One statement, so two updates of different fields cannot undo each other."""
@@ -126,6 +131,12 @@ class SqlRepository(Repository[E, C, U, Q]):
     def select(cls) -> Select[Any]:
         """What `get` and `find` read of each row."""
         return select(cls.table).options(*cls.options)
+
+    def _created(self, query: Q) -> Iterator[ColumnElement[bool]]:
+        if query.created_after is not None:
+            yield self.table.created_at > query.created_after
+        if query.created_before is not None:
+            yield self.table.created_at < query.created_before
 
     def _row(self, values: dict[str, Any]) -> EntityTable:
         return self.table(**values)

@@ -208,6 +208,7 @@ def test_a_cursor_of_another_user_leads_to_ones_own_${plural}(client: TestClient
     with as_user(client, "eve"):
         own = create(client)
         assert found(client, URL, cursor=cursor) == [own["id"]]
+        assert client.get(URL, params={"total": True}).json()["total"] == 1
 
 
 def test_nobody_can_name_an_owner(client: TestClient) -> None:
