@@ -34,7 +34,7 @@ def names(response: Response) -> list[str]:
     return [widget["name"] for widget in response.json()["items"]]
 
 
-def found(client: TestClient, url: str, /, **query: str | bool) -> list[str]:
+def found(client: TestClient, url: str, /, **query: str | bool | list[str]) -> list[str]:
     """The ids of what a list has."""
     response = client.get(url, params=query)
     assert response.status_code == 200, response.text

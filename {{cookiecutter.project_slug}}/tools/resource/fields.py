@@ -134,10 +134,16 @@ class Field:
         return self.key if self.kind in {"bool", "enum", "ref"} else ""
 
     @property
-    def filter_type(self) -> str:
-        if self.kind == "str":
-            return f"Annotated[Text, Field(max_length={self.size})]"
-        return "bool" if self.kind == "bool" else self.type
+    def is_one_of_several(self) -> bool:
+        """Whether its filter takes several values."""
+        return self.kind in {"enum", "ref"}
+
+    @property
+    def in_filter(self) -> str:
+        if self.is_one_of_several:
+            return f"tuple[{self.type}, ...] = ()"
+        text = f"Annotated[Text, Field(max_length={self.size})]"
+        return f"{text if self.kind == 'str' else 'bool'} | None = None"
 
     def definition(self, example: str) -> str:
         """What its alias stands for."""

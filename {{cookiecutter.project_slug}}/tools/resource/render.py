@@ -144,7 +144,7 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         "filtered": filtered,
         "found_by": [field for field in filtered if not field.to_itself],
         "matching": [
-            *(f"(query.{field.filter} is None or {_match(field)})" for field in filtered),
+            *(_match(field) for field in filtered),
             *(
                 f"(query.{each.key} is None or query.{each.key} in row.{each.keys})"
                 for each in links
@@ -155,10 +155,14 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
 
 
 def _match(field: Field) -> str:
+    asked, there = f"query.{field.filter}", f"row.{field.key}"
+    if field.is_one_of_several:
+        return f"(not {asked} or {there} in {asked})"
     if field.kind != "str":
-        return f"query.{field.filter} == row.{field.key}"
-    found = f"query.{field.filter} in row.{field.key}"
-    return f"(row.{field.key} is not None and {found})" if field.optional else found
+        return f"({asked} is None or {asked} == {there})"
+    found = f"{asked} in {there}"
+    matches = f"({there} is not None and {found})" if field.optional else found
+    return f"({asked} is None or {matches})"
 
 
 def _changes(field: Field) -> list[tuple[str, str]]:

@@ -50,10 +50,14 @@ class Sql${entity}Repository(
 
     def _conditions(self, query: ${entity}Filter) -> Iterator[ColumnElement[bool]]:
 % for field in filtered:
+% if field.is_one_of_several:
+        if query.${field.filter}:
+            yield ${entity}Table.${field.key}.in_(query.${field.filter})
+% elif field.kind == "str":
         if query.${field.filter} is not None:
-% if field.kind == "str":
             yield contains(${entity}Table.${field.key}, query.${field.filter})
 % else:
+        if query.${field.filter} is not None:
             yield ${entity}Table.${field.key} == query.${field.filter}
 % endif
 % endfor

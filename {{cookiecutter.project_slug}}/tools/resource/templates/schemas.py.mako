@@ -62,7 +62,7 @@ class ${entity}Filter(Query):
     entity = ${entity}
 
 % for field in filtered:
-    ${field.filter}: ${field.filter_type} | None = None
+    ${field.filter}: ${field.in_filter}
 % endfor
 % for each in links:
     ${each.key}: UUID | None = None

@@ -258,6 +258,10 @@ def test_a_list_can_be_filtered(client: TestClient) -> None:
     assert found(client, URL) == [${name}["id"], other["id"]]
 % for field in found_by:
     assert found(client, URL, ${field.filter}=${name}["${field.key}"]) == [${name}["id"]]
+% if field.is_one_of_several:
+    both = [${name}["${field.key}"], other["${field.key}"]]
+    assert found(client, URL, ${field.filter}=both) == [${name}["id"], other["id"]]
+% endif
 % endfor
 
 
