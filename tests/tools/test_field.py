@@ -12,7 +12,7 @@ from tools.field.merge import Unclear, merged
 ROOT = Path(__file__).parent.parent.parent
 FIRST = (
     "title:str(128):unique weight:decimal>=0<=100=1.5 day:date? kind:enum(big,small)=big "
-    "secret:str?:private foals:many(item)"
+    "secret:str?:private foals:many(item) unique(kind,day)"
 )
 NEW = (
     "note:text? code:int>=1?:unique at:datetime? shown:bool=true ratio:float=1.5 word:str(9)=red "

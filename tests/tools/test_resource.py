@@ -173,6 +173,28 @@ def test_a_link_is_sent_as_ids(link: str, key: str) -> None:
     assert [each.keys for each in parse(ROOT, "zebra", f"name:str {link}").links] == [key]
 
 
+def test_fields_may_be_unique_together(service: Path) -> None:
+    fields = "home:ref(item) name:str legs:int>=1<=4 unique(home,name) unique( legs , home_id )"
+    make(service, "zebra", fields)
+    assert make(service, "zebra", fields) == []
+    table = (service / "app" / "db" / "tables" / "zebras.py").read_text(encoding="utf-8")
+    assert '        UniqueConstraint("home_id", "name"),\n' in table
+    assert '        UniqueConstraint("legs", "home_id"),\n' in table
+    (revision,) = (service / "app/db/migrations/versions").glob("*_create_zebras_*.py")
+    assert 'name=op.f("uq_zebras_home_id_name")' in revision.read_text(encoding="utf-8")
+    fake = (service / "tests" / "fakes" / "zebras.py").read_text(encoding="utf-8")
+    assert '("home_id", "name")' in fake
+
+
+def test_rows_of_a_user_are_unique_together_among_theirs(service: Path) -> None:
+    fields = "name:str legs:int unique(name,legs)"
+    write(service, parse(service, "zebra", fields, owner="user"))
+    table = (service / "app" / "db" / "tables" / "zebras.py").read_text(encoding="utf-8")
+    assert 'UniqueConstraint("owner", "name", "legs"),' in table
+    with pytest.raises(Refused, match="take 400 letters at most together"):
+        parse(service, "zebra", "a:str(255) b:str(255) unique(a,b)", owner="user")
+
+
 def test_no_table_is_there_twice(service: Path) -> None:
     make(service, "zebra", "name:str items:many(item)")
     assert make(service, "zebra", "name:str items:many(item)") == []
@@ -306,6 +328,40 @@ def test_a_word_has_the_article_that_is_spoken(word: str, told: str) -> None:
         ("zebra_of_the_savanna", f"name:str {'a' * 24}:many(item)", "is too long for a constraint"),
         ("zebra", f"name:str {'a' * 25}:many(item)", "cannot name a field"),
         ("zebra", "owner:ref", "refers to no resource"),
+        ("zebra", "unique(name,legs)", "needs a field beside its links"),
+        ("zebra", "name:str legs:int unique(name,stripes)", "'stripes' of 'unique(name,stripes)'"),
+        ("zebra", "name:str legs:int unique(name,stripes)", "take some of name, legs"),
+        (
+            "zebra",
+            "name:str items:many(item) unique(name,items)",
+            "'items' of 'unique(name,items)'",
+        ),
+        (
+            "zebra",
+            "name:str legs:int unique(name)",
+            "names one field: add another, or write :unique",
+        ),
+        ("zebra", "name:str legs:int unique()", "'' of 'unique()' is no field: take some of name"),
+        ("zebra", "name:str legs:int unique(name,legs,name)", "names 'name' twice: say it once"),
+        ("zebra", "home:ref(item) legs:int unique(home,home_id)", "names 'home' twice"),
+        ("zebra", "name:str legs:int unique(name,legs)?", "is no rule: write it like unique("),
+        ("zebra", "name:str legs:int unique(name,legs", "is no rule: write it like unique("),
+        ("zebra", "name:str legs:int:private unique(name,legs)", "would tell what 'legs' holds"),
+        ("zebra", "name:str legs:int:unique unique(name,legs)", "is unique alone: leave out one"),
+        ("zebra", "name:str note:text unique(name,note)", "is a text, which cannot be unique"),
+        ("zebra", "name:str(300) herd:str(301) unique(name,herd)", "take 600 letters at most"),
+        ("zebra", "is_wild:bool kind:enum(a,b) unique(is_wild,kind)", "leaves few different rows"),
+        ("zebra", "dam:ref(zebra)? legs:int>=1<=4 unique(dam,legs)", "leaves few different rows"),
+        (
+            "zebra",
+            "name:str legs:int day:date unique(name,legs) unique(legs,day,name)",
+            "and another rule say the same: leave the longer one out",
+        ),
+        (
+            "zebra_of_the_savanna",
+            f"{'a' * 20}:str {'b' * 20}:str unique({'a' * 20},{'b' * 20})",
+            "is too long for a constraint: take shorter names",
+        ),
     ],
 )
 def test_what_will_not_do_is_refused_in_a_sentence(name: str, fields: str, told: str) -> None:

@@ -19,7 +19,7 @@ R = TypeVar("R", bound=Entity)
 
 class InMemoryRepository(Repository[E, C, U, Q]):
     entity: type[E]
-    unique: tuple[str, ...] = ()
+    unique: tuple[str | tuple[str, ...], ...] = ()  # fields, and those that are unique together
     references: tuple[tuple[str, str], ...] = ()  # names of attributes, and of their tables
     links: tuple[tuple[str, str], ...] = ()  # names of attributes that hold ids, and of tables
     # References that ON DELETE does not restrict: the row goes too, or refers to nothing any more.
@@ -115,11 +115,13 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         return wanted
 
     def _must_be_unique(self, row: E) -> None:
-        for other in self._rows.values():
-            for field in self.unique:
-                value = getattr(row, field)
-                if other.id != row.id and value is not None and getattr(other, field) == value:
-                    raise Conflict(field)
+        for unique in self.unique:
+            fields = (unique,) if isinstance(unique, str) else unique
+            values = [getattr(row, field) for field in fields]
+            for other in self._rows.values():
+                is_same = values == [getattr(other, field) for field in fields]
+                if is_same and other.id != row.id and None not in values:
+                    raise Conflict(*fields)
 
     def _referred(self, values: dict[str, Any]) -> dict[str, Any]:
         """What those of `values` that are references refer to."""

@@ -48,6 +48,9 @@ def specs(root: Path, resource: Target) -> dict[str, str]:
             spec += _default(info)
         if spec and _is_known(root, resource, [*found.values(), spec]):
             found[name] = spec
+    for spec in _together(table.__table__):
+        if _is_known(root, resource, [*found.values(), spec]):
+            found[spec] = spec
     return found
 
 
@@ -70,6 +73,13 @@ def _links(root: Path, table: Any) -> Iterator[tuple[str, str]]:
         for column in relationship.secondary.columns:
             if column.references(relationship.mapper.local_table.c.id):
                 yield f"{column.name}s", f"{name}:many({to.name})"
+
+
+def _together(table: Table) -> list[str]:
+    """Fields that are unique together."""
+    rules = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
+    named = ([column.key for column in one.columns if column.key != "owner"] for one in rules)
+    return sorted(f"unique({','.join(names)})" for names in named if len(names) > 1)
 
 
 def _spec(root: Path, table: Table, name: str, info: FieldInfo) -> str:

@@ -73,6 +73,7 @@ class Field:
     low: Decimal | None = None
     high: Decimal | None = None
     default: str = ""  # as it is written in Python
+    in_turn: bool = False  # tests give each entity another value, for it is unique with others
     earlier: int = 0  # how many fields of times the resource has before it
 
     @property
@@ -113,7 +114,12 @@ class Field:
         """Whether tests give it to each entity that they create."""
         is_required = not self.optional and not self.default
         is_key = self.to is not None and not self.to_itself
-        return is_required or self.unique or is_key
+        return is_required or self.differs or is_key
+
+    @property
+    def differs(self) -> bool:
+        """Whether no two entities that tests create have the same."""
+        return self.unique or self.in_turn
 
     @property
     def is_sorted(self) -> bool:

@@ -18,20 +18,24 @@ from tools.resource.options import (
     size,
     tables,
 )
-from tools.resource.samples import DISTINCT, lowest
+from tools.resource.samples import DISTINCT, can_differ
 
 MORE = r"(>=|<=|=)([^<>=:?]+)|(\?|:unique|:private)"
 FIELD = re.compile(rf"([^:]+):(\w+)(?:\(([^)]*)\))?((?:{MORE})*)")
 LINK = re.compile(r"[^:]+:many\b")
+TOGETHER = re.compile(r"unique\(([^()]*)\)")
 LONGEST_UNIQUE = 500  # letters of four bytes each, in an entry of an index
+LONGEST_TOGETHER = 600
 LONGEST_UNIQUE_OWNED = 400  # beside the 255 letters of an owner
 UNIQUE = ("str", "int", "date", "datetime", "uuid", "ref")
+UNIQUE_TOGETHER = (*UNIQUE, "decimal", "bool", "enum")
 
 
 @dataclass(frozen=True)
 class Resource(Target):
     fields: tuple[Field, ...]
     links: tuple[Link, ...]
+    together: tuple[tuple[Field, ...], ...]  # fields that are unique together
     has_fake: bool
 
     @property
@@ -66,6 +70,8 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
     if not specs:
         raise Refused('there are no fields: give some, like fields="name:str(128):unique"')
     own = Target(name, plural, bool(owner))
+    rules = [spec for spec in specs if spec.startswith("unique(")]
+    specs = [spec for spec in specs if spec not in rules]
     links = tuple(_link(root, own, spec) for spec in specs if LINK.match(spec))
     parsed = tuple(_field(root, own, spec) for spec in specs if not LINK.match(spec))
     if not parsed:
@@ -94,7 +100,10 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
     fakes = root / "tests" / "fakes"
     needed = ["store", *(to.plural for to in others)]
     has_fake = not (fake or owner) and all((fakes / f"{module}.py").is_file() for module in needed)
-    resource = Resource(name, plural, bool(owner), parsed, links, has_fake)
+    together = _together(own, parsed, rules)
+    in_turn = {field.name for fields in together for field in fields if can_differ(field)}
+    parsed = tuple(replace(field, in_turn=field.name in in_turn) for field in parsed)
+    resource = Resource(name, plural, bool(owner), parsed, links, together, has_fake)
     _check_owner(resource)
     return resource
 
@@ -127,6 +136,56 @@ def _names(field: Field) -> list[str]:
     """What the code calls it, and what it refers to."""
     alias = field.alias if field.kind in ALIASED else field.name
     return list(dict.fromkeys((field.name, field.key, field.filter or field.name, alias)))
+
+
+def _together(
+    own: Target, fields: tuple[Field, ...], specs: list[str]
+) -> tuple[tuple[Field, ...], ...]:
+    """The fields that each `unique(...)` names."""
+    known = {field.key: field for field in fields} | {field.name: field for field in fields}
+    found: list[tuple[Field, ...]] = []
+    for spec in specs:
+        rule = TOGETHER.fullmatch(spec)
+        if not rule:
+            raise Refused(f"{spec!r} is no rule: write it like unique(customer,product)")
+        names = [name.strip() for name in rule[1].split(",")]
+        if unknown := [name for name in names if name not in known]:
+            raise Refused(
+                f"{unknown[0]!r} of {spec!r} is no field: take some of "
+                f"{', '.join(field.name for field in fields)}"
+            )
+        both = tuple(known[name] for name in names)
+        _check_together(own, both, spec)
+        for others in found:
+            if {*others} <= {*both} or {*both} <= {*others}:
+                raise Refused(f"{spec!r} and another rule say the same: leave the longer one out")
+        found.append(both)
+    return tuple(found)
+
+
+def _check_together(own: Target, fields: tuple[Field, ...], spec: str) -> None:
+    if len(fields) < 2:  # noqa: PLR2004 - a pair
+        raise Refused(f"{spec!r} names one field: add another, or write :unique behind that field")
+    for field in fields:
+        if fields.count(field) > 1:
+            raise Refused(f"{spec!r} names {field.name!r} twice: say it once")
+        if field.private:
+            raise Refused(f"{spec!r} would tell what {field.name!r} holds: leave out :private")
+        if field.unique:
+            raise Refused(f"{field.name!r} of {spec!r} is unique alone: leave out one of the two")
+        if field.kind not in UNIQUE_TOGETHER:
+            raise Refused(
+                f"{field.name!r} of {spec!r} is a {field.kind}, which cannot be unique: take one "
+                f"of {', '.join(UNIQUE_TOGETHER)}"
+            )
+    longest = LONGEST_UNIQUE_OWNED if own.owned else LONGEST_TOGETHER
+    if sum(field.size for field in fields if field.kind == "str") > longest:
+        raise Refused(f"{spec!r} is too long for an index: take {longest} letters at most together")
+    if not any(map(can_differ, fields)):
+        raise Refused(f"{spec!r} leaves few different rows: add one of {', '.join(UNIQUE)} to it")
+    keys = "_".join(["owner"] * own.owned + [field.key for field in fields])
+    if len(name := f"uq_{own.plural}_{keys}") > LONGEST_CONSTRAINT:
+        raise Refused(f"{name!r} is too long for a constraint: take shorter names")
 
 
 def _link(root: Path, own: Target, spec: str) -> Link:
@@ -175,6 +234,6 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     field = replace(field, low=low, high=high)
     if field.unique and field.size > LONGEST_UNIQUE:
         raise Refused(f"{spec!r} is too long for an index: take {LONGEST_UNIQUE} at most")
-    if field.unique and kind == "int" and high is not None and high < lowest(field) + DISTINCT - 1:
+    if field.unique and kind == "int" and not can_differ(field):
         raise Refused(f"{spec!r} leaves less than {DISTINCT} different values: widen its bounds")
     return replace(field, default=default(field, more.get("="), spec))

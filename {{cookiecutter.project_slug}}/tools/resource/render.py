@@ -93,7 +93,7 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         **{name: getattr(columns, name) for name in ("check", "in_revision", "mapped", "related")},
         **{name: getattr(samples, name) for name in ("another", "answered", "example")},
         **{name: getattr(samples, name) for name in ("is_numbered", "of_number")},
-        **{name: getattr(samples, name) for name in ("one", "wrong")},
+        **{name: getattr(samples, name) for name in ("can_differ", "one", "wrong")},
         "quoted": quoted,
         "columns": columns,
         "name": resource.name,
@@ -124,6 +124,12 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         "user": "user: CurrentUser, " if resource.owned else "",
         "own_references": [field for field, to in resource.references if to.owned],
         "unique": [field for field in fields if field.unique],
+        "together": resource.together,
+        "may_be_same": [
+            both
+            for both in [*([field] for field in fields if field.unique), *resource.together]
+            if not any(field.to for field in both)
+        ],
         "needed": [field for field in fields if field.is_needed],
         "required": [field for field in fields if not field.optional and not field.default],
         "defaulted": [

@@ -8,8 +8,8 @@ class InMemory${entity}Repository(
     ${entity}Repository
 ):
     entity = ${entity}
-% if unique:
-    unique = (${", ".join(quoted(field.key) for field in unique)},)
+% if unique or together:
+    unique = (${", ".join([*(quoted(field.key) for field in unique), *(f"({', '.join(quoted(field.key) for field in both)})" for both in together)])},)
 % endif
 % if keys:
     references = (${", ".join(f'("{field.name}", "{to.plural}")' for field, to in keys)},)

@@ -53,6 +53,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("${field.key}", name=op.f("uq_${plural}_${field.key}")),
 % endif
 % endfor
+% for both in together:
+        sa.UniqueConstraint(
+            ${'"owner", ' if owned else ""}${", ".join(quoted(field.key) for field in both)},
+            name=op.f("uq_${plural}_${"owner_" if owned else ""}${"_".join(field.key for field in both)}")
+        ),
+% endfor
     )
 % if owned:
     op.create_index(

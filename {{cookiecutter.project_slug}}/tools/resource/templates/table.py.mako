@@ -29,6 +29,9 @@ class ${entity}Table(${'OwnedTable' if owned else 'EntityTable'}):
         UniqueConstraint(${'"owner", ' if owned else ""}"${field.key}"),
 % endif
 % endfor
+% for both in together:
+        UniqueConstraint(${'"owner", ' if owned else ""}${", ".join(quoted(field.key) for field in both)}),
+% endfor
 % for field in fields:
 % if check(field):
         CheckConstraint(${quoted(check(field))}, name="${field.key}"),

@@ -1,3 +1,12 @@
+<%def name="given_to(both)">\
+% for field in both:
+% if field.to_itself:
+, ${field.key}=create(client)["id"]\
+% elif field.optional and not can_differ(field):
+, ${field.key}=${one(field)}\
+% endif
+% endfor
+</%def>\
 <%def name="listed_of(rule)">\
 % if of_rule(rule) == references:
 REFERENCES\
@@ -157,6 +166,22 @@ def test_a_value_that_is_taken_is_a_conflict(client: TestClient, field: str) -> 
 
 
 % endif
+% for both in together:
+def test_${"_and_".join(field.name for field in both)}_are_unique_together(client: TestClient) -> None:
+    ${name}, other = create(client${given_to(both)}), create(client)
+    again = {field: ${name}[field] for field in (${", ".join(quoted(field.key) for field in both)})}
+    url = f"{URL}/{other['id']}"
+    for response in (client.post(URL, json=body(${client}) | again), client.patch(url, json=again)):
+        assert [error["field"] for error in problem(response, 409)["errors"]] == [*again]
+    assert client.get(url).json() == other
+% for field in both:
+% if any(can_differ(rest) for rest in both if rest is not field):
+    assert create(client, ${field.key}=${name}["${field.key}"])
+% endif
+% endfor
+
+
+% endfor
 def test_what_is_not_there_is_not_found(client: TestClient) -> None:
     url = f"{URL}/{uuid4()}"
     problem(client.get(url), 404)
@@ -218,14 +243,12 @@ def test_nobody_can_name_an_owner(client: TestClient) -> None:
     assert "owner" not in client.get(url).json()
 
 
-% if any(not field.to for field in unique):
+% if may_be_same:
 def test_two_users_may_have_the_same(client: TestClient) -> None:
     ${name} = create(client)
     with as_user(client, "eve"):
-% for field in unique:
-% if not field.to:
-        assert create(client, ${field.key}=${name}["${field.key}"])
-% endif
+% for both in may_be_same:
+        assert create(client, ${", ".join(f'{field.key}={name}["{field.key}"]' for field in both)})
 % endfor
 
 
