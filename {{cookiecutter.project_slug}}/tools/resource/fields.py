@@ -165,3 +165,34 @@ class Field:
         if self.kind == "decimal":
             return f'Decimal("{number:.{PLACES}f}")'
         return str(float(number) if self.kind == "float" else int(number))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A list of rows that are a part of the resource: in a table of their own, without an id."""
+
+    name: str  # lines
+    one: str  # line
+    alias: str  # of the list among the types of the schemas
+    fields: tuple[Field, ...]
+    by: str  # the resource that has it
+
+    @property
+    def entity(self) -> str:
+        return camel(self.row)
+
+    @property
+    def row(self) -> str:
+        return f"{self.by}_{self.one}"
+
+    @property
+    def table(self) -> str:
+        return f"{self.by}_{self.name}"
+
+    @property
+    def own_key(self) -> str:
+        return f"{self.by}_id"
+
+    @property
+    def references(self) -> list[tuple[Field, Target]]:
+        return [(field, field.to) for field in self.fields if field.to]

@@ -5,9 +5,18 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tools.resource.fields import Field, Link, Target
+from tools.resource.fields import Field, Link, Rows, Target
 from tools.resource.kinds import ALIASED, KINDS, TIMES
-from tools.resource.names import Refused, alias_of, camel, check_field, check_resource, plural_of
+from tools.resource.names import (
+    Refused,
+    alias_of,
+    camel,
+    check_class,
+    check_field,
+    check_resource,
+    plural_of,
+    singular_of,
+)
 from tools.resource.options import (
     LONGEST_CONSTRAINT,
     choices,
@@ -23,6 +32,9 @@ from tools.resource.samples import DISTINCT, can_differ
 MORE = r"(>=|<=|=)([^<>=:?]+)|(\?|:unique|:private)"
 FIELD = re.compile(rf"([^:]+):(\w+)(?:\(([^)]*)\))?((?:{MORE})*)")
 LINK = re.compile(r"[^:]+:many\b")
+LIST = re.compile(r"([^:]+):list\b(?:\((.*)\))?", re.DOTALL)
+# What is between spaces, but for those in parentheses, and in parentheses within these.
+SPEC = re.compile(r"(?:[^\s(]|\((?:[^()]|\([^()]*\))*\)?)+")
 TOGETHER = re.compile(r"unique\(([^()]*)\)")
 LONGEST_UNIQUE = 500  # letters of four bytes each, in an entry of an index
 LONGEST_TOGETHER = 600
@@ -35,6 +47,7 @@ UNIQUE_TOGETHER = (*UNIQUE, "decimal", "bool", "enum")
 class Resource(Target):
     fields: tuple[Field, ...]
     links: tuple[Link, ...]
+    lists: tuple[Rows, ...]
     together: tuple[tuple[Field, ...], ...]  # fields that are unique together
     has_fake: bool
 
@@ -51,7 +64,8 @@ class Resource(Target):
     @property
     def targets(self) -> list[Target]:
         linked = (each.to for each in self.links)
-        return list(dict.fromkeys([*(to for _, to in self.references), *linked]))
+        listed = (to for rows in self.lists for _, to in rows.references)
+        return list(dict.fromkeys([*(to for _, to in self.references), *linked, *listed]))
 
 
 def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
@@ -66,14 +80,17 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
         raise Refused(f"fake={fake} means nothing: write fake=no, or leave it out")
     plural = options.get("plural") or plural_of(name)
     check_resource(name, plural)
-    specs = re.findall(r"(?:[^\s(]|\([^)]*\)?)+", fields)
+    specs = SPEC.findall(fields)
     if not specs:
         raise Refused('there are no fields: give some, like fields="name:str(128):unique"')
     own = Target(name, plural, bool(owner))
     rules = [spec for spec in specs if spec.startswith("unique(")]
     specs = [spec for spec in specs if spec not in rules]
     links = tuple(_link(root, own, spec) for spec in specs if LINK.match(spec))
-    parsed = tuple(_field(root, own, spec) for spec in specs if not LINK.match(spec))
+    lists = tuple(_list(root, own, spec) for spec in specs if LIST.match(spec))
+    parsed = tuple(
+        _field(root, own, spec) for spec in specs if not (LINK.match(spec) or LIST.match(spec))
+    )
     if not parsed:
         raise Refused(f"{name!r} needs a field beside its links, like name:str(128):unique")
     if tables(root).get(plural, plural) != plural:
@@ -82,6 +99,7 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
         raise Refused(f"'{name}_id' is the id of the resource itself: call the field otherwise")
     others = [field.to for field in parsed if field.to and not field.to_itself]
     others += [each.to for each in links]
+    others += [to for rows in lists for _, to in rows.references]
     entities = {to.entity for to in others}
     parsed = tuple(
         replace(field, alias=f"{camel(name)}{field.alias}") if field.alias in entities else field
@@ -93,6 +111,8 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
     )
     names = [one for field in parsed for one in _names(field)]
     names += [one for each in links for one in (each.name, each.key, each.keys)]
+    names += [one for rows in lists for one in (rows.name, rows.alias, rows.entity)]
+    names += [*entities, *(f"{own.entity}{kind}" for kind in ("Create", "Update", "Filter"))]
     for one, times in Counter(names).items():
         if times > 1:
             raise Refused(f"{one!r} would be there twice: call one of the fields otherwise")
@@ -103,7 +123,8 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
     together = _together(own, parsed, rules)
     in_turn = {field.name for fields in together for field in fields if can_differ(field)}
     parsed = tuple(replace(field, in_turn=field.name in in_turn) for field in parsed)
-    resource = Resource(name, plural, bool(owner), parsed, links, together, has_fake)
+    lists = _with_aliases(lists, {*names, own.entity})
+    resource = Resource(name, plural, bool(owner), parsed, links, lists, together, has_fake)
     _check_owner(resource)
     return resource
 
@@ -112,8 +133,14 @@ def _check_owner(resource: Resource) -> None:
     for field in resource.fields:
         if resource.owned:
             _check_owned(resource.plural, field)
-    both: list[Field | Link] = [*resource.fields, *resource.links]
-    for one in both:
+    if resource.owned and resource.lists:
+        rows = resource.lists[0]
+        raise Refused(
+            f"the rows of {rows.name!r} would belong to no user: {_of_its_own(resource, rows.name)}"
+        )
+    listed = (field for rows in resource.lists for field in rows.fields)
+    all_of_it: list[Field | Link] = [*resource.fields, *resource.links, *listed]
+    for one in all_of_it:
         if one.to and one.to.owned and not resource.owned:
             raise Refused(
                 f"{one.name!r} refers to what belongs to a user: let {resource.name} do so too, "
@@ -196,6 +223,70 @@ def _link(root: Path, own: Target, spec: str) -> Link:
     return link(root, found[1], found[3], own, spec)
 
 
+def _list(root: Path, own: Target, spec: str) -> Rows:
+    found = LIST.fullmatch(spec)
+    if not found or not (specs := SPEC.findall(found[2] or "")):
+        raise Refused(
+            f"{spec!r} is no list: write NAME:list(FIELDS), like "
+            "lines:list(product:ref(product) quantity:int>=1)"
+        )
+    name = found[1]
+    check_field(name)
+    fields = tuple(_field_of_rows(root, own, name, one) for one in specs)
+    one = singular_of(name)
+    rows = Rows(name, one, alias_of(name, own.entity), fields, own.name)
+    taken = [rows.own_key, "position"]
+    taken += [key for field in fields for key in {field.name, field.key}]
+    for key, times in Counter(taken).items():
+        if times > 1:
+            raise Refused(f"{key!r} would be there twice in {name!r}: call the field otherwise")
+    if rows.table == own.plural or tables(root).get(rows.table, own.plural) != own.plural:
+        raise Refused(f"{rows.table!r} is a table that is there already: call {name!r} otherwise")
+    check_class(rows.entity)
+    for key in (rows.own_key, *(field.key for field in fields)):
+        if len(constraint := f"fk_{rows.table}_{key}") > LONGEST_CONSTRAINT:
+            raise Refused(f"{constraint!r} is too long for a constraint: take a shorter name")
+    return rows
+
+
+def _field_of_rows(root: Path, own: Target, name: str, spec: str) -> Field:
+    """A field of the rows of the list `name`: what needs their ids is refused."""
+    if LIST.match(spec):
+        raise Refused(f"{spec!r} is a list in the list {name!r}: {_of_its_own(own, name)}")
+    if LINK.match(spec):
+        raise Refused(f"{spec!r} is a link in the list {name!r}: {_of_its_own(own, name)}")
+    field = _field(root, own, spec)
+    if field.unique:
+        raise Refused(f"{spec!r} is unique in the list {name!r}: {_of_its_own(own, name)}")
+    if field.private:
+        raise Refused(
+            f"{spec!r} is private in the list {name!r}, which is replaced by what was read: leave "
+            "out :private"
+        )
+    if field.to_itself:
+        raise Refused(f"each row of {name!r} has its {own.name} anyway: leave out {spec!r}")
+    if field.on_delete == "SET NULL":
+        raise Refused(f"{spec!r} would change {name!r} without a PATCH: take cascade or restrict")
+    return field
+
+
+def _of_its_own(own: Target, name: str) -> str:
+    return f"make {name!r} a resource of its own, with {own.name}:ref({own.name},cascade)"
+
+
+def _with_aliases(lists: tuple[Rows, ...], taken: set[str]) -> tuple[Rows, ...]:
+    """Those whose fields have types by names that are free."""
+    found = []
+    for rows in lists:
+        fields = []
+        for field in rows.fields:
+            alias = f"{rows.entity}{field.alias}" if field.alias in taken else field.alias
+            fields.append(replace(field, alias=alias))
+            taken = taken | {alias}
+        found.append(replace(rows, fields=tuple(fields)))
+    return tuple(found)
+
+
 def _field(root: Path, own: Target, spec: str) -> Field:
     found = FIELD.fullmatch(spec)
     if not found:
@@ -210,7 +301,8 @@ def _field(root: Path, own: Target, spec: str) -> Field:
         raise Refused(f"{spec!r} says something twice: say it once")
     check_field(name)
     if kind not in KINDS:
-        raise Refused(f"{kind!r} of {spec!r} is no type: take one of {', '.join(KINDS)}, many")
+        types = ", ".join((*KINDS, "many", "list"))
+        raise Refused(f"{kind!r} of {spec!r} is no type: take one of {types}")
     if given is not None and kind not in {"str", "enum", "ref"}:
         raise Refused(f"{kind!r} of {spec!r} takes nothing in parentheses: leave them out")
     if ":unique" in more and kind not in UNIQUE:

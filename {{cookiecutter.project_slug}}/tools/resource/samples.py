@@ -63,6 +63,11 @@ def of_number(field: Field) -> str:
     return _in_order(field, numbered) if numbered else one(field)
 
 
+def of_row(field: Field) -> str:
+    """That of a row of a list."""
+    return f'create_{field.to.name}(client)["id"]' if field.to else one(field)
+
+
 def wrong(field: Field) -> list[str]:
     """Values that are refused."""
     values = [] if field.optional else ["None"]

@@ -17,6 +17,9 @@ class InMemory${entity}Repository(
 % if links:
     links = (${", ".join(f'("{each.keys}", "{each.to.plural}")' for each in links)},)
 % endif
+% if listed:
+    lists = (${", ".join(f'("{rows.name}", "{field.name}", "{to.plural}")' for rows, field, to in listed)},)
+% endif
 % for attribute, names in on_delete:
     ${attribute} = (${", ".join(map(quoted, names))}${"," if len(names) == 1 else ""})
 % endfor

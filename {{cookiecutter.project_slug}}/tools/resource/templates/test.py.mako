@@ -55,6 +55,17 @@ def create(client: TestClient, /, **fields: object) -> dict[str, Any]:
     assert response.status_code == 201, response.text
     ${name}: dict[str, Any] = response.json()
     return ${name}
+% for rows in lists:
+
+
+def ${rows.row}(${"client: TestClient, /, " if rows.references else ""}**fields: object) -> dict[str, Any]:
+    """`fields`, and what else one of the ${rows.name.replace("_", " ")} has."""
+    return {
+% for field in rows.fields:
+        "${field.key}": ${of_row(field)},
+% endfor
+    } | fields
+% endfor
 
 
 def test_a_created_${name}_tells_where_it_is_and_which_version(client: TestClient) -> None:
@@ -78,12 +89,15 @@ def test_a_created_${name}_tells_where_it_is_and_which_version(client: TestClien
     assert client.get(again.url, headers=known).status_code == 304
 
 
-% if defaulted:
+% if defaulted or lists:
 def test_${a_name}_may_do_without_what_has_a_default(client: TestClient) -> None:
     ${name} = create(client)
     assert ${name} == ${name} | {
 % for field in defaulted:
         "${field.key}": ${answered(field.default)},
+% endfor
+% for rows in lists:
+        "${rows.name}": [],
 % endfor
     }
 
@@ -118,6 +132,10 @@ def test_${a_name}_needs_what_has_no_default(client: TestClient) -> None:
         ("${each.keys}", "one"),
         ("${each.keys}", [str(UUID(int=1))] * 2),
         ("${each.keys}", [str(UUID(int=number)) for number in range(101)]),
+% endfor
+% for rows in lists:
+        ("${rows.name}", None),
+        ("${rows.name}", {}),
 % endfor
     ],
 )
@@ -351,6 +369,105 @@ def test_what_is_deleted_is_none_of_the_${each.name}(client: TestClient) -> None
     assert client.delete(f"{URL}/{other['id']}").status_code == 204
     assert client.get(f"${each.to.url}/{other['${each.keys}'][0]}").status_code == 200
 % endfor
+% for rows in lists:
+<% given = "client" if rows.references else "" %>\
+
+
+def test_${a_name}_has_its_${rows.name}_in_their_order(client: TestClient) -> None:
+    ${rows.name} = [${rows.row}(${given}), ${rows.row}(${", ".join([*([given] if given else []), *(f"{field.key}={another(field)}" for field in rows.fields if not field.to)])})]
+    ${name} = create(client, ${rows.name}=${rows.name})
+    assert ${name}["${rows.name}"] == ${rows.name}
+    assert client.get(f"{URL}/{${name}['id']}").json() == ${name}
+    assert client.get(URL).json()["items"] == [${name}]
+
+
+def test_a_patch_replaces_all_${rows.name}_or_none(client: TestClient) -> None:
+    ${name} = create(client, ${rows.name}=[${rows.row}(${given})])
+    url, ${rows.name} = f"{URL}/{${name}['id']}", [${rows.row}(${given}), *${name}["${rows.name}"]]
+    changed = client.patch(url, json={"${rows.name}": ${rows.name}})
+    assert changed.headers["etag"].startswith('"2')
+    assert changed.json() == ${name} | {
+        "${rows.name}": ${rows.name},
+        "updated_at": changed.json()["updated_at"],
+    }
+    assert client.get(url).json() == changed.json()
+% if public:
+    same = client.patch(url, json={"${public[0].key}": ${name}["${public[0].key}"]})
+    assert same.json()["${rows.name}"] == ${rows.name}
+% endif
+    assert client.patch(url, json={"${rows.name}": []}).json()["${rows.name}"] == []
+    assert client.get(url).json()["${rows.name}"] == []
+
+
+% if not in_database:
+@in_memory
+% endif
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", str(UUID(int=1))),
+% for field in rows.fields:
+% for value in wrong(field):
+        ("${field.key}", ${value}),
+% endfor
+% endfor
+    ],
+)
+def test_a_value_that_is_wrong_is_refused_by_its_place_in_the_${rows.name}(
+    client: TestClient, field: str, value: object
+) -> None:
+    url = f"{URL}/{create(client)['id']}"
+    wrong = {"${rows.name}": [${rows.row}(${given}), ${rows.row}(${given}) | {field: value}]}
+    for response in (client.post(URL, json=body(${client}) | wrong), client.patch(url, json=wrong)):
+        assert wrong_fields(response) == [("body", f"${rows.name}.1.{field}")]
+
+
+def test_there_are_100_${rows.name}_at_most(client: TestClient) -> None:
+    ${rows.name} = [${rows.row}(${given})] * 100
+    assert create(client, ${rows.name}=${rows.name})["${rows.name}"] == ${rows.name}
+    more = body(${client}) | {"${rows.name}": [*${rows.name}, ${rows.name}[0]]}
+    assert wrong_fields(client.post(URL, json=more)) == [("body", "${rows.name}")]
+
+
+def test_${rows.name}_go_with_their_${name}(client: TestClient) -> None:
+    ${name} = create(client, ${rows.name}=[${rows.row}(${given})])
+    assert client.delete(f"{URL}/{${name}['id']}").status_code == 204
+    assert create(client)["${rows.name}"] == []
+% for field, to in rows.references:
+    (row,) = ${name}["${rows.name}"]
+    assert client.delete(f"${to.url}/{row['${field.key}']}").status_code == 204
+% endfor
+% if rows.references:
+
+
+@pytest.mark.parametrize("field", [${", ".join(quoted(field.key) for field, _ in rows.references)}])
+def test_${rows.name}_refer_to_what_is_there(client: TestClient, field: str) -> None:
+    ${name} = create(client, ${rows.name}=[${rows.row}(client)])
+    url = f"{URL}/{${name}['id']}"
+    nothing = {"${rows.name}": [*${name}["${rows.name}"], ${rows.row}(client) | {field: str(uuid4())}]}
+    for response in (client.post(URL, json=body(${client}) | nothing), client.patch(url, json=nothing)):
+        assert [error["field"] for error in problem(response, 409)["errors"]] == ["${rows.name}"]
+    assert client.get(url).json() == ${name}
+% endif
+% for field, to in rows.references:
+
+
+% if field.on_delete == "CASCADE":
+def test_a_row_of_the_${rows.name}_goes_with_its_${field.name}(client: TestClient) -> None:
+    ${name} = create(client, ${rows.name}=[${rows.row}(client), ${rows.row}(client)])
+    url, (first, second) = f"{URL}/{${name}['id']}", ${name}["${rows.name}"]
+    before = client.get(url)
+    assert client.delete(f"${to.url}/{first['${field.key}']}").status_code == 204
+    after = client.get(url)
+    assert after.json() == ${name} | {"${rows.name}": [second]}
+    assert after.headers["etag"] != before.headers["etag"]
+% else:
+def test_the_${field.name}_of_${rows.name}_stays(client: TestClient) -> None:
+    (row,) = create(client, ${rows.name}=[${rows.row}(client)])["${rows.name}"]
+    problem(client.delete(f"${to.url}/{row['${field.key}']}"), 409)
+% endif
+% endfor
+% endfor
 % for field in to_itself:
 
 
@@ -457,7 +574,7 @@ def test_a_reference_may_be_empty(client: TestClient) -> None:
 
 % endif
 % endif
-% if references or links:
+% if references or links or lists:
 
 
 % if not in_database:
@@ -466,7 +583,7 @@ def test_a_reference_may_be_empty(client: TestClient) -> None:
 def test_a_page_costs_no_statement_more_for_each_${name}(client: TestClient) -> None:
     costs = []
     for _ in range(3):
-        create(client)
+        create(client${"".join(f", {rows.name}=[{rows.row}({'client' if rows.references else ''})]" for rows in lists)})
         with statements() as told:
             client.get(URL)
         costs.append(len(told))
