@@ -195,6 +195,30 @@ def test_rows_of_a_user_are_unique_together_among_theirs(service: Path) -> None:
         parse(service, "zebra", "a:str(255) b:str(255) unique(a,b)", owner="user")
 
 
+def test_a_list_is_a_table_of_its_own(service: Path) -> None:
+    fields = "name:str legs:list(home:ref(item)\n name:str(9) length:int>=0 toes:int?)"
+    make(service, "zebra", fields)
+    assert make(service, "zebra", fields) == []
+    table = (service / "app" / "db" / "tables" / "zebras.py").read_text(encoding="utf-8")
+    assert 'class ZebraLegTable(Base):\n    __tablename__ = "zebra_legs"\n' in table
+    assert "    legs: Mapped[list[ZebraLegTable]] = relationship(\n" in table
+    schemas = (service / "app" / "schemas" / "zebras.py").read_text(encoding="utf-8")
+    assert "    name: ZebraLegName\n    length: Length\n    toes: Toes | None = None\n" in schemas
+    assert "Legs = Annotated[tuple[ZebraLeg, ...], Field(max_length=MAX_LINKS)]\n" in schemas
+    (revision,) = (service / "app/db/migrations/versions").glob("*_create_zebras_*.py")
+    text = revision.read_text(encoding="utf-8")
+    assert 'name=op.f("pk_zebra_legs")' in text
+    assert text.index('op.drop_table("zebra_legs")') < text.index('op.drop_table("zebras")')
+    with pytest.raises(Refused, match="'zebra_legs' is a table that is there already: set"):
+        make(service, "zebra_leg", FIELDS)
+
+
+def test_the_rows_of_a_list_belong_to_no_user() -> None:
+    told = "the rows of 'legs' would belong to no user: make 'legs' a resource of its own, with"
+    with pytest.raises(Refused, match=told):
+        parse(ROOT, "zebra", "name:str legs:list(a:int)", owner="user")
+
+
 def test_no_table_is_there_twice(service: Path) -> None:
     make(service, "zebra", "name:str items:many(item)")
     assert make(service, "zebra", "name:str items:many(item)") == []
@@ -328,6 +352,39 @@ def test_a_word_has_the_article_that_is_spoken(word: str, told: str) -> None:
         ("zebra_of_the_savanna", f"name:str {'a' * 24}:many(item)", "is too long for a constraint"),
         ("zebra", f"name:str {'a' * 25}:many(item)", "cannot name a field"),
         ("zebra", "owner:ref", "refers to no resource"),
+        ("zebra", "legs:list(name:str)", "needs a field beside its links"),
+        ("zebra", "name:str legs:list", "is no list: write NAME:list(FIELDS), like lines:list("),
+        ("zebra", "name:str legs:list()", "is no list: write NAME:list(FIELDS), like lines:list("),
+        ("zebra", "name:str legs:list(name:str)?", "is no list: write NAME:list(FIELDS)"),
+        ("zebra", "name:str legs:list(name:str", "is no list: write NAME:list(FIELDS)"),
+        ("zebra", "name:str legs:list(name)", "'name' is no field: write NAME:TYPE"),
+        ("zebra", "name:str Legs:list(name:str)", "cannot name a field"),
+        ("zebra", "name:str id:list(name:str)", "is a word that the code needs itself"),
+        ("zebra", "name:str legs:list(toes:list(name:str))", "is a list in the list 'legs': make"),
+        (
+            "zebra",
+            "name:str legs:list(a:int toes:list(b:int c:str))",
+            "is a list in the list 'legs'",
+        ),
+        ("zebra", "name:str legs:list(items:many(item))", "is a link in the list 'legs': make"),
+        ("zebra", "name:str legs:list(name:str:unique)", "is unique in the list 'legs': make"),
+        ("zebra", "name:str legs:list(name:str:private)", "is private in the list 'legs'"),
+        (
+            "zebra",
+            "name:str legs:list(name:str herd:ref(zebra)?)",
+            "has its zebra anyway: leave out",
+        ),
+        ("zebra", "name:str legs:list(home:ref(item,null)?)", "take cascade or restrict"),
+        ("zebra", "name:str legs:list(home:ref(gone))", "refers to no resource"),
+        ("zebra", "name:str legs:list(position:int)", "'position' would be there twice in 'legs'"),
+        ("zebra", "name:str legs:list(zebra_id:int)", "'zebra_id' would be there twice in 'legs'"),
+        ("zebra", "name:str legs:list(a:int a:str)", "'a' would be there twice in 'legs'"),
+        ("zebra", "name:str name:list(a:int)", "'name' would be there twice"),
+        ("zebra", "legs:list(a:int) legs:list(a:int) name:str", "'legs' would be there twice"),
+        ("zebra", "name:str creates:list(a:int)", "'ZebraCreate' would be there twice"),
+        ("zebra", "zebra_leg:str legs:list(a:int)", "'ZebraLeg' would be there twice"),
+        ("utc", "name:str datetimes:list(a:int)", "'UtcDatetime' is a class that the code needs"),
+        ("zebra_of_the_savanna", f"name:str {'a' * 28}:list({'b' * 20}:int)", "is too long for a"),
         ("zebra", "unique(name,legs)", "needs a field beside its links"),
         ("zebra", "name:str legs:int unique(name,stripes)", "'stripes' of 'unique(name,stripes)'"),
         ("zebra", "name:str legs:int unique(name,stripes)", "take some of name, legs"),
@@ -341,6 +398,7 @@ def test_a_word_has_the_article_that_is_spoken(word: str, told: str) -> None:
             "name:str legs:int unique(name)",
             "names one field: add another, or write :unique",
         ),
+        ("zebra", "name:str legs:list(a:int) unique(name,legs)", "'legs' of 'unique(name,legs)'"),
         ("zebra", "name:str legs:int unique()", "'' of 'unique()' is no field: take some of name"),
         ("zebra", "name:str legs:int unique(name,legs,name)", "names 'name' twice: say it once"),
         ("zebra", "home:ref(item) legs:int unique(home,home_id)", "names 'home' twice"),

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 from sqlalchemy import Column, String, Table, UniqueConstraint
 
-from app.schemas.base import MAX_INT
+from app.schemas.base import MAX_INT, Schema
 from tools.resource.fields import Target
 from tools.resource.names import Refused
 from tools.resource.options import ON_DELETE, resources
@@ -38,7 +38,7 @@ def specs(root: Path, resource: Target) -> dict[str, str]:
     table = getattr(tables, f"{resource.entity}Table")
     sent = getattr(schemas, f"{resource.entity}Create").model_fields
     public = getattr(schemas, resource.entity).model_fields
-    links = dict(_links(root, table))
+    links = dict([*_links(root, table), *_lists(root, resource, table, schemas)])
     found: dict[str, str] = {}
     for name, info in sent.items():
         spec = links.get(name)
@@ -73,6 +73,17 @@ def _links(root: Path, table: Any) -> Iterator[tuple[str, str]]:
         for column in relationship.secondary.columns:
             if column.references(relationship.mapper.local_table.c.id):
                 yield f"{column.name}s", f"{name}:many({to.name})"
+
+
+def _lists(root: Path, resource: Target, table: Any, schemas: Any) -> Iterator[tuple[str, str]]:
+    """The lists of rows that are a part of it."""
+    for name, relationship in table.__mapper__.relationships.items():
+        rows = relationship.mapper.local_table
+        entity = relationship.mapper.class_.__name__.removesuffix("Table")
+        fields = getattr(schemas, entity, Schema).model_fields
+        if {*rows.columns.keys()} == {*fields, f"{resource.name}_id", "position"}:
+            listed = (_spec(root, rows, key, info) + _default(info) for key, info in fields.items())
+            yield name, f"{name}:list({' '.join(listed)})"
 
 
 def _together(table: Table) -> list[str]:
