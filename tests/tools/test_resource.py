@@ -213,10 +213,12 @@ def test_a_list_is_a_table_of_its_own(service: Path) -> None:
         make(service, "zebra_leg", FIELDS)
 
 
-def test_the_rows_of_a_list_belong_to_no_user() -> None:
-    told = "the rows of 'legs' would belong to no user: make 'legs' a resource of its own, with"
-    with pytest.raises(Refused, match=told):
-        parse(ROOT, "zebra", "name:str legs:list(a:int)", owner="user")
+def test_the_rows_of_a_list_belong_to_the_user_of_theirs(service: Path) -> None:
+    write(service, parse(service, "zebra", "name:str legs:list(a:int)", owner="user"))
+    table = (service / "app" / "db" / "tables" / "zebras.py").read_text(encoding="utf-8")
+    assert "class ZebraLegTable(OwnedRow):\n" in table
+    with pytest.raises(Refused, match="'owner' and 'user' are words that the code needs"):
+        parse(ROOT, "zebra", "name:str legs:list(owner:str)", owner="user")
 
 
 def test_no_table_is_there_twice(service: Path) -> None:

@@ -81,7 +81,7 @@ def _lists(root: Path, resource: Target, table: Any, schemas: Any) -> Iterator[t
         rows = relationship.mapper.local_table
         entity = relationship.mapper.class_.__name__.removesuffix("Table")
         fields = getattr(schemas, entity, Schema).model_fields
-        if {*rows.columns.keys()} == {*fields, f"{resource.name}_id", "position"}:
+        if {*rows.columns.keys()} - {"owner"} == {*fields, f"{resource.name}_id", "position"}:
             listed = (_spec(root, rows, key, info) + _default(info) for key, info in fields.items())
             yield name, f"{name}:list({' '.join(listed)})"
 

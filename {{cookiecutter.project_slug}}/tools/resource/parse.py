@@ -130,16 +130,11 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
 
 
 def _check_owner(resource: Resource) -> None:
-    for field in resource.fields:
+    fields = [*resource.fields, *(field for rows in resource.lists for field in rows.fields)]
+    for field in fields:
         if resource.owned:
             _check_owned(resource.plural, field)
-    if resource.owned and resource.lists:
-        rows = resource.lists[0]
-        raise Refused(
-            f"the rows of {rows.name!r} would belong to no user: {_of_its_own(resource, rows.name)}"
-        )
-    listed = (field for rows in resource.lists for field in rows.fields)
-    all_of_it: list[Field | Link] = [*resource.fields, *resource.links, *listed]
+    all_of_it: list[Field | Link] = [*fields, *resource.links]
     for one in all_of_it:
         if one.to and one.to.owned and not resource.owned:
             raise Refused(

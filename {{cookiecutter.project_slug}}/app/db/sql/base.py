@@ -31,6 +31,7 @@ from app.repositories.errors import Dangling, NotFound, RepositoryError, Stale
 from app.schemas.pages import Page
 
 S = TypeVar("S", bound=Executable)
+T = TypeVar("T", bound=Base)
 
 
 @cache
@@ -88,7 +89,7 @@ class SqlRepository(Repository[E, C, U, Q]):
         values = new.model_dump()
         await self._must_refer_to_something(values)
         related = self._related(values)
-        row = self._row(values)
+        row = self._row(self.table, values)
         self.session.add(row)
         await self.session.flush()
         await self._relate(row.id, related)
@@ -140,8 +141,8 @@ class SqlRepository(Repository[E, C, U, Q]):
         """What `get` and `find` read of each row."""
         return select(cls.table).options(*cls.options)
 
-    def _row(self, values: dict[str, Any]) -> EntityTable:
-        return self.table(**values)
+    def _row(self, table: type[T], values: dict[str, Any]) -> T:
+        return table(**values)
 
     async def _entity(self, row: EntityTable) -> E:
         return await self.get(row.id) if self.options else self.entity.model_validate(row)
@@ -200,8 +201,9 @@ class SqlRepository(Repository[E, C, U, Q]):
         for each in self.children:
             if each.name in related:
                 key, rows = {each.key: id_}, enumerate(related[each.name])
-                await self.session.execute(delete(each.table).filter_by(**key))
-                self.session.add_all([each.table(**key, position=n, **row) for n, row in rows])
+                await self.session.execute(self.scoped(delete(each.table).filter_by(**key)))
+                new = [self._row(each.table, {**key, "position": n, **row}) for n, row in rows]
+                self.session.add_all(new)
                 await self.session.flush()
 
     async def _reason(self, id_: UUID) -> RepositoryError:

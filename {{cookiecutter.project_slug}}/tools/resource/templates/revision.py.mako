@@ -98,6 +98,11 @@ def upgrade() -> None:
         "${rows.table}",
         sa.Column("${rows.own_key}", sa.Uuid(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
+% if owned:
+        sa.Column(
+            "owner", sa.String(length=255, collation="${columns.BY_CODE_POINT}"), nullable=False
+        ),
+% endif
 % for field in rows.fields:
         sa.Column("${field.key}", ${in_revision(field)}, nullable=${field.optional}),
 % endfor

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import BY_CODE_POINT, Base, EntityTable
-from app.db.owned import OwnedTable
+from app.db.owned import OwnedRow, OwnedTable
 % for to in targets:
 from app.db.tables.${to.plural} import ${to.entity}Table
 % endfor
@@ -23,7 +23,7 @@ ${each.table} = Table(
 % for rows in lists:
 
 
-class ${rows.entity}Table(Base):
+class ${rows.entity}Table(${'OwnedRow' if owned else 'Base'}):
     __tablename__ = "${rows.table}"
 % if any(map(check, rows.fields)):
     __table_args__ = (

@@ -448,6 +448,12 @@ def test_${rows.name}_refer_to_what_is_there(client: TestClient, field: str) -> 
     for response in (client.post(URL, json=body(${client}) | nothing), client.patch(url, json=nothing)):
         assert [error["field"] for error in problem(response, 409)["errors"]] == ["${rows.name}"]
     assert client.get(url).json() == ${name}
+% if any(to.owned for _, to in rows.references):
+    with as_user(client, "eve"):
+        theirs = {"${rows.name}": ${name}["${rows.name}"]}
+        response = client.post(URL, json=body(${client}) | theirs)
+        assert [error["field"] for error in problem(response, 409)["errors"]] == ["${rows.name}"]
+% endif
 % endif
 % for field, to in rows.references:
 
