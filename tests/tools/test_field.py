@@ -13,7 +13,8 @@ from tools.field.merge import Unclear, merged
 ROOT = Path(__file__).parent.parent.parent
 FIRST = (
     "title:str(128):unique weight:decimal>=0<=100=1.5 day:date? kind:enum(big,small)=big "
-    "secret:str?:private foals:many(item)"
+    "secret:str?:private foals:many(item) unique(kind,day) "
+    "stripes:list(width:int>=1=2 kind:enum(a,b)=a like:ref(item)? note:text? price:decimal<=9.5)"
 )
 NEW = (
     "note:text? code:int>=1?:unique at:datetime? shown:bool=true ratio:float=1.5 word:str(9)=red "
@@ -145,7 +146,7 @@ def test_what_cannot_be_added_is_refused(
 def test_a_link_is_refused(service: Path) -> None:
     make(service, "tools.resource", "zebra", FIRST)
     for asked in ({"add": "x:many(item)"}, {"drop": "foals"}, {"rename": "foals:young"}):
-        assert "many() is for make resource alone" in refusal(service, "zebra", **asked)
+        assert "many() and list() are for make resource alone" in refusal(service, "zebra", **asked)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,16 @@ def test_what_is_added_and_removed_leaves_two_revisions(service: Path, owner: st
     assert {path: after[path] for path in before} == before
 
 
+def test_a_resource_goes_with_the_rows_of_its_lists(service: Path) -> None:
+    make(service, "zebra", "name:str legs:list(home:ref(item) length:int)")
+    assert "app/db/tables/zebras.py:" in refusal(service, "item")
+    remove(service, "zebra")
+    (dropped,) = (service / "app" / "db" / "migrations" / "versions").glob("*_drop_zebras_*.py")
+    text = dropped.read_text(encoding="utf-8")
+    assert text.index('op.drop_table("zebra_legs")') < text.index('op.drop_table("zebras")')
+    remove(service, "item")
+
+
 def test_a_name_may_come_again(service: Path) -> None:
     remove(service, "item")
     make(service, "item", "title:str")

@@ -173,6 +173,54 @@ def test_a_link_is_sent_as_ids(link: str, key: str) -> None:
     assert [each.keys for each in parse(ROOT, "zebra", f"name:str {link}").links] == [key]
 
 
+def test_fields_may_be_unique_together(service: Path) -> None:
+    fields = "home:ref(item) name:str legs:int>=1<=4 unique(home,name) unique( legs , home_id )"
+    make(service, "zebra", fields)
+    assert make(service, "zebra", fields) == []
+    table = (service / "app" / "db" / "tables" / "zebras.py").read_text(encoding="utf-8")
+    assert '        UniqueConstraint("home_id", "name"),\n' in table
+    assert '        UniqueConstraint("legs", "home_id"),\n' in table
+    (revision,) = (service / "app/db/migrations/versions").glob("*_create_zebras_*.py")
+    assert 'name=op.f("uq_zebras_home_id_name")' in revision.read_text(encoding="utf-8")
+    fake = (service / "tests" / "fakes" / "zebras.py").read_text(encoding="utf-8")
+    assert '("home_id", "name")' in fake
+
+
+def test_rows_of_a_user_are_unique_together_among_theirs(service: Path) -> None:
+    fields = "name:str legs:int unique(name,legs)"
+    write(service, parse(service, "zebra", fields, owner="user"))
+    table = (service / "app" / "db" / "tables" / "zebras.py").read_text(encoding="utf-8")
+    assert 'UniqueConstraint("owner", "name", "legs"),' in table
+    with pytest.raises(Refused, match="take 400 letters at most together"):
+        parse(service, "zebra", "a:str(255) b:str(255) unique(a,b)", owner="user")
+
+
+def test_a_list_is_a_table_of_its_own(service: Path) -> None:
+    fields = "name:str legs:list(home:ref(item)\n name:str(9) length:int>=0 toes:int?)"
+    make(service, "zebra", fields)
+    assert make(service, "zebra", fields) == []
+    table = (service / "app" / "db" / "tables" / "zebras.py").read_text(encoding="utf-8")
+    assert 'class ZebraLegTable(Base):\n    __tablename__ = "zebra_legs"\n' in table
+    assert "    legs: Mapped[list[ZebraLegTable]] = relationship(\n" in table
+    schemas = (service / "app" / "schemas" / "zebras.py").read_text(encoding="utf-8")
+    assert "    name: ZebraLegName\n    length: Length\n    toes: Toes | None = None\n" in schemas
+    assert "Legs = Annotated[tuple[ZebraLeg, ...], Field(max_length=MAX_LINKS)]\n" in schemas
+    (revision,) = (service / "app/db/migrations/versions").glob("*_create_zebras_*.py")
+    text = revision.read_text(encoding="utf-8")
+    assert 'name=op.f("pk_zebra_legs")' in text
+    assert text.index('op.drop_table("zebra_legs")') < text.index('op.drop_table("zebras")')
+    with pytest.raises(Refused, match="'zebra_legs' is a table that is there already: set"):
+        make(service, "zebra_leg", FIELDS)
+
+
+def test_the_rows_of_a_list_belong_to_the_user_of_theirs(service: Path) -> None:
+    write(service, parse(service, "zebra", "name:str legs:list(a:int)", owner="user"))
+    table = (service / "app" / "db" / "tables" / "zebras.py").read_text(encoding="utf-8")
+    assert "class ZebraLegTable(OwnedRow):\n" in table
+    with pytest.raises(Refused, match="'owner' and 'user' are words that the code needs"):
+        parse(ROOT, "zebra", "name:str legs:list(owner:str)", owner="user")
+
+
 def test_no_table_is_there_twice(service: Path) -> None:
     make(service, "zebra", "name:str items:many(item)")
     assert make(service, "zebra", "name:str items:many(item)") == []
@@ -306,6 +354,74 @@ def test_a_word_has_the_article_that_is_spoken(word: str, told: str) -> None:
         ("zebra_of_the_savanna", f"name:str {'a' * 24}:many(item)", "is too long for a constraint"),
         ("zebra", f"name:str {'a' * 25}:many(item)", "cannot name a field"),
         ("zebra", "owner:ref", "refers to no resource"),
+        ("zebra", "legs:list(name:str)", "needs a field beside its links"),
+        ("zebra", "name:str legs:list", "is no list: write NAME:list(FIELDS), like lines:list("),
+        ("zebra", "name:str legs:list()", "is no list: write NAME:list(FIELDS), like lines:list("),
+        ("zebra", "name:str legs:list(name:str)?", "is no list: write NAME:list(FIELDS)"),
+        ("zebra", "name:str legs:list(name:str", "is no list: write NAME:list(FIELDS)"),
+        ("zebra", "name:str legs:list(name)", "'name' is no field: write NAME:TYPE"),
+        ("zebra", "name:str Legs:list(name:str)", "cannot name a field"),
+        ("zebra", "name:str id:list(name:str)", "is a word that the code needs itself"),
+        ("zebra", "name:str legs:list(toes:list(name:str))", "is a list in the list 'legs': make"),
+        (
+            "zebra",
+            "name:str legs:list(a:int toes:list(b:int c:str))",
+            "is a list in the list 'legs'",
+        ),
+        ("zebra", "name:str legs:list(items:many(item))", "is a link in the list 'legs': make"),
+        ("zebra", "name:str legs:list(name:str:unique)", "is unique in the list 'legs': make"),
+        ("zebra", "name:str legs:list(name:str:private)", "is private in the list 'legs'"),
+        (
+            "zebra",
+            "name:str legs:list(name:str herd:ref(zebra)?)",
+            "has its zebra anyway: leave out",
+        ),
+        ("zebra", "name:str legs:list(home:ref(item,null)?)", "take cascade or restrict"),
+        ("zebra", "name:str legs:list(home:ref(gone))", "refers to no resource"),
+        ("zebra", "name:str legs:list(position:int)", "'position' would be there twice in 'legs'"),
+        ("zebra", "name:str legs:list(zebra_id:int)", "'zebra_id' would be there twice in 'legs'"),
+        ("zebra", "name:str legs:list(a:int a:str)", "'a' would be there twice in 'legs'"),
+        ("zebra", "name:str name:list(a:int)", "'name' would be there twice"),
+        ("zebra", "legs:list(a:int) legs:list(a:int) name:str", "'legs' would be there twice"),
+        ("zebra", "name:str creates:list(a:int)", "'ZebraCreate' would be there twice"),
+        ("zebra", "zebra_leg:str legs:list(a:int)", "'ZebraLeg' would be there twice"),
+        ("utc", "name:str datetimes:list(a:int)", "'UtcDatetime' is a class that the code needs"),
+        ("zebra_of_the_savanna", f"name:str {'a' * 28}:list({'b' * 20}:int)", "is too long for a"),
+        ("zebra", "unique(name,legs)", "needs a field beside its links"),
+        ("zebra", "name:str legs:int unique(name,stripes)", "'stripes' of 'unique(name,stripes)'"),
+        ("zebra", "name:str legs:int unique(name,stripes)", "take some of name, legs"),
+        (
+            "zebra",
+            "name:str items:many(item) unique(name,items)",
+            "'items' of 'unique(name,items)'",
+        ),
+        (
+            "zebra",
+            "name:str legs:int unique(name)",
+            "names one field: add another, or write :unique",
+        ),
+        ("zebra", "name:str legs:list(a:int) unique(name,legs)", "'legs' of 'unique(name,legs)'"),
+        ("zebra", "name:str legs:int unique()", "'' of 'unique()' is no field: take some of name"),
+        ("zebra", "name:str legs:int unique(name,legs,name)", "names 'name' twice: say it once"),
+        ("zebra", "home:ref(item) legs:int unique(home,home_id)", "names 'home' twice"),
+        ("zebra", "name:str legs:int unique(name,legs)?", "is no rule: write it like unique("),
+        ("zebra", "name:str legs:int unique(name,legs", "is no rule: write it like unique("),
+        ("zebra", "name:str legs:int:private unique(name,legs)", "would tell what 'legs' holds"),
+        ("zebra", "name:str legs:int:unique unique(name,legs)", "is unique alone: leave out one"),
+        ("zebra", "name:str note:text unique(name,note)", "is a text, which cannot be unique"),
+        ("zebra", "name:str(300) herd:str(301) unique(name,herd)", "take 600 letters at most"),
+        ("zebra", "is_wild:bool kind:enum(a,b) unique(is_wild,kind)", "leaves few different rows"),
+        ("zebra", "dam:ref(zebra)? legs:int>=1<=4 unique(dam,legs)", "leaves few different rows"),
+        (
+            "zebra",
+            "name:str legs:int day:date unique(name,legs) unique(legs,day,name)",
+            "and another rule say the same: leave the longer one out",
+        ),
+        (
+            "zebra_of_the_savanna",
+            f"{'a' * 20}:str {'b' * 20}:str unique({'a' * 20},{'b' * 20})",
+            "is too long for a constraint: take shorter names",
+        ),
     ],
 )
 def test_what_will_not_do_is_refused_in_a_sentence(name: str, fields: str, told: str) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi import Query as QueryParameters
-from pydantic import MISSING, AwareDatetime, Field, StrictBool, StrictInt
+from pydantic import MISSING, AwareDatetime, ConfigDict, Field, StrictBool, StrictInt
 from sqlalchemy import (
     CheckConstraint,
     Column,
@@ -41,7 +41,7 @@ from app.api.errors import problems
 from app.api.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, etag, is_known, versions
 from app.db.base import BY_CODE_POINT, Base, EntityTable, contains
 from app.db.session import SqlStore
-from app.db.sql.base import Link, SqlRepository
+from app.db.sql.base import Children, Link, SqlRepository
 from app.db.sql.columns import ColumnRepository
 from app.repositories.base import Repository
 from app.repositories.store import Repositories, Store
@@ -109,6 +109,16 @@ part_spares = Table(
 )
 
 
+class PartStepTable(Base):
+    __tablename__ = "part_steps"
+
+    part_id: Mapped[UUID] = mapped_column(
+        ForeignKey("parts.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    widget_id: Mapped[UUID] = mapped_column(ForeignKey("widgets.id", ondelete="RESTRICT"))
+
+
 class PartTable(EntityTable):
     __tablename__ = "parts"
 
@@ -118,6 +128,12 @@ class PartTable(EntityTable):
 
     widget: Mapped[WidgetTable] = relationship(lazy="raise")
     spares: Mapped[list[WidgetTable]] = relationship(secondary=part_spares, lazy="raise")
+    steps: Mapped[list[PartStepTable]] = relationship(
+        order_by=PartStepTable.position,
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        lazy="raise",
+    )
 
     @property
     def spare_ids(self) -> list[UUID]:
@@ -126,25 +142,34 @@ class PartTable(EntityTable):
 
 def create_widgets(database: Engine) -> None:
     """Creates their tables, which no revision does."""
-    tables = [WidgetTable.__table__, PartTable.__table__, part_spares]
-    WidgetTable.metadata.create_all(database, tables)
+    names = ("widgets", "parts", "part_spares", "part_steps")
+    Base.metadata.create_all(database, [Base.metadata.tables[name] for name in names])
+
+
+class PartStep(Schema):
+    model_config = ConfigDict(from_attributes=True)  # of the table's rows
+
+    widget_id: UUID
 
 
 class PartCreate(Schema):
     widget_id: UUID
     spare_ids: Ids = ()
+    steps: tuple[PartStep, ...] = ()
 
 
 class PartUpdate(Changes):
     widget_id: UUID | MISSING = MISSING
     serial: StrictInt | MISSING = MISSING
     spare_ids: Ids | MISSING = MISSING
+    steps: tuple[PartStep, ...] | MISSING = MISSING
 
 
 class Part(Entity):
     widget_id: UUID
     widget: Widget
     spare_ids: tuple[UUID, ...]
+    steps: tuple[PartStep, ...]
 
 
 class WidgetRepository(Repository[Widget, WidgetCreate, WidgetUpdate, WidgetFilter]): ...
@@ -171,7 +196,9 @@ class SqlPartRepository(SqlRepository[Part, PartCreate, PartUpdate, Query]):
     options = (
         joinedload(PartTable.widget).options(*SqlWidgetRepository.options),
         selectinload(PartTable.spares),
+        selectinload(PartTable.steps),
     )
+    children = (Children("steps", PartStepTable, "part_id"),)
     links = (Link("spare_ids", part_spares.c.part_id, part_spares.c.spare_id),)
 
     def _conditions(self, _: Query) -> Iterator[ColumnElement[bool]]:

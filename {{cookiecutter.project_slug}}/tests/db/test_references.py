@@ -14,6 +14,8 @@ from tests.api.client import statements
 from tests.widgets import (
     Part,
     PartCreate,
+    PartStep,
+    PartStepTable,
     PartTable,
     PartUpdate,
     SqlPartRepository,
@@ -79,19 +81,52 @@ async def test_a_link_to_nothing_is_dangling(sql_store: SqlStore) -> None:
     assert caught.value.fields == ("spare_ids",)
 
 
-async def test_a_page_is_one_statement_and_one_for_each_link(sql_store: SqlStore) -> None:
+async def test_an_entity_has_its_children_in_their_order(sql_store: SqlStore) -> None:
+    bolt, nut = await add_widget(sql_store), await add_widget(sql_store, "nut")
+    first, second = PartStep(widget_id=nut.id), PartStep(widget_id=bolt.id)
+    async with sql_store.write() as repositories:
+        parts = SqlPartRepository(repositories.session)
+        part = await parts.add(PartCreate(widget_id=bolt.id, steps=(first, second, second)))
+        assert part.steps == (first, second, second)
+        row = await repositories.session.get_one(PartTable, part.id)
+        changed = await parts.update(part.id, PartUpdate(steps=(second, first)))
+        assert (changed.steps, changed.version) == ((second, first), 2)
+        assert [step.widget_id for step in row.steps] == [bolt.id, nut.id]
+        numbered = await parts.update(part.id, PartUpdate(serial=7))
+        assert numbered.steps == (second, first)
+    async with sql_store.write() as repositories:
+        await SqlPartRepository(repositories.session).remove(part.id)
+        assert await repositories.session.scalar(select(PartStepTable)) is None
+
+
+async def test_a_child_that_refers_to_nothing_is_dangling(sql_store: SqlStore) -> None:
+    widget = await add_widget(sql_store)
+
+    async def add() -> None:
+        async with sql_store.write() as repositories:
+            steps = (PartStep(widget_id=widget.id), PartStep(widget_id=uuid4()))
+            new = PartCreate(widget_id=widget.id, steps=steps)
+            await SqlPartRepository(repositories.session).add(new)
+
+    with pytest.raises(Dangling) as caught:
+        await add()
+    assert caught.value.fields == ("steps",)
+
+
+async def test_a_page_is_one_statement_and_one_for_each_list(sql_store: SqlStore) -> None:
     for number in range(3):
         widget = await add_widget(sql_store, f"bolt {number}")
         part = await add_part(sql_store, widget.id)
         async with sql_store.write() as repositories:
             parts = SqlPartRepository(repositories.session)
-            await parts.update(part.id, PartUpdate(spare_ids=(widget.id,)))
+            step = PartStep(widget_id=widget.id)
+            await parts.update(part.id, PartUpdate(spare_ids=(widget.id,), steps=(step,)))
     async with sql_store.read() as repositories:
         parts = SqlPartRepository(repositories.session)
         with statements() as sent:
             page = await parts.find(Query(sort="created_at"))
     assert len({part.widget.name for part in page.items}) == 3
-    assert len([statement for statement in sent if statement.startswith("SELECT")]) == 2
+    assert len([statement for statement in sent if statement.startswith("SELECT")]) == 3
 
 
 async def test_what_was_not_loaded_is_an_error_and_no_statement(sql_store: SqlStore) -> None:

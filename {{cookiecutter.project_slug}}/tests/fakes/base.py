@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from pydantic import MISSING
 from uuid_utils.compat import uuid7
 
 from app.repositories.base import C, E, Q, Repository, U
@@ -19,9 +20,11 @@ R = TypeVar("R", bound=Entity)
 
 class InMemoryRepository(Repository[E, C, U, Q]):
     entity: type[E]
-    unique: tuple[str, ...] = ()
+    unique: tuple[str | tuple[str, ...], ...] = ()  # fields, and those that are unique together
     references: tuple[tuple[str, str], ...] = ()  # names of attributes, and of their tables
     links: tuple[tuple[str, str], ...] = ()  # names of attributes that hold ids, and of tables
+    # Names of attributes that hold rows, of the references in these, and of tables.
+    lists: tuple[tuple[str, str, str], ...] = ()
     # References that ON DELETE does not restrict: the row goes too, or refers to nothing any more.
     cascades: tuple[str, ...] = ()
     nulls: tuple[str, ...] = ()
@@ -110,11 +113,21 @@ class InMemoryRepository(Repository[E, C, U, Q]):
             for row in (row for row in rows if id_ in getattr(row, name)):
                 ids = tuple(other for other in getattr(row, name) if other != id_)
                 self._rows[row.id] = row.model_copy(update={name: ids})
+        for name, reference, of in self.lists:
+            rows = [*self._rows.values()] if self._rows.tables[of] is table else []
+            for row in rows:
+                ones = getattr(row, name)
+                left = tuple(one for one in ones if getattr(one, f"{reference}_id") != id_)
+                if left == ones:
+                    continue
+                if f"{name}.{reference}" not in self.cascades:
+                    raise InUse
+                self._rows[row.id] = row.model_copy(update={name: left})
 
     def _public(self, sent: Schema) -> dict[str, Any]:
         """What can be read again: a private field cannot."""
-        values = sent.model_dump()
-        return {name: values[name] for name in values if name in self.entity.model_fields}
+        fields = self.entity.model_fields
+        return {name: value for name, value in sent if name in fields and value is not MISSING}
 
     def _wanted(self, id_: UUID, versions: Collection[int] | None) -> E:
         if id_ not in self._rows:
@@ -125,11 +138,13 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         return wanted
 
     def _must_be_unique(self, row: E) -> None:
-        for other in self._rows.values():
-            for field in self.unique:
-                value = getattr(row, field)
-                if other.id != row.id and value is not None and getattr(other, field) == value:
-                    raise Conflict(field)
+        for unique in self.unique:
+            fields = (unique,) if isinstance(unique, str) else unique
+            values = [getattr(row, field) for field in fields]
+            for other in self._rows.values():
+                is_same = values == [getattr(other, field) for field in fields]
+                if is_same and other.id != row.id and None not in values:
+                    raise Conflict(*fields)
 
     def _referred(self, values: dict[str, Any]) -> dict[str, Any]:
         """What those of `values` that are references refer to."""
@@ -147,6 +162,10 @@ class InMemoryRepository(Repository[E, C, U, Q]):
                 if not self._rows.tables[table].keys() >= {*values[name]}:
                     raise Dangling(name)
                 referred[name] = tuple(sorted(values[name]))
+        for name, reference, table in self.lists:
+            ids = {getattr(row, f"{reference}_id") for row in values.get(name, ())} - {None}
+            if not self._rows.tables[table].keys() >= ids:
+                raise Dangling(name)
         return referred
 
     def _as_of_now(self, row: R) -> R:

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 from sqlalchemy import Column, String, Table, UniqueConstraint
 
-from app.schemas.base import MAX_INT
+from app.schemas.base import MAX_INT, Schema
 from tools.resource.fields import Target
 from tools.resource.names import Refused
 from tools.resource.options import ON_DELETE, resources
@@ -37,7 +37,7 @@ def specs(root: Path, resource: Target) -> dict[str, str]:
     schemas = import_module(f"app.schemas.{resource.plural}")
     sent = getattr(schemas, f"{resource.entity}Create").model_fields
     public = getattr(schemas, resource.entity).model_fields
-    links = dict(_links(root, table))
+    links = dict([*_links(root, table), *_lists(root, resource, table, schemas)])
     found: dict[str, str] = {}
     for name, info in sent.items():
         spec = links.get(name)
@@ -47,6 +47,9 @@ def specs(root: Path, resource: Target) -> dict[str, str]:
             spec += _default(info)
         if spec and _is_known(root, resource, [*found.values(), spec]):
             found[name] = spec
+    for spec in _together(table.__table__):
+        if _is_known(root, resource, [*found.values(), spec]):
+            found[spec] = spec
     return found
 
 
@@ -80,6 +83,24 @@ def _links(root: Path, table: Any) -> Iterator[tuple[str, str]]:
         for column in relationship.secondary.columns:
             if column.references(relationship.mapper.local_table.c.id):
                 yield f"{column.name}s", f"{name}:many({to.name})"
+
+
+def _lists(root: Path, resource: Target, table: Any, schemas: Any) -> Iterator[tuple[str, str]]:
+    """The lists of rows that are a part of it."""
+    for name, relationship in table.__mapper__.relationships.items():
+        rows = relationship.mapper.local_table
+        entity = relationship.mapper.class_.__name__.removesuffix("Table")
+        fields = getattr(schemas, entity, Schema).model_fields
+        if {*rows.columns.keys()} - {"owner"} == {*fields, f"{resource.name}_id", "position"}:
+            listed = (_spec(root, rows, key, info) + _default(info) for key, info in fields.items())
+            yield name, f"{name}:list({' '.join(listed)})"
+
+
+def _together(table: Table) -> list[str]:
+    """Fields that are unique together."""
+    rules = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
+    named = ([column.key for column in one.columns if column.key != "owner"] for one in rules)
+    return sorted(f"unique({','.join(names)})" for names in named if len(names) > 1)
 
 
 def _spec(root: Path, table: Table, name: str, info: FieldInfo) -> str:

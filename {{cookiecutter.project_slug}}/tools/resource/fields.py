@@ -73,6 +73,7 @@ class Field:
     low: Decimal | None = None
     high: Decimal | None = None
     default: str = ""  # as it is written in Python
+    in_turn: bool = False  # tests give each entity another value, for it is unique with others
     earlier: int = 0  # how many fields of times the resource has before it
     stored: str = ""  # the name of its column, if that is another one
 
@@ -118,7 +119,12 @@ class Field:
         """Whether tests give it to each entity that they create."""
         is_required = not self.optional and not self.default
         is_key = self.to is not None and not self.to_itself
-        return is_required or self.unique or is_key
+        return is_required or self.differs or is_key
+
+    @property
+    def differs(self) -> bool:
+        """Whether no two entities that tests create have the same."""
+        return self.unique or self.in_turn
 
     @property
     def is_sorted(self) -> bool:
@@ -170,3 +176,34 @@ class Field:
         if self.kind == "decimal":
             return f'Decimal("{number:.{PLACES}f}")'
         return str(float(number) if self.kind == "float" else int(number))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A list of rows that are a part of the resource: in a table of their own, without an id."""
+
+    name: str  # lines
+    one: str  # line
+    alias: str  # of the list among the types of the schemas
+    fields: tuple[Field, ...]
+    by: str  # the resource that has it
+
+    @property
+    def entity(self) -> str:
+        return camel(self.row)
+
+    @property
+    def row(self) -> str:
+        return f"{self.by}_{self.one}"
+
+    @property
+    def table(self) -> str:
+        return f"{self.by}_{self.name}"
+
+    @property
+    def own_key(self) -> str:
+        return f"{self.by}_id"
+
+    @property
+    def references(self) -> list[tuple[Field, Target]]:
+        return [(field, field.to) for field in self.fields if field.to]

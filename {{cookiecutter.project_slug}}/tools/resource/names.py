@@ -90,14 +90,18 @@ def check_resource(name: str, plural: str) -> None:
         raise Refused(f"the plural {reason}") from None
     entity = camel(name)
     for made in (entity, f"{entity}Table", f"{entity}Repository", f"Sql{entity}Repository"):
-        if made in IMPORTED.union(CLASSES.split()):
-            raise Refused(f"{made!r} is a class that the code needs: take another name")
+        check_class(made)
     if name == plural:
         raise Refused(f"{name!r} is its own plural: add another, like plural={name}_list")
 {% if cookiecutter.database == "sqlite" %}
     if plural.startswith("sqlite_"):
         raise Refused(f"{plural!r} is no name of a table, for SQLite keeps those: take another")
 {% endif %}
+
+
+def check_class(name: str) -> None:
+    if name in IMPORTED.union(CLASSES.split()):
+        raise Refused(f"{name!r} is a class that the code needs: take another name")
 
 
 def _check_word(word: str, advice: str) -> None:

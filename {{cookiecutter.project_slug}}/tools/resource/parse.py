@@ -5,9 +5,18 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tools.resource.fields import Field, Link, Target
+from tools.resource.fields import Field, Link, Rows, Target
 from tools.resource.kinds import ALIASED, KINDS, TIMES
-from tools.resource.names import Refused, alias_of, camel, check_field, check_resource, plural_of
+from tools.resource.names import (
+    Refused,
+    alias_of,
+    camel,
+    check_class,
+    check_field,
+    check_resource,
+    plural_of,
+    singular_of,
+)
 from tools.resource.options import (
     LONGEST_CONSTRAINT,
     choices,
@@ -18,20 +27,27 @@ from tools.resource.options import (
     size,
     tables,
 )
-from tools.resource.samples import DISTINCT, lowest
+from tools.resource.samples import DISTINCT, can_differ
 
 MORE = r"(>=|<=|=)([^<>=:?]+)|(\?|:unique|:private)"
 FIELD = re.compile(rf"([^:]+):(\w+)(?:\(([^)]*)\))?((?:{MORE})*)")
 LINK = re.compile(r"[^:]+:many\b")
+LIST = re.compile(r"([^:]+):list\b(?:\((.*)\))?", re.DOTALL)
+SPEC = re.compile(r"(?:[^\s(]|\((?:[^()]|\([^()]*\))*\)?)+")
+TOGETHER = re.compile(r"unique\(([^()]*)\)")
 LONGEST_UNIQUE = 500  # letters of four bytes each, in an entry of an index
+LONGEST_TOGETHER = 600
 LONGEST_UNIQUE_OWNED = 400  # beside the 255 letters of an owner
 UNIQUE = ("str", "int", "date", "datetime", "uuid", "ref")
+UNIQUE_TOGETHER = (*UNIQUE, "decimal", "bool", "enum")
 
 
 @dataclass(frozen=True)
 class Resource(Target):
     fields: tuple[Field, ...]
     links: tuple[Link, ...]
+    lists: tuple[Rows, ...]
+    together: tuple[tuple[Field, ...], ...]  # fields that are unique together
     has_fake: bool
 
     @property
@@ -47,7 +63,8 @@ class Resource(Target):
     @property
     def targets(self) -> list[Target]:
         linked = (each.to for each in self.links)
-        return list(dict.fromkeys([*(to for _, to in self.references), *linked]))
+        listed = (to for rows in self.lists for _, to in rows.references)
+        return list(dict.fromkeys([*(to for _, to in self.references), *linked, *listed]))
 
 
 def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
@@ -66,8 +83,13 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
     if not specs:
         raise Refused('there are no fields: give some, like fields="name:str(128):unique"')
     own = Target(name, plural, bool(owner))
+    rules = [spec for spec in specs if spec.startswith("unique(")]
+    specs = [spec for spec in specs if spec not in rules]
     links = tuple(_link(root, own, spec) for spec in specs if LINK.match(spec))
-    parsed = tuple(_field(root, own, spec) for spec in specs if not LINK.match(spec))
+    lists = tuple(_list(root, own, spec) for spec in specs if LIST.match(spec))
+    parsed = tuple(
+        _field(root, own, spec) for spec in specs if not (LINK.match(spec) or LIST.match(spec))
+    )
     if not parsed:
         raise Refused(f"{name!r} needs a field beside its links, like name:str(128):unique")
     if tables(root).get(plural, plural) != plural:
@@ -76,6 +98,7 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
         raise Refused(f"'{name}_id' is the id of the resource itself: call the field otherwise")
     others = [field.to for field in parsed if field.to and not field.to_itself]
     others += [each.to for each in links]
+    others += [to for rows in lists for _, to in rows.references]
     entities = {to.entity for to in others}
     parsed = tuple(
         replace(field, alias=f"{camel(name)}{field.alias}") if field.alias in entities else field
@@ -87,6 +110,8 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
     )
     names = [one for field in parsed for one in _names(field)]
     names += [one for each in links for one in (each.name, each.key, each.keys)]
+    names += [one for rows in lists for one in (rows.name, rows.alias, rows.entity)]
+    names += [*entities, *(f"{own.entity}{kind}" for kind in ("Create", "Update", "Filter"))]
     for one, times in Counter(names).items():
         if times > 1:
             raise Refused(f"{one!r} would be there twice: call one of the fields otherwise")
@@ -94,22 +119,27 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
     fakes = root / "tests" / "fakes"
     needed = ["store", *(to.plural for to in others)]
     has_fake = not (fake or owner) and all((fakes / f"{module}.py").is_file() for module in needed)
-    resource = Resource(name, plural, bool(owner), parsed, links, has_fake)
+    together = _together(own, parsed, rules)
+    in_turn = {field.name for fields in together for field in fields if can_differ(field)}
+    parsed = tuple(replace(field, in_turn=field.name in in_turn) for field in parsed)
+    lists = _with_aliases(lists, {*names, own.entity})
+    resource = Resource(name, plural, bool(owner), parsed, links, lists, together, has_fake)
     _check_owner(resource)
     return resource
 
 
 def split(fields: str) -> list[str]:
-    """What stands between blanks, but for those in parentheses."""
-    return re.findall(r"(?:[^\s(]|\([^)]*\)?)+", fields)
+    """What is between spaces, but for those in parentheses, and in parentheses within these."""
+    return SPEC.findall(fields)
 
 
 def _check_owner(resource: Resource) -> None:
-    for field in resource.fields:
+    fields = [*resource.fields, *(field for rows in resource.lists for field in rows.fields)]
+    for field in fields:
         if resource.owned:
             _check_owned(resource.plural, field)
-    both: list[Field | Link] = [*resource.fields, *resource.links]
-    for one in both:
+    all_of_it: list[Field | Link] = [*fields, *resource.links]
+    for one in all_of_it:
         if one.to and one.to.owned and not resource.owned:
             raise Refused(
                 f"{one.name!r} refers to what belongs to a user: let {resource.name} do so too, "
@@ -134,12 +164,126 @@ def _names(field: Field) -> list[str]:
     return list(dict.fromkeys((field.name, field.key, field.filter or field.name, alias)))
 
 
+def _together(
+    own: Target, fields: tuple[Field, ...], specs: list[str]
+) -> tuple[tuple[Field, ...], ...]:
+    """The fields that each `unique(...)` names."""
+    known = {field.key: field for field in fields} | {field.name: field for field in fields}
+    found: list[tuple[Field, ...]] = []
+    for spec in specs:
+        rule = TOGETHER.fullmatch(spec)
+        if not rule:
+            raise Refused(f"{spec!r} is no rule: write it like unique(customer,product)")
+        names = [name.strip() for name in rule[1].split(",")]
+        if unknown := [name for name in names if name not in known]:
+            raise Refused(
+                f"{unknown[0]!r} of {spec!r} is no field: take some of "
+                f"{', '.join(field.name for field in fields)}"
+            )
+        both = tuple(known[name] for name in names)
+        _check_together(own, both, spec)
+        for others in found:
+            if {*others} <= {*both} or {*both} <= {*others}:
+                raise Refused(f"{spec!r} and another rule say the same: leave the longer one out")
+        found.append(both)
+    return tuple(found)
+
+
+def _check_together(own: Target, fields: tuple[Field, ...], spec: str) -> None:
+    if len(fields) < 2:  # noqa: PLR2004 - a pair
+        raise Refused(f"{spec!r} names one field: add another, or write :unique behind that field")
+    for field in fields:
+        if fields.count(field) > 1:
+            raise Refused(f"{spec!r} names {field.name!r} twice: say it once")
+        if field.private:
+            raise Refused(f"{spec!r} would tell what {field.name!r} holds: leave out :private")
+        if field.unique:
+            raise Refused(f"{field.name!r} of {spec!r} is unique alone: leave out one of the two")
+        if field.kind not in UNIQUE_TOGETHER:
+            raise Refused(
+                f"{field.name!r} of {spec!r} is a {field.kind}, which cannot be unique: take one "
+                f"of {', '.join(UNIQUE_TOGETHER)}"
+            )
+    longest = LONGEST_UNIQUE_OWNED if own.owned else LONGEST_TOGETHER
+    if sum(field.size for field in fields if field.kind == "str") > longest:
+        raise Refused(f"{spec!r} is too long for an index: take {longest} letters at most together")
+    if not any(map(can_differ, fields)):
+        raise Refused(f"{spec!r} leaves few different rows: add one of {', '.join(UNIQUE)} to it")
+    keys = "_".join(["owner"] * own.owned + [field.key for field in fields])
+    if len(name := f"uq_{own.plural}_{keys}") > LONGEST_CONSTRAINT:
+        raise Refused(f"{name!r} is too long for a constraint: take shorter names")
+
+
 def _link(root: Path, own: Target, spec: str) -> Link:
     found = FIELD.fullmatch(spec)
     if not found or found[4]:
         raise Refused(f"{spec!r} is no link: write NAME:many(RESOURCE), like tags:many(tag)")
     check_field(found[1])
     return link(root, found[1], found[3], own, spec)
+
+
+def _list(root: Path, own: Target, spec: str) -> Rows:
+    found = LIST.fullmatch(spec)
+    if not found or not (specs := SPEC.findall(found[2] or "")):
+        raise Refused(
+            f"{spec!r} is no list: write NAME:list(FIELDS), like "
+            "lines:list(product:ref(product) quantity:int>=1)"
+        )
+    name = found[1]
+    check_field(name)
+    fields = tuple(_field_of_rows(root, own, name, one) for one in specs)
+    one = singular_of(name)
+    rows = Rows(name, one, alias_of(name, own.entity), fields, own.name)
+    taken = [rows.own_key, "position"]
+    taken += [key for field in fields for key in {field.name, field.key}]
+    for key, times in Counter(taken).items():
+        if times > 1:
+            raise Refused(f"{key!r} would be there twice in {name!r}: call the field otherwise")
+    if rows.table == own.plural or tables(root).get(rows.table, own.plural) != own.plural:
+        raise Refused(f"{rows.table!r} is a table that is there already: call {name!r} otherwise")
+    check_class(rows.entity)
+    for key in (rows.own_key, *(field.key for field in fields)):
+        if len(constraint := f"fk_{rows.table}_{key}") > LONGEST_CONSTRAINT:
+            raise Refused(f"{constraint!r} is too long for a constraint: take a shorter name")
+    return rows
+
+
+def _field_of_rows(root: Path, own: Target, name: str, spec: str) -> Field:
+    """A field of the rows of the list `name`: what needs their ids is refused."""
+    if LIST.match(spec):
+        raise Refused(f"{spec!r} is a list in the list {name!r}: {_of_its_own(own, name)}")
+    if LINK.match(spec):
+        raise Refused(f"{spec!r} is a link in the list {name!r}: {_of_its_own(own, name)}")
+    field = _field(root, own, spec)
+    if field.unique:
+        raise Refused(f"{spec!r} is unique in the list {name!r}: {_of_its_own(own, name)}")
+    if field.private:
+        raise Refused(
+            f"{spec!r} is private in the list {name!r}, which is replaced by what was read: leave "
+            "out :private"
+        )
+    if field.to_itself:
+        raise Refused(f"each row of {name!r} has its {own.name} anyway: leave out {spec!r}")
+    if field.on_delete == "SET NULL":
+        raise Refused(f"{spec!r} would change {name!r} without a PATCH: take cascade or restrict")
+    return field
+
+
+def _of_its_own(own: Target, name: str) -> str:
+    return f"make {name!r} a resource of its own, with {own.name}:ref({own.name},cascade)"
+
+
+def _with_aliases(lists: tuple[Rows, ...], taken: set[str]) -> tuple[Rows, ...]:
+    """Those whose fields have types by names that are free."""
+    found = []
+    for rows in lists:
+        fields = []
+        for field in rows.fields:
+            alias = f"{rows.entity}{field.alias}" if field.alias in taken else field.alias
+            fields.append(replace(field, alias=alias))
+            taken = taken | {alias}
+        found.append(replace(rows, fields=tuple(fields)))
+    return tuple(found)
 
 
 def _field(root: Path, own: Target, spec: str) -> Field:
@@ -156,7 +300,8 @@ def _field(root: Path, own: Target, spec: str) -> Field:
         raise Refused(f"{spec!r} says something twice: say it once")
     check_field(name)
     if kind not in KINDS:
-        raise Refused(f"{kind!r} of {spec!r} is no type: take one of {', '.join(KINDS)}, many")
+        types = ", ".join((*KINDS, "many", "list"))
+        raise Refused(f"{kind!r} of {spec!r} is no type: take one of {types}")
     if given is not None and kind not in {"str", "enum", "ref"}:
         raise Refused(f"{kind!r} of {spec!r} takes nothing in parentheses: leave them out")
     if ":unique" in more and kind not in UNIQUE:
@@ -180,6 +325,6 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     field = replace(field, low=low, high=high)
     if field.unique and field.size > LONGEST_UNIQUE:
         raise Refused(f"{spec!r} is too long for an index: take {LONGEST_UNIQUE} at most")
-    if field.unique and kind == "int" and high is not None and high < lowest(field) + DISTINCT - 1:
+    if field.unique and kind == "int" and not can_differ(field):
         raise Refused(f"{spec!r} leaves less than {DISTINCT} different values: widen its bounds")
     return replace(field, default=default(field, more.get("="), spec))

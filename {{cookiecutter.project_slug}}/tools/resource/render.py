@@ -86,6 +86,7 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
     """What the templates know."""
     has_fakes = (root / "tests" / "fakes" / "store.py").is_file()
     fields, links = resource.fields, resource.links
+    listed = [(rows, field, to) for rows in resource.lists for field, to in rows.references]
     filtered = [field for field in fields if field.filter]
     spared = [field for field in filtered if field.kind == "str" and not field.is_needed]
     sorts = ["created_at", *(field.key for field in fields if field.is_sorted)]
@@ -93,7 +94,7 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         **{name: getattr(columns, name) for name in ("check", "in_revision", "mapped", "related")},
         **{name: getattr(samples, name) for name in ("another", "answered", "example")},
         **{name: getattr(samples, name) for name in ("is_numbered", "of_number")},
-        **{name: getattr(samples, name) for name in ("one", "wrong")},
+        **{name: getattr(samples, name) for name in ("can_differ", "of_row", "one", "wrong")},
         "quoted": quoted,
         "columns": columns,
         "name": resource.name,
@@ -111,11 +112,22 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         "on_delete": [
             (attribute, names)
             for attribute, rule in (("cascades", "CASCADE"), ("nulls", "SET NULL"))
-            if (names := [field.name for field, _ in resource.keys if field.on_delete == rule])
+            if (
+                names := [
+                    *(field.name for field, _ in resource.keys if field.on_delete == rule),
+                    *(
+                        f"{rows.name}.{field.name}"
+                        for rows, field, _ in listed
+                        if field.on_delete == rule
+                    ),
+                ]
+            )
         ],
         "of_rule": lambda rule: [key for key in resource.references if key[0].on_delete == rule],
         "to_itself": [field for field in fields if field.to_itself],
         "links": links,
+        "lists": resource.lists,
+        "listed": listed,
         "targets": resource.targets,
         # Without fakes every test runs on the database, and needs no mark.
         "in_database": has_fakes and not resource.has_fake,
@@ -124,6 +136,12 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         "user": "user: CurrentUser, " if resource.owned else "",
         "own_references": [field for field, to in resource.references if to.owned],
         "unique": [field for field in fields if field.unique],
+        "together": resource.together,
+        "may_be_same": [
+            both
+            for both in [*([field] for field in fields if field.unique), *resource.together]
+            if not any(field.to for field in both)
+        ],
         "needed": [field for field in fields if field.is_needed],
         "required": [field for field in fields if not field.optional and not field.default],
         "defaulted": [

@@ -6,21 +6,28 @@ from app.schemas.base import PLACES
 from tools.resource.fields import Field, quoted
 from tools.resource.names import article
 
-# Of a unique field; they differ by `number`.
+# Of a field that differs, by `number`.
 NUMBERED = {
     "date": 'f"2026-01-{number % 28 + 1:02}"',
     "datetime": 'f"2026-01-31T12:00:{number % 60:02}Z"',
     "uuid": "str(UUID(int=number))",
 }
-# How many of a unique field differ.
+# How many of them there are at least.
 DISTINCT = 10
 
 
 def lowest(field: Field) -> int:
-    """From where on the numbers of a unique field are counted."""
+    """From where on the numbers of a field that differs are counted."""
     if field.low is not None:
         return int(field.low)
     return 0 if field.high is None else min(0, int(field.high) - DISTINCT + 1)
+
+
+def can_differ(field: Field) -> bool:
+    """Whether it has as many values as there are entities in a test."""
+    if field.kind == "int":
+        return field.high is None or field.high >= lowest(field) + DISTINCT - 1
+    return field.kind in {"str", *NUMBERED} or (field.to is not None and not field.to_itself)
 
 
 def example(field: Field) -> str:
@@ -38,7 +45,7 @@ def another(field: Field) -> str:
 
 
 def is_numbered(field: Field) -> bool:
-    return not field.to and (field.kind == "str" or field.unique)
+    return not field.to and (field.kind == "str" or field.differs)
 
 
 def of_number(field: Field) -> str:
@@ -50,10 +57,15 @@ def of_number(field: Field) -> str:
     if field.kind == "str":
         is_long = field.size >= len(field.name) + 8
         return f'f"{field.name} ' + '{number}"' if is_long else f"str(number % {DISTINCT})"
-    if field.unique and field.kind == "int":
+    if field.differs and field.kind == "int":
         return f"{lowest(field)} + number % {DISTINCT}"
-    numbered = NUMBERED.get(field.kind) if field.unique else None
+    numbered = NUMBERED.get(field.kind) if field.differs else None
     return _in_order(field, numbered) if numbered else one(field)
+
+
+def of_row(field: Field) -> str:
+    """That of a row of a list."""
+    return f'create_{field.to.name}(client)["id"]' if field.to else one(field)
 
 
 def wrong(field: Field) -> list[str]:

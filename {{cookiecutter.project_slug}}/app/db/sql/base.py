@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Executable,
+    ForeignKey,
     Select,
     case,
     delete,
@@ -30,6 +31,7 @@ from app.repositories.errors import Dangling, NotFound, RepositoryError, Stale
 from app.schemas.pages import Page
 
 S = TypeVar("S", bound=Executable)
+T = TypeVar("T", bound=Base)
 
 
 @cache
@@ -55,6 +57,17 @@ class Link(NamedTuple):
     theirs: Column[Any]
 
 
+class Children(NamedTuple):
+    """A one-to-many relationship that is set as a list: its field, its table, and the key to ours.
+
+    The rows have a `position`, and no id.
+    """
+
+    name: str
+    table: type[Base]
+    key: str
+
+
 class SqlRepository(Repository[E, C, U, Q]):
     """Methods of your own use `self.session` as SQLAlchemy's documentation does."""
 
@@ -63,6 +76,7 @@ class SqlRepository(Repository[E, C, U, Q]):
     # Loads what the entity refers to with it, as `joinedload(OrderTable.customer)` does.
     options: tuple[Any, ...] = ()
     links: tuple[Link, ...] = ()
+    children: tuple[Children, ...] = ()
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -74,11 +88,11 @@ class SqlRepository(Repository[E, C, U, Q]):
     async def add(self, new: C) -> E:
         values = new.model_dump()
         await self._must_refer_to_something(values)
-        linked = self._linked(values)
-        row = self._row(values)
+        related = self._related(values)
+        row = self._row(self.table, values)
         self.session.add(row)
         await self.session.flush()
-        await self._link(row.id, linked)
+        await self._relate(row.id, related)
         return await self._entity(row)
 
     async def get(self, id_: UUID) -> E:
@@ -103,7 +117,7 @@ class SqlRepository(Repository[E, C, U, Q]):
         """One statement, so two updates of different fields cannot undo each other."""
         values = changes.model_dump()
         await self._must_refer_to_something(values)
-        linked = self._linked(values)
+        related = self._related(values)
         # The clock was read before the row's lock was waited for: it must not set another back.
         now, before = literal(datetime.now(UTC)), self.table.updated_at
         values["updated_at"] = case((before > now, before), else_=now)
@@ -113,7 +127,7 @@ class SqlRepository(Repository[E, C, U, Q]):
             execution_options={"populate_existing": True},
         )
         for row in changed:
-            await self._link(id_, linked)
+            await self._relate(id_, related)
             return await self._entity(row)
         raise await self._reason(id_)
 
@@ -138,8 +152,8 @@ class SqlRepository(Repository[E, C, U, Q]):
         if query.created_before is not None:
             yield self.table.created_at < query.created_before
 
-    def _row(self, values: dict[str, Any]) -> EntityTable:
-        return self.table(**values)
+    def _row(self, table: type[T], values: dict[str, Any]) -> T:
+        return table(**values)
 
     async def _entity(self, row: EntityTable) -> E:
         return await self.get(row.id) if self.options else self.entity.model_validate(row)
@@ -163,24 +177,45 @@ class SqlRepository(Repository[E, C, U, Q]):
                     there = select(target).where(target == values[column.key])
                     if await self.session.scalar(self.scoped(there)) is None:
                         raise Dangling(column.key)
-        for link in self.links:
-            if ids := values.get(link.ids):
-                (key,) = link.theirs.foreign_keys
+        for name, key, ids in self._lists_of_ids(values):
+            if ids:
                 target = attribute(key.column)
                 there = select(func.count(target)).where(target.in_(ids))
                 if await self.session.scalar(self.scoped(there)) != len(ids):
-                    raise Dangling(link.ids)
+                    raise Dangling(name)
 
-    def _linked(self, values: dict[str, Any]) -> list[tuple[Link, Collection[UUID]]]:
-        """Takes the ids out of the values: they are in no column of the table."""
-        return [(link, values.pop(link.ids)) for link in self.links if link.ids in values]
+    def _lists_of_ids(
+        self, values: Mapping[str, Any]
+    ) -> Iterator[tuple[str, ForeignKey, Collection[UUID]]]:
+        """The field of each, what its ids refer to, and the ids."""
+        for link in self.links:
+            (key,) = link.theirs.foreign_keys
+            yield link.ids, key, values.get(link.ids, ())
+        for each in self.children:
+            rows = values.get(each.name, ())
+            for column in each.table.__table__.columns:
+                for key in column.foreign_keys:
+                    yield each.name, key, {row.get(column.key) for row in rows} - {None}
 
-    async def _link(self, id_: UUID, linked: list[tuple[Link, Collection[UUID]]]) -> None:
-        for link, ids in linked:
-            await self.session.execute(delete(link.ours.table).where(link.ours == id_))
-            if ids:
-                rows = [{link.ours.key: id_, link.theirs.key: other} for other in ids]
-                await self.session.execute(insert(link.ours.table), rows)
+    def _related(self, values: dict[str, Any]) -> dict[str, Collection[Any]]:
+        """Takes what is in no column of the table out of the values."""
+        names = [*(link.ids for link in self.links), *(each.name for each in self.children)]
+        return {name: values.pop(name) for name in names if name in values}
+
+    async def _relate(self, id_: UUID, related: Mapping[str, Collection[Any]]) -> None:
+        for link in self.links:
+            if link.ids in related:
+                await self.session.execute(delete(link.ours.table).where(link.ours == id_))
+                if ids := related[link.ids]:
+                    links = [{link.ours.key: id_, link.theirs.key: other} for other in ids]
+                    await self.session.execute(insert(link.ours.table), links)
+        for each in self.children:
+            if each.name in related:
+                key, rows = {each.key: id_}, enumerate(related[each.name])
+                await self.session.execute(self.scoped(delete(each.table).filter_by(**key)))
+                new = [self._row(each.table, {**key, "position": n, **row}) for n, row in rows]
+                self.session.add_all(new)
+                await self.session.flush()
 
     async def _reason(self, id_: UUID) -> RepositoryError:
         """Why a statement found no row with this id and these versions."""

@@ -8,14 +8,17 @@ class InMemory${entity}Repository(
     ${entity}Repository
 ):
     entity = ${entity}
-% if unique:
-    unique = (${", ".join(quoted(field.key) for field in unique)},)
+% if unique or together:
+    unique = (${", ".join([*(quoted(field.key) for field in unique), *(f"({', '.join(quoted(field.key) for field in both)})" for both in together)])},)
 % endif
 % if keys:
     references = (${", ".join(f'("{field.name}", "{to.plural}")' for field, to in keys)},)
 % endif
 % if links:
     links = (${", ".join(f'("{each.keys}", "{each.to.plural}")' for each in links)},)
+% endif
+% if listed:
+    lists = (${", ".join(f'("{rows.name}", "{field.name}", "{to.plural}")' for rows, field, to in listed)},)
 % endif
 % for attribute, names in on_delete:
     ${attribute} = (${", ".join(map(quoted, names))}${"," if len(names) == 1 else ""})

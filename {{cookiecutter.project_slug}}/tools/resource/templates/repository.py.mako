@@ -4,13 +4,13 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.db.base import contains
-from app.db.sql.base import Link, SqlRepository
+from app.db.sql.base import Children, Link, SqlRepository
 from app.db.sql.columns import ColumnRepository
 from app.db.sql.owned import OwnedRepository
 % for to in targets:
 from app.db.sql.${to.plural} import Sql${to.entity}Repository
 % endfor
-from app.db.tables.${plural} import ${", ".join([f"{entity}Table", *(each.table for each in links)])}
+from app.db.tables.${plural} import ${", ".join([f"{entity}Table", *(each.table for each in links), *(f"{rows.entity}Table" for rows in lists)])}
 % for each in links:
 from app.db.tables.${each.to.plural} import ${each.to.entity}Table
 % endfor
@@ -21,7 +21,7 @@ from app.schemas.${plural} import ${entity}, ${entity}Create, ${entity}Filter, $
 class Sql${entity}Repository(
 % if owned:
     OwnedRepository[${entity}, ${entity}Create, ${entity}Update, ${entity}Filter],
-% elif references or links:
+% elif references or links or lists:
     SqlRepository[${entity}, ${entity}Create, ${entity}Update, ${entity}Filter],
 % else:
     ColumnRepository[${entity}, ${entity}Create, ${entity}Update, ${entity}Filter],
@@ -30,13 +30,16 @@ class Sql${entity}Repository(
 ):
     entity = ${entity}
     table = ${entity}Table
-% if references or links:
+% if references or links or lists:
     options = (
 % for field, to in references:
         joinedload(${entity}Table.${field.name}).options(*Sql${to.entity}Repository.options),
 % endfor
 % for each in links:
         selectinload(${entity}Table.${each.name}),
+% endfor
+% for rows in lists:
+        selectinload(${entity}Table.${rows.name}),
 % endfor
     )
 % endif
@@ -46,6 +49,9 @@ class Sql${entity}Repository(
         Link("${each.keys}", ${each.table}.c.${each.own_key}, ${each.table}.c.${each.key}),
 % endfor
     )
+% endif
+% if lists:
+    children = (${" ".join(f'Children("{rows.name}", {rows.entity}Table, "{rows.own_key}"),' for rows in lists)})
 % endif
 
     def _conditions(self, query: ${entity}Filter) -> Iterator[ColumnElement[bool]]:

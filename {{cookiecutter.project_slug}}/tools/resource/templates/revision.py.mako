@@ -53,6 +53,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("${field.key}", name=op.f("uq_${plural}_${field.key}")),
 % endif
 % endfor
+% for both in together:
+        sa.UniqueConstraint(
+            ${'"owner", ' if owned else ""}${", ".join(quoted(field.key) for field in both)},
+            name=op.f("uq_${plural}_${"owner_" if owned else ""}${"_".join(field.key for field in both)}")
+        ),
+% endfor
     )
 % if owned:
     op.create_index(
@@ -87,9 +93,50 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_${each.table}_${each.key}"), "${each.table}", ["${each.key}"])
 % endfor
+% for rows in lists:
+    op.create_table(
+        "${rows.table}",
+        sa.Column("${rows.own_key}", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+% if owned:
+        sa.Column(
+            "owner", sa.String(length=255, collation="${columns.BY_CODE_POINT}"), nullable=False
+        ),
+% endif
+% for field in rows.fields:
+        sa.Column("${field.key}", ${in_revision(field)}, nullable=${field.optional}),
+% endfor
+% for field in rows.fields:
+% if check(field):
+        sa.CheckConstraint(${quoted(check(field))}, name=op.f("ck_${rows.table}_${field.key}")),
+% endif
+% endfor
+        sa.ForeignKeyConstraint(
+            ["${rows.own_key}"],
+            ["${plural}.id"],
+            name=op.f("fk_${rows.table}_${rows.own_key}"),
+            ondelete="CASCADE",
+        ),
+% for field, to in rows.references:
+        sa.ForeignKeyConstraint(
+            ["${field.key}"],
+            ["${to.plural}.id"],
+            name=op.f("fk_${rows.table}_${field.key}"),
+            ondelete="${field.on_delete}",
+        ),
+% endfor
+        sa.PrimaryKeyConstraint("${rows.own_key}", "position", name=op.f("pk_${rows.table}")),
+    )
+% for field, to in rows.references:
+    op.create_index(op.f("ix_${rows.table}_${field.key}"), "${rows.table}", ["${field.key}"])
+% endfor
+% endfor
 
 
 def downgrade() -> None:
+% for rows in reversed(lists):
+    op.drop_table("${rows.table}")
+% endfor
 % for each in reversed(links):
     op.drop_table("${each.table}")
 % endfor

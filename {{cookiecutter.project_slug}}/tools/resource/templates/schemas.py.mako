@@ -3,10 +3,10 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import MISSING, AwareDatetime, Field, StrictBool, StrictFloat, StrictInt
+from pydantic import MISSING, AwareDatetime, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 from app.schemas.base import (
-    MAX_INT, Changes, Day, Entity, Exact, Ids, Schema, Text, UtcDatetime, Whole
+    MAX_INT, MAX_LINKS, Changes, Day, Entity, Exact, Ids, Schema, Text, UtcDatetime, Whole
 )
 % for to in targets:
 from app.schemas.${to.plural} import ${to.entity}
@@ -21,6 +21,30 @@ PRIVATE = Field(repr=False, json_schema_extra={"writeOnly": True})
 ${field.alias} = ${field.definition(example(field))}
 % endif
 % endfor
+% for rows in lists:
+% for field in rows.fields:
+% if field.type == field.alias:
+${field.alias} = ${field.definition(example(field))}
+% endif
+% endfor
+% endfor
+% for rows in lists:
+
+
+class ${rows.entity}(Schema):
+    model_config = ConfigDict(from_attributes=True)  # of the table's rows
+
+% for field in rows.fields:
+    ${field.key}: ${field.in_create}
+% endfor
+% endfor
+% if lists:
+
+
+% for rows in lists:
+${rows.alias} = Annotated[tuple[${rows.entity}, ...], Field(max_length=MAX_LINKS)]
+% endfor
+% endif
 
 
 class ${entity}Create(Schema):
@@ -30,6 +54,9 @@ class ${entity}Create(Schema):
 % for each in links:
     ${each.keys}: Ids = ()
 % endfor
+% for rows in lists:
+    ${rows.name}: ${rows.alias} = ()
+% endfor
 
 
 class ${entity}Update(Changes):
@@ -38,6 +65,9 @@ class ${entity}Update(Changes):
 % endfor
 % for each in links:
     ${each.keys}: Ids | MISSING = MISSING
+% endfor
+% for rows in lists:
+    ${rows.name}: ${rows.alias} | MISSING = MISSING
 % endfor
 
 
@@ -51,7 +81,10 @@ class ${entity}(Entity):
 % for each in links:
     ${each.keys}: tuple[UUID, ...]
 % endfor
-% if not public and not links:
+% for rows in lists:
+    ${rows.name}: tuple[${rows.entity}, ...]
+% endfor
+% if not (public or links or lists):
     pass
 % endif
 

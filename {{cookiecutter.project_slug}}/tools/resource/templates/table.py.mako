@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import BY_CODE_POINT, Base, EntityTable
-from app.db.owned import OwnedTable
+from app.db.owned import OwnedRow, OwnedTable
 % for to in targets:
 from app.db.tables.${to.plural} import ${to.entity}Table
 % endfor
@@ -20,6 +20,34 @@ ${each.table} = Table(
 )
 % endfor
 
+% for rows in lists:
+
+
+class ${rows.entity}Table(${'OwnedRow' if owned else 'Base'}):
+    __tablename__ = "${rows.table}"
+% if any(map(check, rows.fields)):
+    __table_args__ = (
+% for field in rows.fields:
+% if check(field):
+        CheckConstraint(${quoted(check(field))}, name="${field.key}"),
+% endif
+% endfor
+    )
+% endif
+
+    ${rows.own_key}: Mapped[UUID] = mapped_column(ForeignKey("${plural}.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+% for field in rows.fields:
+    ${field.key}: ${mapped(field)}
+% endfor
+% if rows.references:
+
+% for field, to in rows.references:
+    ${field.name}: ${related(field, to, rows.references)}
+% endfor
+% endif
+% endfor
+
 
 class ${entity}Table(${'OwnedTable' if owned else 'EntityTable'}):
     __tablename__ = "${plural}"
@@ -28,6 +56,9 @@ class ${entity}Table(${'OwnedTable' if owned else 'EntityTable'}):
 % if field.unique:
         UniqueConstraint(${'"owner", ' if owned else ""}"${field.key}"),
 % endif
+% endfor
+% for both in together:
+        UniqueConstraint(${'"owner", ' if owned else ""}${", ".join(quoted(field.key) for field in both)}),
 % endfor
 % for field in fields:
 % if check(field):
@@ -50,6 +81,14 @@ class ${entity}Table(${'OwnedTable' if owned else 'EntityTable'}):
 
 % for each in links:
     ${each.name}: Mapped[list[${each.to.entity}Table]] = relationship(secondary=${each.table}, lazy="raise")
+% endfor
+% endif
+% if lists:
+
+% for rows in lists:
+    ${rows.name}: Mapped[list[${rows.entity}Table]] = relationship(
+        order_by=${rows.entity}Table.position, cascade="all, delete-orphan", passive_deletes=True, lazy="raise"
+    )
 % endfor
 % endif
 % for each in links:

@@ -1,3 +1,12 @@
+<%def name="given_to(both)">\
+% for field in both:
+% if field.to_itself:
+, ${field.key}=create(client)["id"]\
+% elif field.optional and not can_differ(field):
+, ${field.key}=${one(field)}\
+% endif
+% endfor
+</%def>\
 <%def name="listed_of(rule)">\
 % if of_rule(rule) == references:
 REFERENCES\
@@ -46,6 +55,17 @@ def create(client: TestClient, /, **fields: object) -> dict[str, Any]:
     assert response.status_code == 201, response.text
     ${name}: dict[str, Any] = response.json()
     return ${name}
+% for rows in lists:
+
+
+def ${rows.row}(${"client: TestClient, /, " if rows.references else ""}**fields: object) -> dict[str, Any]:
+    """`fields`, and what else one of the ${rows.name.replace("_", " ")} has."""
+    return {
+% for field in rows.fields:
+        "${field.key}": ${of_row(field)},
+% endfor
+    } | fields
+% endfor
 
 
 def test_a_created_${name}_tells_where_it_is_and_which_version(client: TestClient) -> None:
@@ -69,12 +89,15 @@ def test_a_created_${name}_tells_where_it_is_and_which_version(client: TestClien
     assert client.get(again.url, headers=known).status_code == 304
 
 
-% if defaulted:
+% if defaulted or lists:
 def test_${a_name}_may_do_without_what_has_a_default(client: TestClient) -> None:
     ${name} = create(client)
     assert ${name} == ${name} | {
 % for field in defaulted:
         "${field.key}": ${answered(field.default)},
+% endfor
+% for rows in lists:
+        "${rows.name}": [],
 % endfor
     }
 
@@ -109,6 +132,10 @@ def test_${a_name}_needs_what_has_no_default(client: TestClient) -> None:
         ("${each.keys}", "one"),
         ("${each.keys}", [str(UUID(int=1))] * 2),
         ("${each.keys}", [str(UUID(int=number)) for number in range(101)]),
+% endfor
+% for rows in lists:
+        ("${rows.name}", None),
+        ("${rows.name}", {}),
 % endfor
     ],
 )
@@ -157,6 +184,22 @@ def test_a_value_that_is_taken_is_a_conflict(client: TestClient, field: str) -> 
 
 
 % endif
+% for both in together:
+def test_${"_and_".join(field.name for field in both)}_are_unique_together(client: TestClient) -> None:
+    ${name}, other = create(client${given_to(both)}), create(client)
+    again = {field: ${name}[field] for field in (${", ".join(quoted(field.key) for field in both)})}
+    url = f"{URL}/{other['id']}"
+    for response in (client.post(URL, json=body(${client}) | again), client.patch(url, json=again)):
+        assert [error["field"] for error in problem(response, 409)["errors"]] == [*again]
+    assert client.get(url).json() == other
+% for field in both:
+% if any(can_differ(rest) for rest in both if rest is not field):
+    assert create(client, ${field.key}=${name}["${field.key}"])
+% endif
+% endfor
+
+
+% endfor
 def test_what_is_not_there_is_not_found(client: TestClient) -> None:
     url = f"{URL}/{uuid4()}"
     problem(client.get(url), 404)
@@ -219,14 +262,12 @@ def test_nobody_can_name_an_owner(client: TestClient) -> None:
     assert "owner" not in client.get(url).json()
 
 
-% if any(not field.to for field in unique):
+% if may_be_same:
 def test_two_users_may_have_the_same(client: TestClient) -> None:
     ${name} = create(client)
     with as_user(client, "eve"):
-% for field in unique:
-% if not field.to:
-        assert create(client, ${field.key}=${name}["${field.key}"])
-% endif
+% for both in may_be_same:
+        assert create(client, ${", ".join(f'{field.key}={name}["{field.key}"]' for field in both)})
 % endfor
 
 
@@ -332,6 +373,111 @@ def test_what_is_deleted_is_none_of_the_${each.name}(client: TestClient) -> None
     other = create(client)
     assert client.delete(f"{URL}/{other['id']}").status_code == 204
     assert client.get(f"${each.to.url}/{other['${each.keys}'][0]}").status_code == 200
+% endfor
+% for rows in lists:
+<% given = "client" if rows.references else "" %>\
+
+
+def test_${a_name}_has_its_${rows.name}_in_their_order(client: TestClient) -> None:
+    ${rows.name} = [${rows.row}(${given}), ${rows.row}(${", ".join([*([given] if given else []), *(f"{field.key}={another(field)}" for field in rows.fields if not field.to)])})]
+    ${name} = create(client, ${rows.name}=${rows.name})
+    assert ${name}["${rows.name}"] == ${rows.name}
+    assert client.get(f"{URL}/{${name}['id']}").json() == ${name}
+    assert client.get(URL).json()["items"] == [${name}]
+
+
+def test_a_patch_replaces_all_${rows.name}_or_none(client: TestClient) -> None:
+    ${name} = create(client, ${rows.name}=[${rows.row}(${given})])
+    url, ${rows.name} = f"{URL}/{${name}['id']}", [${rows.row}(${given}), *${name}["${rows.name}"]]
+    changed = client.patch(url, json={"${rows.name}": ${rows.name}})
+    assert changed.headers["etag"].startswith('"2')
+    assert changed.json() == ${name} | {
+        "${rows.name}": ${rows.name},
+        "updated_at": changed.json()["updated_at"],
+    }
+    assert client.get(url).json() == changed.json()
+% if public:
+    same = client.patch(url, json={"${public[0].key}": ${name}["${public[0].key}"]})
+    assert same.json()["${rows.name}"] == ${rows.name}
+% endif
+    assert client.patch(url, json={"${rows.name}": []}).json()["${rows.name}"] == []
+    assert client.get(url).json()["${rows.name}"] == []
+
+
+% if not in_database:
+@in_memory
+% endif
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", str(UUID(int=1))),
+% for field in rows.fields:
+% for value in wrong(field):
+        ("${field.key}", ${value}),
+% endfor
+% endfor
+    ],
+)
+def test_a_value_that_is_wrong_is_refused_by_its_place_in_the_${rows.name}(
+    client: TestClient, field: str, value: object
+) -> None:
+    url = f"{URL}/{create(client)['id']}"
+    wrong = {"${rows.name}": [${rows.row}(${given}), ${rows.row}(${given}) | {field: value}]}
+    for response in (client.post(URL, json=body(${client}) | wrong), client.patch(url, json=wrong)):
+        assert wrong_fields(response) == [("body", f"${rows.name}.1.{field}")]
+
+
+def test_there_are_100_${rows.name}_at_most(client: TestClient) -> None:
+    ${rows.name} = [${rows.row}(${given})] * 100
+    assert create(client, ${rows.name}=${rows.name})["${rows.name}"] == ${rows.name}
+    more = body(${client}) | {"${rows.name}": [*${rows.name}, ${rows.name}[0]]}
+    assert wrong_fields(client.post(URL, json=more)) == [("body", "${rows.name}")]
+
+
+def test_${rows.name}_go_with_their_${name}(client: TestClient) -> None:
+    ${name} = create(client, ${rows.name}=[${rows.row}(${given})])
+    assert client.delete(f"{URL}/{${name}['id']}").status_code == 204
+    assert create(client)["${rows.name}"] == []
+% for field, to in rows.references:
+    (row,) = ${name}["${rows.name}"]
+    assert client.delete(f"${to.url}/{row['${field.key}']}").status_code == 204
+% endfor
+% if rows.references:
+
+
+@pytest.mark.parametrize("field", [${", ".join(quoted(field.key) for field, _ in rows.references)}])
+def test_${rows.name}_refer_to_what_is_there(client: TestClient, field: str) -> None:
+    ${name} = create(client, ${rows.name}=[${rows.row}(client)])
+    url = f"{URL}/{${name}['id']}"
+    nothing = {"${rows.name}": [*${name}["${rows.name}"], ${rows.row}(client) | {field: str(uuid4())}]}
+    for response in (client.post(URL, json=body(${client}) | nothing), client.patch(url, json=nothing)):
+        assert [error["field"] for error in problem(response, 409)["errors"]] == ["${rows.name}"]
+    assert client.get(url).json() == ${name}
+% if any(to.owned for _, to in rows.references):
+    with as_user(client, "eve"):
+        theirs = {"${rows.name}": ${name}["${rows.name}"]}
+        response = client.post(URL, json=body(${client}) | theirs)
+        assert [error["field"] for error in problem(response, 409)["errors"]] == ["${rows.name}"]
+% endif
+% endif
+% for field, to in rows.references:
+
+
+% if field.on_delete == "CASCADE":
+def test_a_row_of_the_${rows.name}_goes_with_its_${field.name}(client: TestClient) -> None:
+    ${name} = create(client, ${rows.name}=[${rows.row}(client), ${rows.row}(client)])
+    url, (first, second) = f"{URL}/{${name}['id']}", ${name}["${rows.name}"]
+    before = client.get(url)
+    assert client.delete(f"${to.url}/{first['${field.key}']}").status_code == 204
+    after = client.get(url)
+    assert after.json() == ${name} | {"${rows.name}": [second]}
+    assert after.headers["etag"] != before.headers["etag"]
+% else:
+def test_the_${field.name}_of_${rows.name}_stays(client: TestClient) -> None:
+    (row,) = create(client, ${rows.name}=[${rows.row}(client)])["${rows.name}"]
+    problem(client.delete(f"${to.url}/{row['${field.key}']}"), 409)
+% endif
+% endfor
 % endfor
 % for field in to_itself:
 
@@ -439,7 +585,7 @@ def test_a_reference_may_be_empty(client: TestClient) -> None:
 
 % endif
 % endif
-% if references or links:
+% if references or links or lists:
 
 
 % if not in_database:
@@ -448,7 +594,7 @@ def test_a_reference_may_be_empty(client: TestClient) -> None:
 def test_a_page_costs_no_statement_more_for_each_${name}(client: TestClient) -> None:
     costs = []
     for _ in range(3):
-        create(client)
+        create(client${"".join(f", {rows.name}=[{rows.row}({'client' if rows.references else ''})]" for rows in lists)})
         with statements() as told:
             client.get(URL)
         costs.append(len(told))

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.owned import OWNER, OwnedTable
-from app.db.sql.base import S, SqlRepository
+from app.db.sql.base import S, SqlRepository, T
 from app.repositories.base import C, E, Q, U
 from app.repositories.errors import Conflict
 
@@ -31,8 +31,8 @@ class OwnedRepository(SqlRepository[E, C, U, Q]):
         with _without_owner():
             return await super().update(id_, changes, versions)
 
-    def _row(self, values: dict[str, Any]) -> OwnedTable:
-        return self.table(**values, owner=self.owner)
+    def _row(self, table: type[T], values: dict[str, Any]) -> T:
+        return table(**values, owner=self.owner)
 
 
 @contextmanager

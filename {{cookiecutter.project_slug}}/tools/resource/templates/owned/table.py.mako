@@ -11,18 +11,22 @@ from sqlalchemy import String, Table, event
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column, with_loader_criteria
 from sqlalchemy.sql.visitors import iterate
 
-from app.db.base import BY_CODE_POINT, EntityTable
+from app.db.base import BY_CODE_POINT, Base, EntityTable
 
 # The execution option `owner` of a statement, and what it is for the rows of all users.
 OWNER = "owner"
 EVERYBODY = object()
 
 
-class OwnedTable(EntityTable):
+class OwnedRow(Base):
     __abstract__ = True
 
     owner: Mapped[str] = mapped_column(String(255, collation=BY_CODE_POINT))
     """`User.subject`. It is in no schema, so no client can set or see it."""
+
+
+class OwnedTable(OwnedRow, EntityTable):
+    __abstract__ = True
 
 
 class Unscoped(Exception):
@@ -34,10 +38,10 @@ class Unscoped(Exception):
         )
 
 
-def owned_classes() -> list[type[OwnedTable]]:
+def owned_classes() -> list[type[OwnedRow]]:
     """By the names of their tables."""
-    classes = (mapper.class_ for mapper in OwnedTable.registry.mappers)
-    owned = (table for table in classes if issubclass(table, OwnedTable))
+    classes = (mapper.class_ for mapper in OwnedRow.registry.mappers)
+    owned = (table for table in classes if issubclass(table, OwnedRow))
     return sorted(owned, key=lambda table: table.__tablename__)
 
 
@@ -59,13 +63,13 @@ def add_owner(state: ORMExecuteState) -> None:
     if owner is EVERYBODY:
         return
     classes = (mapper.class_ for mapper in state.all_mappers)
-    owned = {table.__tablename__ for table in classes if issubclass(table, OwnedTable)}
+    owned = {table.__tablename__ for table in classes if issubclass(table, OwnedRow)}
     # Without a column of its own, as in `select(func.count().filter(...))`, nothing can be added.
     unseen = set() if state.is_orm_statement else owned_tables(state)
     if unseen or (owned and owner is None):
         raise Unscoped(owned | unseen)
     # In joins and subqueries too. Without an owner it is NULL, which matches no row.
     is_own = with_loader_criteria(
-        OwnedTable, lambda table: table.owner == owner, include_aliases=True
+        OwnedRow, lambda table: table.owner == owner, include_aliases=True
     )
     state.statement = state.statement.options(is_own)

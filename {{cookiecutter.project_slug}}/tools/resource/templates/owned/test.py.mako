@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Executable, delete, func, select, update
 
-from app.db.owned import EVERYBODY, OwnedTable, Unscoped, owned_classes
+from app.db.owned import EVERYBODY, OwnedRow, Unscoped, owned_classes
 from app.db.session import SqlStore
 
 pytestmark = pytest.mark.in_database
@@ -12,13 +12,13 @@ each_table = pytest.mark.parametrize("table", owned_classes())
 
 @each_table
 async def test_a_statement_without_an_owner_is_refused(
-    sql_store: SqlStore, table: type[OwnedTable]
+    sql_store: SqlStore, table: type[OwnedRow]
 ) -> None:
     statements: list[Executable] = [
         select(table),
-        select(func.count(table.id)),
-        select(func.count().filter(table.version > 0)),
-        select(func.first_value(table.id).over(order_by=table.id)),
+        select(func.count(table.owner)),
+        select(func.count().filter(table.owner > "")),
+        select(func.first_value(table.owner).over(order_by=table.owner)),
         update(table).values(owner="eve"),
         delete(table),
     ]
