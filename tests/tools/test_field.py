@@ -172,11 +172,12 @@ def test_what_cannot_be_changed_is_refused(
 
 
 LATER = (
-    "name:str(128):unique weight:decimal>=0<=50=1.5 day:date? kind:enum(big,small,huge)=big "
-    "herd:ref(item,null)? foals:many(item)"
+    "name:str(128):unique weight:decimal>=0<=50=1.5 since:date? kind:enum(big,small,huge)=big "
+    "herd:ref(item,null)? foals:many(item) unique(kind,since) "
+    "stripes:list(width:int>=1=2 kind:enum(a,b)=a like:ref(item)? note:text? price:decimal<=9.5)"
 )
 ASKED = {
-    "rename": "title:name place:herd",
+    "rename": "title:name day:since place:herd",
     "change": "kind:enum(big,small,huge)=big weight:decimal>=0<=50=1.5 herd:ref(item,null)?",
     "drop": "secret",
 }
@@ -186,7 +187,7 @@ ASKED = {
 def test_fields_that_change_are_written_as_those_from_the_start(
     service: Path, tmp_path: Path, owner: str
 ) -> None:
-    first, later = f"{FIRST} place:ref(item)?", LATER
+    first, later = FIRST.replace("foals:", "place:ref(item)? foals:"), LATER
     if owner:
         first, later = (text.replace(" foals:many(item)", "") for text in (first, later))
         first = first.replace(" place:ref(item)?", "")
@@ -252,3 +253,30 @@ def test_a_line_beside_one_that_was_changed_is_not_clear() -> None:
     own = "import re\n\n\nre\na\nb\nc\nd\n"
     output = merged(own, f"import os\n\n\n{before}", f"import os\nimport sys\n\n\n{after}")
     assert output == "import re\nimport sys\n\n\nre\na\nb\nx\nc\nd\n"
+
+
+def test_what_is_unique_together_follows_its_fields(service: Path) -> None:
+    make(
+        service, "tools.resource", "zebra", "name:str(9) herd:ref(item) code:int? unique(herd,code)"
+    )
+    table = service / "app" / "db" / "tables" / "zebras.py"
+    field(service, "zebra", rename="herd:group", add="unique(name,group)")
+    assert 'UniqueConstraint("group_id", "code")' in table.read_text(encoding="utf-8")
+    assert 'UniqueConstraint("name", "group_id")' in table.read_text(encoding="utf-8")
+    assert _newest(service, "zebras_add_unique").count("batch.create_") == 1
+    field(service, "zebra", rename="herd:group")
+    renamed = _newest(service, "zebras_rename_column")
+    for name in ("herd_id_code", "name_herd_id"):
+        assert f'batch.drop_constraint(op.f("uq_zebras_{name}"), type_="unique")' in renamed
+    assert 'op.f("uq_zebras_group_id_code"), ["group_id", "code"]' in renamed
+    field(service, "zebra", drop="code")
+    assert "unique" not in table.read_text(encoding="utf-8").partition("group_id")[2]
+    kept = (service / "app" / "db" / "autogenerate.py").read_text(encoding="utf-8")
+    assert '"uq_zebras_group_id_code"' in kept
+    refused = refusal(service, "zebra", drop="name=none")
+    assert "release it as one that may be null first" in refused
+
+
+def _newest(service: Path, slug: str) -> str:
+    (revision,) = (service / "app" / "db" / "migrations" / "versions").glob(f"*_{slug}*.py")
+    return revision.read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tools.field.existing import specs, stored
 from tools.field.kept import kept, with_kept
 from tools.field.merge import Unclear, merged
-from tools.field.operations import Pair, blocks, in_database, keys
+from tools.field.operations import Pair, Rule, blocks, in_database, keys
 from tools.resource.columns import in_revision
 from tools.resource.fields import Field, Target, quoted
 from tools.resource.names import NAME, Refused
@@ -18,7 +18,7 @@ from tools.resource.render import next_revision, own_texts, rendered, tidy
 
 TEMPLATE = Path(__file__).parent / "revision.py.mako"
 TEXTS = {"str", "text", "enum"}
-LINK = "many() is for make resource alone: docs/relations.md shows what it writes"
+LINK = "many() and list() are for make resource alone: docs/relations.md shows what they are"
 Texts = dict[Path, str]
 
 
@@ -72,6 +72,7 @@ class Plan:
         self.columns = stored(resource)
         self.before = self._parsed()
         self.origins = {field.key: field for field in self.before.fields}
+        self.rules: list[Rule] = [*self.before.together]
         self.dropped: list[Pair] = []
         self.kept: list[str] = []
         self.released: list[str] = []
@@ -93,7 +94,7 @@ class Plan:
         if there == key or self._key(name):
             raise Refused(f"{name!r} is there already: take another name")
         self.specs = {
-            there if each == key else each: re.sub("^[^:]+", name, spec) if each == key else spec
+            there if each == key else each: _renamed(spec, self.origins[key], name)
             for each, spec in self.specs.items()
         }
         self.origins[there] = self.origins.pop(key)
@@ -121,15 +122,23 @@ class Plan:
         key = self._known_key(word)
         field = self.origins.pop(key)
         spec = self.specs.pop(key)
-        column = self.columns.pop(key, key)
+        self.columns.pop(key, None)
+        rules = [rule for rule in self.rules if field in rule]
+        self.rules = [rule for rule in self.rules if field not in rule]
+        self.specs = {
+            each: spec
+            for each, spec in self.specs.items()
+            if not (spec.startswith("unique(") and {field.key, field.name} & _words(spec))
+        }
         if not field.optional:
-            self.dropped.append(
-                (replace(field, default=""), self._with_default(field, value, spec))
-            )
+            is_unique = field.unique or bool(rules)
+            default = self._with_default(field, value, spec, is_unique)
+            self.dropped.append((replace(field, default=""), default))
         self.title.append(f"stop using {field.name}")
-        self.kept += [f"{self.resource.plural}.{column}", *keys(self.resource, field)]
+        column = f"{self.resource.plural}.{field.column}"
+        self.kept += [column, *keys(self.resource, [field], rules)]
         self.notes.append(
-            f"The column {self.resource.plural}.{column} is still there, so that the release before "
+            f"The column {column} is still there, so that the release before "
             "runs beside this one. The same command again drops it, in a later release."
         )
 
@@ -141,7 +150,8 @@ class Plan:
         after = self._parsed()
         if after == self.before and not self.released:
             raise Refused('nothing would change: say what shall, like add="note:text?"')
-        if after.links != self.before.links:
+        parts, before = ([*each.links, *each.lists] for each in (after, self.before))
+        if len(parts) > len(before):
             raise Refused(LINK)
         if self.before.has_fake != after.has_fake:
             raise Refused(
@@ -163,7 +173,7 @@ class Plan:
             )
         by_hand = "\n".join(f"{path.as_posix()}\n{text}" for path, text in left.items())
         texts |= with_kept(self.root, self.kept, self.released)
-        return Written(texts, self._revision(pairs), by_hand, self.notes)
+        return Written(texts, self._revision(pairs, [*after.together]), by_hand, self.notes)
 
     def _parsed(self) -> Resource:
         fakes = self.root / "tests" / "fakes" / f"{self.resource.plural}.py"
@@ -173,8 +183,11 @@ class Plan:
             "fake": "" if fakes.is_file() else "no",
         }
         found = parse(self.root, self.resource.name, " ".join(self.specs.values()), **options)
-        fields = (replace(each, stored=self.columns.get(each.key, "")) for each in found.fields)
-        return replace(found, fields=tuple(fields))
+        fields = {
+            each.key: replace(each, stored=self.columns.get(each.key, "")) for each in found.fields
+        }
+        together = (tuple(fields[each.key] for each in rule) for rule in found.together)
+        return replace(found, fields=tuple(fields.values()), together=tuple(together))
 
     def _key(self, word: str) -> str | None:
         for key, spec in self.specs.items():
@@ -197,13 +210,13 @@ class Plan:
         there = kept(self.root)
         for column in (word, f"{word}_id"):
             if f"{plural}.{column}" in there:
-                named_after = re.compile(rf"(ck|fk|ix|uq)_{plural}_(owner_)?{column}")
+                named_after = re.compile(rf"(ck|fk|ix)_{plural}_{column}|uq_{plural}_(\w+_)?{column}(_\w+)?")
                 return [f"{plural}.{column}", *filter(named_after.fullmatch, there)]
         return []
 
-    def _with_default(self, field: Field, value: str, spec: str) -> Field:
+    def _with_default(self, field: Field, value: str, spec: str, is_unique: bool) -> Field:
         """What rows of this release have for the one before, which reads the column still."""
-        if field.to or field.unique:
+        if field.to or is_unique:
             raise Refused(
                 f"the release before needs {field.name!r} in rows of this one too: release it as "
                 f'one that may be null first, change="{_optional(spec)}"'
@@ -234,8 +247,8 @@ class Plan:
                 texts[path] = tidy(self.root, path, text, "--select", "F401,I")
         return texts, unclear
 
-    def _revision(self, pairs: list[Pair]) -> Texts:
-        up = blocks(self.resource, pairs)
+    def _revision(self, pairs: list[Pair], rules: list[Rule]) -> Texts:
+        up = blocks(self.resource, pairs, self.rules, rules)
         if not up:
             return {}
         title = f"{self.resource.plural}: {', '.join(self.title)}"
@@ -246,13 +259,24 @@ class Plan:
             "title": title,
             "table": self.resource.plural,
             "up": up,
-            "down": blocks(self.resource, [(new, old) for old, new in pairs]),
+            "down": blocks(self.resource, [(new, old) for old, new in pairs], rules, self.rules),
             "filled": [new for old, new in pairs if old and new and old.optional > new.optional],
             "in_revision": in_revision,
             "in_database": in_database,
             "quoted": quoted,
         }
         return {path: tidy(self.root, path, rendered(TEMPLATE, words))}
+
+
+def _renamed(spec: str, field: Field, name: str) -> str:
+    """The same spec after `field` was given another name."""
+    if spec.startswith("unique("):
+        return re.sub(rf"\b({field.name}|{field.key})\b", name, spec)
+    return re.sub(rf"^{field.name}:", f"{name}:", spec)
+
+
+def _words(rule: str) -> set[str]:
+    return {*re.findall(r"\w+", rule)} - {"unique"}
 
 
 def _optional(spec: str) -> str:

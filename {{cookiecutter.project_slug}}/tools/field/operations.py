@@ -1,58 +1,60 @@
 """What a revision does to the column of a field, and to what is named after it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tools.resource.columns import check, in_revision
 from tools.resource.fields import Field, Target, quoted
 
 # A field before and after; None where it is not there.
 Pair = tuple[Field | None, Field | None]
+Rule = Sequence[Field]  # fields that are unique together
 
 
-def keys(resource: Target, field: Field | None) -> dict[str, tuple[str, str]]:
-    """Its constraints and its index by their names: the lines that create and drop each."""
-    if field is None:
-        return {}
-    found = {}
+def keys(
+    resource: Target, fields: Iterable[Field | None], rules: Iterable[Rule]
+) -> dict[str, tuple[str, str]]:
+    """Constraints and indexes by their names: the lines that create and drop each."""
+    found = [key for field in fields if field for key in _keys(resource, field)]
+    return dict([*found, *(_unique(resource, rule) for rule in rules)])
+
+
+def _keys(resource: Target, field: Field) -> Iterator[tuple[str, tuple[str, str]]]:
     table, column = resource.plural, quoted(field.column)
     if condition := check(field):
         name = f"ck_{table}_{field.column}"
-        found[name] = (
-            f"batch.create_check_constraint(op.f({quoted(name)}), {quoted(condition)})",
-            f'batch.drop_constraint(op.f({quoted(name)}), type_="check")',
-        )
+        create = f"batch.create_check_constraint(op.f({quoted(name)}), {quoted(condition)})"
+        yield name, (create, f'batch.drop_constraint(op.f({quoted(name)}), type_="check")')
     if field.to:
         name = f"fk_{table}_{field.column}"
         rule = f", ondelete={quoted(field.on_delete)}" if field.on_delete else ""
         to = f'{quoted(field.to.plural)}, [{column}], ["id"]'
-        found[name] = (
-            f"batch.create_foreign_key(op.f({quoted(name)}), {to}{rule})",
-            f'batch.drop_constraint(op.f({quoted(name)}), type_="foreignkey")',
-        )
+        create = f"batch.create_foreign_key(op.f({quoted(name)}), {to}{rule})"
+        yield name, (create, f'batch.drop_constraint(op.f({quoted(name)}), type_="foreignkey")')
     if field.unique:
-        name = f"uq_{table}_{'owner_' * resource.owned}{field.column}"
-        columns = f'["owner", {column}]' if resource.owned else f"[{column}]"
-        found[name] = (
-            f"batch.create_unique_constraint(op.f({quoted(name)}), {columns})",
-            f'batch.drop_constraint(op.f({quoted(name)}), type_="unique")',
-        )
+        yield _unique(resource, [field])
     elif field.to:
         name = f"ix_{table}_{field.column}"
-        found[name] = (
-            f"batch.create_index(op.f({quoted(name)}), [{column}])",
-            f"batch.drop_index(op.f({quoted(name)}))",
-        )
-    return found
+        create = f"batch.create_index(op.f({quoted(name)}), [{column}])"
+        yield name, (create, f"batch.drop_index(op.f({quoted(name)}))")
 
 
-def blocks(resource: Target, pairs: list[Pair]) -> list[list[str]]:
+def _unique(resource: Target, fields: Rule) -> tuple[str, tuple[str, str]]:
+    columns = [*(["owner"] if resource.owned else []), *(field.column for field in fields)]
+    name = f"uq_{resource.plural}_{'_'.join(columns)}"
+    listed = ", ".join(map(quoted, columns))
+    create = f"batch.create_unique_constraint(op.f({quoted(name)}), [{listed}])"
+    return name, (create, f'batch.drop_constraint(op.f({quoted(name)}), type_="unique")')
+
+
+def blocks(
+    resource: Target, pairs: list[Pair], old_rules: list[Rule], new_rules: list[Rule]
+) -> list[list[str]]:
     """What is done in each `op.batch_alter_table`."""
-    gone, come = [], []
-    for old, new in pairs:
-        before, after = (dict(keys(resource, field).values()) for field in (old, new))
-        gone += [drop for create, drop in before.items() if create not in after]
-        come += [create for create in after if create not in before]
+    before = dict(keys(resource, (old for old, _ in pairs), old_rules).values())
+    after = dict(keys(resource, (new for _, new in pairs), new_rules).values())
+    gone = [drop for create, drop in before.items() if create not in after]
+    come = [create for create in after if create not in before]
     columns = [line for old, new in pairs for line in _column(old, new)]
     gone.reverse()
     # Alembic knows a renamed column by its old name until the block ends.
