@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.field.merge import Unclear, merged
+from tools.field.merge import merged
 
 ROOT = Path(__file__).parent.parent.parent
 FIRST = (
@@ -121,7 +121,9 @@ def test_where_the_place_is_not_clear_the_lines_are_printed(service: Path) -> No
         service, "zebra", add="currency:enum(eur,usd)=eur", leave="app/schemas/zebras.py"
     )
     assert '+    currency: Currency = "eur"\n' in output
-    assert "hm" in schemas.read_text(encoding="utf-8")
+    written = schemas.read_text(encoding="utf-8")
+    assert "hm" in written
+    assert 'Currency = Literal["eur", "usd"]' in written
     assert "currency" in (service / "app/db/tables/zebras.py").read_text(encoding="utf-8")
 
 
@@ -141,6 +143,46 @@ def test_what_cannot_be_added_is_refused(
     service: Path, name: str, fields: str, message: str
 ) -> None:
     assert message in refusal(service, name, add=fields)
+
+
+def test_imports_stay_as_they_are_written(service: Path) -> None:
+    table = service / "app" / "db" / "tables" / "items.py"
+    own = "from app.db.base import (\n    BY_CODE_POINT,  # as in the cursor\n    EntityTable,\n)\n"
+    text = table.read_text(encoding="utf-8")
+    table.write_text(
+        text.replace("from app.db.base import BY_CODE_POINT, EntityTable\n", own), encoding="utf-8"
+    )
+    field(service, "item", add="place:uuid?")
+    written = table.read_text(encoding="utf-8")
+    assert own in written
+    assert "from uuid import UUID\n" in written
+
+
+def test_what_is_in_the_table_by_hand_is_not_added_again(service: Path) -> None:
+    table = service / "app" / "db" / "tables" / "items.py"
+    with table.open("a", encoding="utf-8") as file:
+        file.write("    deleted_at: Mapped[datetime | None]\n")
+    assert "'deleted_at' is in the table already" in refusal(
+        service, "item", add="deleted_at:datetime?"
+    )
+
+
+def test_a_circle_of_references_is_refused(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9) herd:ref(item)")
+    assert "would close a circle" in refusal(service, "item", add="best:ref(zebra,null)?")
+
+
+def test_a_revision_of_an_earlier_try_is_not_written_twice(service: Path) -> None:
+    before = sources(service)
+    field(service, "item", add="note:text?")
+    for path, text in before.items():
+        path.write_text(text, encoding="utf-8")
+    assert "does that already" in refusal(service, "item", add="note:text?")
+
+
+def test_a_schema_that_cannot_be_imported_is_told(service: Path) -> None:
+    (service / "app" / "schemas" / "items.py").write_text("class Item(Entity): ...\n")
+    assert "is a NameError: name 'Entity'" in refusal(service, "item", add="note:text?")
 
 
 def test_a_link_is_refused(service: Path) -> None:
@@ -247,12 +289,21 @@ def test_names_that_somebody_has_written_stay_in_kept(service: Path) -> None:
 
 def test_a_line_beside_one_that_was_changed_is_not_clear() -> None:
     before, after = "a\nb\nc\nd\n", "a\nb\nx\nc\nd\n"
-    assert merged("0\na\nb\nc\nd\n1\n", before, after) == "0\na\nb\nx\nc\nd\n1\n"
-    with pytest.raises(Unclear, match=r"(?m)^\+x$"):
-        merged("a\nB\nc\nd\n", before, after)
-    own = "import re\n\n\nre\na\nb\nc\nd\n"
+    assert merged("0\na\nb\nc\nd\n1\n", before, after) == ("0\na\nb\nx\nc\nd\n1\n", "")
+    text, unclear = merged("a\nB\nc\nd\n", before, after)
+    assert (text, "\n+x\n" in unclear) == ("a\nB\nc\nd\n", True)
+    own = "import re  # hm\n\n\nre\na\nb\nc\nd\n"
     output = merged(own, f"import os\n\n\n{before}", f"import os\nimport sys\n\n\n{after}")
-    assert output == "import re\nimport sys\n\n\nre\na\nb\nx\nc\nd\n"
+    assert output == ("import re  # hm\nimport sys\n\n\nre\na\nb\nx\nc\nd\n", "")
+
+
+def test_lines_that_stand_in_another_class_too_are_not_clear() -> None:
+    fields = "    a: int\n    b: int\n"
+    before, after = f"class A:\n{fields}", f"class A:\n{fields}    c: int\n"
+    own = f"class A:\n    # one\n    a: int\n    # two\n    b: int\n\nclass B:\n{fields}"
+    text, unclear = merged(own, before, after)
+    assert text == own
+    assert "+    c: int\n" in unclear
 
 
 def test_what_is_unique_together_follows_its_fields(service: Path) -> None:

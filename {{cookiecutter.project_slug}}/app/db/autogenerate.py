@@ -1,8 +1,5 @@
 """What `alembic revision --autogenerate` and `alembic check` compare, and what they leave alone."""
 
-{% if cookiecutter.database == "sqlite" %}
-import re
-{% endif %}
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
@@ -12,7 +9,16 @@ from alembic.config import Config
 from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.util import PriorityDispatchResult
-from sqlalchemy import CheckConstraint, Column, Connection, MetaData, Table, inspect, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    Constraint,
+    MetaData,
+    Table,
+    inspect,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import TextClause, conv
 
@@ -27,10 +33,9 @@ TRIAL = "alembic_trial"
 
 {% if cookiecutter.database == "sqlite" %}
 BESIDE = text(
-    "SELECT name, sql FROM sqlite_master WHERE tbl_name = :name AND type IN ('index', 'trigger')"
+    "SELECT type, name, sql FROM sqlite_master WHERE tbl_name = :name AND type IN ('index', 'trigger')"
     " AND sql IS NOT NULL ORDER BY type, name"
 )
-CREATE = re.compile(r"\s*CREATE\s+(UNIQUE\s+)?(INDEX|TRIGGER)\s+", re.IGNORECASE)
 
 {% endif %}
 _checks = Plugin("app.checks")
@@ -80,6 +85,9 @@ class Autogenerate:
             return self._is_ours(f"index {name}", name, name == f"ix_{item.table.name}_{columns}")
         if isinstance(item, Column):
             return self._is_ours(f"column {item}", str(item), True)
+        if isinstance(item, Constraint):
+            start = tuple(f"{prefix}_{item.table.name}_" for prefix in ("uq", "ck", "fk"))
+            return self._is_ours(f"constraint {name}", name, name.startswith(start))
         return self._is_ours(f"{kind} {name}", name, True)
 
     def _is_ours(self, item: str, name: str, is_conventional: bool) -> bool:
@@ -110,11 +118,13 @@ class Autogenerate:
                 continue
             models = {index.name for index in Base.metadata.tables[table.table_name].indexes}
             gone = {each.index_name for each in table.ops if isinstance(each, ops.DropIndexOp)}
-            for name, statement in self._connection.execute(BESIDE, {"name": table.table_name}):
+            beside = self._connection.execute(BESIDE, {"name": table.table_name})
+            for kind, name, statement in beside:
                 if name not in models | gone:
-                    again = ops.ExecuteSQLOp(CREATE.sub(r"\g<0>IF NOT EXISTS ", statement, 1))
+                    # Alembic makes an index anew without its collations and its direction.
+                    lines = (f'DROP {kind} IF EXISTS "{name}"', statement)
                     for direction in (*script.upgrade_ops_list, *script.downgrade_ops_list):
-                        direction.ops.append(again)
+                        direction.ops += [ops.ExecuteSQLOp(line) for line in lines]
 
 {% endif %}
 

@@ -5,9 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tools.field.existing import specs, stored
+from tools.field.existing import attributes, specs, stored
 from tools.field.kept import kept, with_kept
-from tools.field.merge import Unclear, merged
+from tools.field.merge import merged
 from tools.field.operations import Pair, Rule, blocks, in_database, keys
 from tools.resource.columns import in_revision
 from tools.resource.fields import Field, Target, quoted
@@ -52,7 +52,7 @@ def changed(root: Path, request: Request) -> Written:
         plan.drop(*word.partition("=")[::2])
     for spec in split(request.add):
         plan.add(spec)
-    return plan.written(request.leave.split())
+    return plan.written(re.findall(r"[^\s,]+", request.leave))
 
 
 def _both(word: str) -> tuple[str, str]:
@@ -143,8 +143,12 @@ class Plan:
         )
 
     def add(self, spec: str) -> None:
+        name = spec.partition(":")[0]
+        known = {each for each in (name, f"{name}_id") if each in attributes(self.resource)}
+        if known - {field.key for field in self.before.fields}:
+            raise Refused(f"{name!r} is in the table already: take another name")
         self.specs[f"new {len(self.specs)}"] = spec
-        self.title.append(f"add {spec.partition(':')[0]}")
+        self.title.append(f"add {name}")
 
     def written(self, leave: Collection[str]) -> Written:
         after = self._parsed()
@@ -163,17 +167,17 @@ class Plan:
             _check(old, field)
             pairs.append((old, field))
         texts, unclear = self._texts(after)
-        left = {path: text for path, text in unclear.items() if path.as_posix() in leave}
-        if refused := unclear.keys() - left.keys():
-            listed = "\n".join(f"{path.as_posix()}\n{unclear[path]}" for path in sorted(refused))
+        if unclear.keys() - {*map(Path, leave)}:
+            listed = _listed(unclear)
             names = " ".join(path.as_posix() for path in sorted(unclear))
             raise Refused(
                 f"these lines belong where somebody has changed the files:\n{listed}"
                 f'To write all the rest, and type these yourself, add leave="{names}"'
             )
-        by_hand = "\n".join(f"{path.as_posix()}\n{text}" for path, text in left.items())
         texts |= with_kept(self.root, self.kept, self.released)
-        return Written(texts, self._revision(pairs, [*after.together]), by_hand, self.notes)
+        return Written(
+            texts, self._revision(pairs, [*after.together]), _listed(unclear), self.notes
+        )
 
     def _parsed(self) -> Resource:
         fakes = self.root / "tests" / "fakes" / f"{self.resource.plural}.py"
@@ -210,7 +214,9 @@ class Plan:
         there = kept(self.root)
         for column in (word, f"{word}_id"):
             if f"{plural}.{column}" in there:
-                named_after = re.compile(rf"(ck|fk|ix)_{plural}_{column}|uq_{plural}_(\w+_)?{column}(_\w+)?")
+                named_after = re.compile(
+                    rf"(ck|fk|ix)_{plural}_{column}|uq_{plural}_(\w+_)?{column}(_\w+)?"
+                )
                 return [f"{plural}.{column}", *filter(named_after.fullmatch, there)]
         return []
 
@@ -232,19 +238,18 @@ class Plan:
         return field
 
     def _texts(self, after: Resource) -> tuple[Texts, Texts]:
-        """Files as they become, and differences whose place is not clear."""
+        """Files as they become, and the differences whose place in them is not clear."""
         old, new = own_texts(self.root, self.before), own_texts(self.root, after)
         texts, unclear = {}, {}
         for path in old:
             there = self.root / path
             if old[path] == new[path] or not there.is_file():
                 continue
-            try:
-                text = merged(there.read_text(encoding="utf-8"), old[path], new[path])
-            except Unclear as diff:
-                unclear[path] = str(diff)
-            else:
-                texts[path] = tidy(self.root, path, text, "--select", "F401,I")
+            text, diff = merged(there.read_text(encoding="utf-8"), old[path], new[path])
+            # What is imported for lines that are still to be typed is not used yet.
+            texts[path] = tidy(self.root, path, text, "--select", "I" if diff else "F401,I")
+            if diff:
+                unclear[path] = diff
         return texts, unclear
 
     def _revision(self, pairs: list[Pair], rules: list[Rule]) -> Texts:
@@ -253,7 +258,7 @@ class Plan:
             return {}
         title = f"{self.resource.plural}: {', '.join(self.title)}"
         slug = re.sub(r"\W+", "_", title)[:60].rstrip("_")
-        path, known = next_revision(self.root, slug)
+        path, known = next_revision(self.root, slug, is_new=True)
         words = {
             **known,
             "title": title,
@@ -266,6 +271,10 @@ class Plan:
             "quoted": quoted,
         }
         return {path: tidy(self.root, path, rendered(TEMPLATE, words))}
+
+
+def _listed(unclear: Texts) -> str:
+    return "\n".join(f"{path.as_posix()}\n{unclear[path]}" for path in sorted(unclear))
 
 
 def _renamed(spec: str, field: Field, name: str) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy import Column, String, Table, UniqueConstraint
 from app.schemas.base import MAX_INT, Schema
 from tools.resource.fields import Target
 from tools.resource.names import Refused
-from tools.resource.options import ON_DELETE, resources
+from tools.resource.options import DEFAULT_SIZES, ON_DELETE, resources
 from tools.resource.parse import parse
 
 KINDS = {
@@ -34,10 +34,10 @@ KINDS = {
 def specs(root: Path, resource: Target) -> dict[str, str]:
     """By the name in the schemas. What `make resource` could not have written is left out."""
     table = _table(resource)
-    schemas = import_module(f"app.schemas.{resource.plural}")
-    sent = getattr(schemas, f"{resource.entity}Create").model_fields
-    public = getattr(schemas, resource.entity).model_fields
-    links = dict([*_links(root, table), *_lists(root, resource, table, schemas)])
+    module = f"app.schemas.{resource.plural}"
+    sent = _imported(module, f"{resource.entity}Create").model_fields
+    public = _imported(module, resource.entity).model_fields
+    links = dict([*_links(root, table), *_lists(root, resource, table, import_module(module))])
     found: dict[str, str] = {}
     for name, info in sent.items():
         spec = links.get(name)
@@ -59,9 +59,20 @@ def stored(resource: Target) -> dict[str, str]:
     return {column.key: column.name for column in columns if column.key != column.name}
 
 
+def attributes(resource: Target) -> set[str]:
+    return {*_table(resource).__mapper__.all_orm_descriptors.keys()}
+
+
 def _table(resource: Target) -> Any:
-    module = import_module(f"app.db.tables.{resource.plural}")
-    return getattr(module, f"{resource.entity}Table")
+    return _imported(f"app.db.tables.{resource.plural}", f"{resource.entity}Table")
+
+
+def _imported(module: str, name: str) -> Any:
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, NameError, SyntaxError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise Refused(f"{name} cannot be imported from {module}, for that is a {reason}") from error
 
 
 def _is_known(root: Path, resource: Target, known: list[str]) -> bool:
@@ -125,7 +136,8 @@ def _kind(column: Column[Any], base: Any) -> str:
     if isinstance(base, tuple):
         return f"enum({','.join(base)})"
     if isinstance(column.type, String):
-        return f"str({column.type.length})" if column.type.collation else "text"
+        kind, size = "str" if column.type.collation else "text", column.type.length
+        return kind if size == DEFAULT_SIZES[kind] else f"{kind}({size})"
     return KINDS.get(base, "")
 
 

@@ -2,43 +2,68 @@
 
 import ast
 from collections.abc import Iterator
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, unified_diff
 
 
-class Unclear(Exception):
-    """The lines whose place was not found, as a diff."""
+def merged(current: str, before: str, after: str) -> tuple[str, str]:
+    """The text with the changes whose place is clear, and a diff of the others.
 
-
-def merged(current: str, before: str, after: str) -> str:
-    """Raises `Unclear` where somebody has changed a line that changes, or one beside it.
-
-    Imports are added, wherever they are; ruff sorts them, and removes those that nothing uses.
+    A place is not clear where somebody has changed a line that changes, or one beside it. Imports are
+    added, wherever they are; ruff sorts them, and removes those that nothing uses.
     """
     if current == before:
-        return after
-    own_imports, own = _parts(current)
-    old_imports, old = _parts(before)
-    new_imports, new = _parts(after)
-    own_imports += [line for line in new_imports if line not in old_imports]
-    return "".join([*own_imports, *_merged(own, old, new)])
+        return after, ""
+    own = _Parts(current)
+    old = _Parts(before)
+    new = _Parts(after)
+    imports = own.head + "".join(line for line in new.imports if line not in old.imports)
+    lines, unclear = _merged(own.rest, old.rest, new.rest)
+    text = imports + "".join(lines)
+    # Lines may stand elsewhere too as they were written: in another class, say.
+    if not _changed(current, text) <= _changed(before, after):
+        every = [*unified_diff(old.rest, new.rest, n=1)]
+        return imports + "".join(own.rest), "".join(every[2:])  # below the names of the files
+    return text, unclear
 
 
-def _parts(text: str) -> tuple[list[str], list[str]]:
-    """What a file begins with, up to its last import: a name on each line. And the rest."""
-    lines = text.splitlines(keepends=True)
-    head: list[str] = []
-    end = 0
+class _Parts:
+    """What a file begins with, up to its last import, and the rest."""
+
+    def __init__(self, text: str) -> None:
+        lines = text.splitlines(keepends=True)
+        nodes = [
+            node for node in ast.parse(text).body if isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        end = nodes[-1].end_lineno or 0 if nodes else 0
+        self.head = "".join(lines[:end])
+        self.rest = lines[end:]
+        self.imports = [line for node in nodes for line in _imports(node)]
+
+
+def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    """A line for each name."""
+    source = f"from {node.module} " if isinstance(node, ast.ImportFrom) else ""
+    for alias in node.names:
+        yield f"{source}import {ast.unparse(alias)}\n"
+
+
+def _changed(before: str, after: str) -> set[str]:
+    """The names of the classes, functions and variables of a module that differ."""
+    old, new = _definitions(before), _definitions(after)
+    return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+
+
+def _definitions(text: str) -> dict[str, str]:
+    found = {}
     for node in ast.parse(text).body:
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            continue
-        head += lines[end : node.lineno - 1]
-        before = f"from {node.module} " if isinstance(node, ast.ImportFrom) else ""
-        head += [f"{before}import {ast.unparse(alias)}\n" for alias in node.names]
-        end = node.end_lineno or node.lineno
-    return head, lines[end:]
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found[node.name] = ast.dump(node)
+        elif isinstance(node, ast.Assign):
+            found[ast.unparse(node.targets[0])] = ast.dump(node)
+    return found
 
 
-def _merged(own: list[str], old: list[str], new: list[str]) -> list[str]:
+def _merged(own: list[str], old: list[str], new: list[str]) -> tuple[list[str], str]:
     same = SequenceMatcher(None, old, own, autojunk=False).get_matching_blocks()
     places = {there + n: here + n for there, here, size in same for n in range(size)}
     merged, unclear = [*own], []
@@ -55,9 +80,7 @@ def _merged(own: list[str], old: list[str], new: list[str]) -> list[str]:
             continue
         at += start - first
         merged[at : at + end - start] = new[new_start:new_end]
-    if unclear:
-        raise Unclear("".join(unclear))
-    return merged
+    return merged, "".join(unclear)
 
 
 def _diff(

@@ -12,7 +12,9 @@ from tools.resource.render import MIGRATIONS
 
 FOLDERS = ("app", "tests")
 NOTHING = r"(?!)"
-SQL = r"\b(FROM|JOIN|INTO|UPDATE|TABLE|REFERENCES)\s+\"?"
+TABLE = {"table", "sa.table", "sqlalchemy.table", "Table", "sa.Table", "sqlalchemy.Table"}
+# The table may be any of those behind it.
+SQL = r"(?is)\b(FROM|JOIN|INTO|UPDATE|TABLE|REFERENCES)\s.*\b"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Names:
     plural: str = ""
     texts: str = NOTHING  # in strings: URLs, foreign keys, modules and classes
     sql: str = NOTHING
+    tables: str = NOTHING
 
 
 def modules_of(paths: Collection[Path]) -> set[str]:
@@ -34,11 +37,12 @@ def names_of(resource: Target, paths: Collection[Path], tables: list[str]) -> Na
     named = "|".join(tables or [resource.plural])
     texts = (
         *(rf"^{re.escape(module)}$" for module in modules),
+        rf"^(create|read|update|delete)_{resource.name}$|^list_{resource.plural}$",
         rf"{resource.url}(?![\w-])",
         rf"^({named})\.\w+$",
         rf"\b{resource.entity}Table\b",
     )
-    return Names(modules, resource.plural, "|".join(texts), rf"{SQL}({named})\b")
+    return Names(modules, resource.plural, "|".join(texts), rf"{SQL}({named})\b", named)
 
 
 def references(
@@ -64,6 +68,7 @@ def references(
 
 
 def _lines(tree: ast.Module, names: Names, *, has_sql: bool) -> Iterator[int]:
+    prose = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             imported = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
@@ -72,9 +77,13 @@ def _lines(tree: ast.Module, names: Names, *, has_sql: bool) -> Iterator[int]:
         elif isinstance(node, ast.Import):
             if not {alias.name for alias in node.names}.isdisjoint(names.modules):
                 yield node.lineno
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in prose:
             is_named = re.search(names.texts, node.value)
             if is_named or (has_sql and re.search(names.sql, node.value)):
+                yield node.lineno
+        elif isinstance(node, ast.Call) and node.args:
+            of_table = ast.unparse(node.func) in TABLE
+            if of_table and re.fullmatch(f"'({names.tables})'", ast.unparse(node.args[0])):
                 yield node.lineno
         elif (
             isinstance(node, ast.Attribute)

@@ -43,7 +43,7 @@ def _defined(text: str) -> Iterator[str]:
 
 
 def drop(root: Path, plural: str, tables: list[Table]) -> tuple[Path, str]:
-    path, known = next_revision(root, f"drop_{plural}")
+    path, known = next_revision(root, f"drop_{plural}", is_new=True)
     context = AutogenContext(
         MigrationContext.configure(dialect_name=DIALECT),
         opts={

@@ -9,7 +9,6 @@ from app.db.base import BY_CODE_POINT
 from app.schemas.base import PLACES
 {% endif %}
 from tools.resource.fields import Field, Target, quoted
-from tools.resource.kinds import MAX_TEXT
 
 
 def mapped(field: Field) -> str:
@@ -17,7 +16,7 @@ def mapped(field: Field) -> str:
     kind = f"Mapped[{field.of.python}{' | None' if field.optional else ''}]"
     sizes = {
         "str": f"{field.size}, collation=BY_CODE_POINT",
-        "text": f"{MAX_TEXT}",
+        "text": f"{field.size}",
         "enum": f"{_longest(field)}",
     }
     given = [quoted(field.stored)] if field.stored else []

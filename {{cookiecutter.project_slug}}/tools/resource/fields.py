@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from app.schemas.base import PLACES
-from tools.resource.kinds import ALIASED, KINDS, MAX_TEXT, Kind
+from tools.resource.kinds import ALIASED, KINDS, Kind
 from tools.resource.names import camel
 
 
@@ -164,7 +164,7 @@ class Field:
         if self.kind == "str":
             return [("min_length", "1"), ("max_length", str(self.size))]
         if self.kind == "text":
-            return [("max_length", str(MAX_TEXT))]
+            return [("max_length", str(self.size))]
         # An integer always has bounds: those of its column.
         bounds = {"ge": "-MAX_INT", "le": "MAX_INT"} if self.kind == "int" else {}
         given = {"ge": self.low, "le": self.high}

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-MAX_TEXT = 2000
-
 
 class Kind(NamedTuple):
     """How it is spelled: as an attribute of a table, in the schemas and in revisions."""
@@ -17,13 +15,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "str": Kind("str", "Text", "sa.String(length={size}, collation={collation})"),
-    "text": Kind(
-        "str",
-        "Text",
-        f"sa.String(length={MAX_TEXT})",
-        ('"some words"', '"other words"'),
-        (f'"x" * {MAX_TEXT + 1}', '"a\\x00b"', "1"),
-    ),
+    "text": Kind("str", "Text", "sa.String(length={size})"),
     "int": Kind("int", "StrictInt", "sa.Integer()", wrong=('"1"', "True", "1.5")),
     "float": Kind("float", "StrictFloat", "sa.Double()", wrong=('"1.5"', "True")),
 {% if cookiecutter.database == "sqlite" %}

@@ -22,7 +22,7 @@ AN = r"(?!eu|on[ce]|u(ni|s[aeu]|ti|r[il]|uid))[aeiou]|hour|honest|honou?r|heir"
 # What stands beside the name of a resource, or of them all, where it is written.
 WORDS = """
     after again alembic_version app before body changed changes client costs created docs draining
-    error errors expected field find gone health if_match if_none_match ids known lifespan listed
+    error errors etag expected field find found gone health if_match if_none_match ids known lifespan listed
     middleware name new nothing number one opened other page query referred repositories response
     router rows seen select sent session settings sort store tables told update url value values
 """
@@ -89,6 +89,8 @@ def check_resource(name: str, plural: str) -> None:
     except Refused as reason:
         raise Refused(f"the plural {reason}") from None
     entity = camel(name)
+    if name.endswith(("_create", "_update", "_filter")):
+        raise Refused(f"{entity!r} looks like a schema of another resource: take another name")
     for made in (entity, f"{entity}Table", f"{entity}Repository", f"Sql{entity}Repository"):
         check_class(made)
     if name == plural:

@@ -22,17 +22,23 @@ FITTING = {
 }
 # What becomes of a row when that which it refers to is removed.
 ON_DELETE = {"restrict": "RESTRICT", "cascade": "CASCADE", "null": "SET NULL"}
+SECRET = re.compile(r"(^|_)(pas+wo?r?d|pass(phrase)?|pwd|token|secrete?)($|_)")  # ruff's S105
 WORD = re.compile(r"[\w.,+-]+")
-LONGEST_STR = 10_000
+DEFAULT_SIZES = {"str": 255, "text": 2000}
+LONGEST = {"str": 10_000, "text": 100_000}
 LONGEST_CONSTRAINT = 63  # bytes
 
 
-def size(given: str | None, spec: str) -> int:
-    if given is not None and not re.fullmatch(r"[1-9][0-9]{0,4}", given):
-        raise Refused(f"{given!r} of {spec!r} is no length: take 1 to {LONGEST_STR}")
-    if given and int(given) > LONGEST_STR:
-        raise Refused(f"{spec!r} is too long: take {LONGEST_STR} at most, or text")
-    return int(given or 255)
+def size(kind: str, given: str | None, spec: str) -> int:
+    if given is None:
+        return DEFAULT_SIZES[kind]
+    longest = LONGEST[kind]
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", given):
+        raise Refused(f"{given!r} of {spec!r} is no length: take 1 to {longest}")
+    if int(given) > longest:
+        more = ", or text" if kind == "str" else ""
+        raise Refused(f"{spec!r} is too long: take {longest} at most{more}")
+    return int(given)
 
 
 def choices(given: str | None, spec: str) -> tuple[str, ...]:
@@ -54,11 +60,28 @@ def target(root: Path, given: str, own: Target, spec: str) -> Target:
         if to is own:
             return own
         test = root / "tests" / "api" / f"test_{to.plural}.py"
+        if own.plural in _referred(root, to.plural):
+            raise Refused(
+                f"{spec!r} would close a circle, for {to.name} refers to {own.name} already: make a "
+                f"resource that refers to both instead"
+            )
         if test.is_file() and "\ndef create(client: " in test.read_text(encoding="utf-8"):
             return to
         raise Refused(f"tests/api/{test.name} has no create(client): write one first")
     known = ", ".join(f"ref({to.name})" for to in there) or "those that you write first"
     raise Refused(f"{spec!r} refers to no resource: take one of {known}")
+
+
+def _referred(root: Path, plural: str) -> set[str]:
+    """The resources that the schemas of one import, and those that these import."""
+    found, left = set[str](), [plural]
+    while left:
+        path = root / "app" / "schemas" / f"{left.pop()}.py"
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        more = {*re.findall(r"^from app\.schemas\.(\w+) import", text, re.MULTILINE)} - found
+        found |= more
+        left += more
+    return found
 
 
 def reference(root: Path, field: Field, given: str | None, own: Target, spec: str) -> Field:
@@ -155,6 +178,8 @@ def default(field: Field, text: str | None, spec: str) -> str:
     """As it is written in Python."""
     if text is None:
         return ""
+    if field.kind in {"str", "text"} and SECRET.search(field.name):
+        raise Refused(f"{spec!r} would write a secret into the code: leave the default out")
     if field.kind in NUMBERS:
         value = number(field.kind, text, spec)
         low, high = field.low, field.high
@@ -172,13 +197,12 @@ def _defaults(field: Field) -> str:
     if field.kind in NUMBERS:
         return "take one within its bounds"
     if field.kind in {"str", "text"}:
-        size = f", {field.size} at most" if field.kind == "str" else ""
-        return f"take letters, digits and _ . , + - only{size}"
+        return f"take letters, digits and _ . , + - only, {field.size} at most"
     if words := field.choices or ("true", "false") * (field.kind == "bool"):
         return f"take {' or '.join(words)}"
     return f"no {field.kind} has one, so leave it out"
 
 
 def _is_text(field: Field, text: str) -> bool:
-    fits = field.kind == "text" or (field.kind == "str" and len(text) <= field.size)
+    fits = field.kind in {"str", "text"} and len(text) <= field.size
     return fits and WORD.fullmatch(text) is not None

@@ -302,7 +302,7 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     if kind not in KINDS:
         types = ", ".join((*KINDS, "many", "list"))
         raise Refused(f"{kind!r} of {spec!r} is no type: take one of {types}")
-    if given is not None and kind not in {"str", "enum", "ref"}:
+    if given is not None and kind not in {"str", "text", "enum", "ref"}:
         raise Refused(f"{kind!r} of {spec!r} takes nothing in parentheses: leave them out")
     if ":unique" in more and kind not in UNIQUE:
         raise Refused(f"{kind!r} of {spec!r} cannot be unique: take one of {', '.join(UNIQUE)}")
@@ -312,8 +312,8 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     field = replace(
         field, optional="?" in more, unique=":unique" in more, private=":private" in more
     )
-    if kind == "str":
-        field = replace(field, size=size(given, spec))
+    if kind in {"str", "text"}:
+        field = replace(field, size=size(kind, given, spec))
     elif kind == "enum":
         field = replace(field, choices=choices(given, spec))
     elif kind == "ref":

@@ -71,8 +71,9 @@ def of_row(field: Field) -> str:
 def wrong(field: Field) -> list[str]:
     """Values that are refused."""
     values = [] if field.optional else ["None"]
-    if field.kind == "str":
-        values += ['""', f'"x" * {field.size + 1}', '"a\\x00b"', "1"]
+    if field.kind in {"str", "text"}:
+        values += ['""'] if field.kind == "str" else []
+        values += [f'"x" * {field.size + 1}', '"a\\x00b"', "1"]
     if field.kind == "int":
         values += ["-(2**31)"] if field.low is None else []
         values += ["2**31"] if field.high is None else []
@@ -91,6 +92,8 @@ def _values(field: Field) -> list[str]:
         return [quoted(choice) for choice in field.choices]
     if field.kind == "str":
         return [quoted("one"[: field.size]), quoted("another"[: field.size])]
+    if field.kind == "text":
+        return [quoted("some words"[: field.size]), quoted("other words"[: field.size])]
     if field.of.values:
         return [_in_order(field, value) for value in field.of.values]
     bounds = [bound for bound in (field.low, field.high) if bound is not None]

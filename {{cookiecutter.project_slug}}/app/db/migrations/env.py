@@ -41,6 +41,8 @@ def run_migrations() -> None:
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
+        # Views may name a table while it is made anew: https://sqlite.org/lang_altertable.html
+        connection.execute("PRAGMA legacy_alter_table = ON")
 
     # Of several replicas that migrate at once, the others wait here and find nothing left to do.
     @event.listens_for(engine, "begin")

@@ -233,13 +233,13 @@ def test_what_is_private_is_in_no_response(client: TestClient) -> None:
 def test_another_users_${name}_is_not_found(client: TestClient) -> None:
     ${name} = create(client)
     url = f"{URL}/{${name}['id']}"
-    tag = client.get(url).headers["etag"]
+    etag = client.get(url).headers["etag"]
     with as_user(client, "eve"):
         change = {"${fields[0].key}": ${another(fields[0]) if not fields[0].to else of_number(fields[0])}}
-        for match in ({}, {"If-Match": tag}, {"If-Match": "*"}):
+        for match in ({}, {"If-Match": etag}, {"If-Match": "*"}):
             problem(client.patch(url, json=change, headers=match), 404)
             problem(client.delete(url, headers=match), 404)
-        problem(client.get(url, headers={"If-None-Match": tag}), 404)
+        problem(client.get(url, headers={"If-None-Match": etag}), 404)
         assert found(client, URL) == []
     assert client.get(url).json() == ${name}
 
