@@ -70,11 +70,17 @@ def test_what_no_model_has_made_is_left_alone(settings: Settings, execute: Execu
         "CREATE INDEX ix_widgets_name_lower ON widgets (lower(name))",
         "CREATE INDEX recent ON widgets (created_at) WHERE is_active",
         "CREATE VIEW names AS SELECT name FROM widgets",
+{% if cookiecutter.database == "postgres" %}
+        "ALTER TABLE widgets ADD CONSTRAINT many CHECK (quantity < 1000000)",
+{% endif %}
     )
     try:
         command.check(alembic)
     finally:
         execute("DROP TABLE others", "DROP VIEW names")
+{% if cookiecutter.database == "postgres" %}
+        execute("ALTER TABLE widgets DROP CONSTRAINT many")
+{% endif %}
         execute("DROP INDEX ix_widgets_name_lower", "DROP INDEX recent")
     output = alembic.stdout.getvalue()
     assert "Left alone" in output
@@ -83,6 +89,9 @@ def test_what_no_model_has_made_is_left_alone(settings: Settings, execute: Execu
 
 
 {% if cookiecutter.database == "sqlite" %}
+NEWEST = "CREATE INDEX newest ON widgets (name COLLATE NOCASE, created_at DESC)"
+
+
 def test_a_table_that_is_made_anew_keeps_its_triggers_and_indexes(
     settings: Settings,
     execute: Execute,
@@ -95,21 +104,28 @@ def test_a_table_that_is_made_anew_keeps_its_triggers_and_indexes(
         "CREATE UNIQUE INDEX uq_widgets_name_lower ON widgets (lower(name))",
         "CREATE INDEX ix_widgets_is_active ON widgets (is_active)",
         "CREATE TRIGGER watched AFTER INSERT ON widgets BEGIN SELECT 1; END",
+        "CREATE VIEW names AS SELECT name FROM widgets",
+        NEWEST,
     )
     monkeypatch.setattr(check_of_widgets(), "sqltext", text("quantity >= 1"))
 
-    def made() -> set[str]:
+    def made() -> dict[str, str]:
         with database.connect() as connection:
-            return set(connection.scalars(text("SELECT name FROM sqlite_master")))
+            rows = connection.execute(text("SELECT name, sql FROM sqlite_master"))
+            return {row.name: row.sql for row in rows}
 
     command.revision(alembic, "changed", autogenerate=True, version_path=str(tmp_path))
     command.upgrade(alembic, "head")
-    assert {"uq_widgets_name_lower", "watched"} <= made()
+    assert {"uq_widgets_name_lower", "watched"} <= made().keys()
+    assert made()["newest"] == NEWEST
     assert "ix_widgets_is_active" not in made()
     command.check(alembic)
     command.downgrade(alembic, "-1")
-    assert {"uq_widgets_name_lower", "watched", "ix_widgets_is_active"} <= made()
+    assert {"uq_widgets_name_lower", "watched", "ix_widgets_is_active"} <= made().keys()
+    assert made()["newest"] == NEWEST
     execute(
+        "DROP VIEW names",
+        "DROP INDEX newest",
         "DROP INDEX uq_widgets_name_lower",
         "DROP INDEX ix_widgets_is_active",
         "DROP TRIGGER watched",
