@@ -373,6 +373,17 @@ def test_a_word_has_the_article_that_is_spoken(word: str, told: str) -> None:
         ),
         ("zebra", "name:str legs:list(items:many(item))", "is a link in the list 'legs': make"),
         ("zebra", "name:str legs:list(name:str:unique)", "is unique in the list 'legs': make"),
+        (
+            "zebra",
+            "name:str legs:list(a:int b:int unique(a,b))",
+            "is unique in the list 'legs': make",
+        ),
+        (
+            "zebra",
+            "name:str url:list(a:int)",
+            "is a word that the code needs itself: call the list",
+        ),
+        ("zebra", "name:str zebra:list(a:int)", "'zebra' is the resource itself: call the list"),
         ("zebra", "name:str legs:list(name:str:private)", "is private in the list 'legs'"),
         (
             "zebra",
@@ -384,7 +395,7 @@ def test_a_word_has_the_article_that_is_spoken(word: str, told: str) -> None:
         ("zebra", "name:str legs:list(position:int)", "'position' would be there twice in 'legs'"),
         ("zebra", "name:str legs:list(zebra_id:int)", "'zebra_id' would be there twice in 'legs'"),
         ("zebra", "name:str legs:list(a:int a:str)", "'a' would be there twice in 'legs'"),
-        ("zebra", "name:str name:list(a:int)", "'name' would be there twice"),
+        ("zebra", "herd:str herd:list(a:int)", "'herd' would be there twice"),
         ("zebra", "legs:list(a:int) legs:list(a:int) name:str", "'legs' would be there twice"),
         ("zebra", "name:str creates:list(a:int)", "'ZebraCreate' would be there twice"),
         ("zebra", "zebra_leg:str legs:list(a:int)", "'ZebraLeg' would be there twice"),

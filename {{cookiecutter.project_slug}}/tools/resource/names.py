@@ -118,6 +118,13 @@ def check_field(name: str) -> None:
         raise Refused(f"{name!r} is a word that the code needs itself: call the field otherwise")
 
 
+def check_list(name: str, resource: str) -> None:
+    check_field(name)
+    _check_word(name, "call the list otherwise")
+    if name == resource:
+        raise Refused(f"{name!r} is the resource itself: call the list otherwise")
+
+
 def _check_letters(word: str, what: str, advice: str) -> None:
     if not NAME.fullmatch(word) or len(word) > LONGEST:
         raise Refused(

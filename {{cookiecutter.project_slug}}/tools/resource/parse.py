@@ -13,6 +13,7 @@ from tools.resource.names import (
     camel,
     check_class,
     check_field,
+    check_list,
     check_resource,
     plural_of,
     singular_of,
@@ -91,7 +92,7 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
         _field(root, own, spec) for spec in specs if not (LINK.match(spec) or LIST.match(spec))
     )
     if not parsed:
-        raise Refused(f"{name!r} needs a field beside its links, like name:str(128):unique")
+        raise Refused(f"{name!r} needs a field beside its links and lists, like name:str(128)")
     if tables(root).get(plural, plural) != plural:
         raise Refused(f"{plural!r} is a table that is there already: set another with plural=")
     if f"{name}_id" in {*(field.key for field in parsed), *(each.key for each in links)}:
@@ -230,7 +231,7 @@ def _list(root: Path, own: Target, spec: str) -> Rows:
             "lines:list(product:ref(product) quantity:int>=1)"
         )
     name = found[1]
-    check_field(name)
+    check_list(name, own.name)
     fields = tuple(_field_of_rows(root, own, name, one) for one in specs)
     one = singular_of(name)
     rows = Rows(name, one, alias_of(name, own.entity), fields, own.name)
@@ -254,8 +255,8 @@ def _field_of_rows(root: Path, own: Target, name: str, spec: str) -> Field:
         raise Refused(f"{spec!r} is a list in the list {name!r}: {_of_its_own(own, name)}")
     if LINK.match(spec):
         raise Refused(f"{spec!r} is a link in the list {name!r}: {_of_its_own(own, name)}")
-    field = _field(root, own, spec)
-    if field.unique:
+    is_rule = spec.startswith("unique(")
+    if is_rule or (field := _field(root, own, spec)).unique:
         raise Refused(f"{spec!r} is unique in the list {name!r}: {_of_its_own(own, name)}")
     if field.private:
         raise Refused(

@@ -397,8 +397,8 @@ def test_a_patch_replaces_all_${rows.name}_or_none(client: TestClient) -> None:
     }
     assert client.get(url).json() == changed.json()
 % if public:
-    same = client.patch(url, json={"${public[0].key}": ${name}["${public[0].key}"]})
-    assert same.json()["${rows.name}"] == ${rows.name}
+    again = client.patch(url, json={"${public[0].key}": ${name}["${public[0].key}"]})
+    assert again.json()["${rows.name}"] == ${rows.name}
 % endif
     assert client.patch(url, json={"${rows.name}": []}).json()["${rows.name}"] == []
     assert client.get(url).json()["${rows.name}"] == []
@@ -422,25 +422,27 @@ def test_a_value_that_is_wrong_is_refused_by_its_place_in_the_${rows.name}(
     client: TestClient, field: str, value: object
 ) -> None:
     url = f"{URL}/{create(client)['id']}"
-    wrong = {"${rows.name}": [${rows.row}(${given}), ${rows.row}(${given}) | {field: value}]}
-    for response in (client.post(URL, json=body(${client}) | wrong), client.patch(url, json=wrong)):
+    sent = {"${rows.name}": [${rows.row}(${given}), ${rows.row}(${given}) | {field: value}]}
+    for response in (client.post(URL, json=body(${client}) | sent), client.patch(url, json=sent)):
         assert wrong_fields(response) == [("body", f"${rows.name}.1.{field}")]
 
 
 def test_there_are_100_${rows.name}_at_most(client: TestClient) -> None:
     ${rows.name} = [${rows.row}(${given})] * 100
     assert create(client, ${rows.name}=${rows.name})["${rows.name}"] == ${rows.name}
-    more = body(${client}) | {"${rows.name}": [*${rows.name}, ${rows.name}[0]]}
-    assert wrong_fields(client.post(URL, json=more)) == [("body", "${rows.name}")]
+    sent = body(${client}) | {"${rows.name}": [*${rows.name}, ${rows.name}[0]]}
+    assert wrong_fields(client.post(URL, json=sent)) == [("body", "${rows.name}")]
 
 
 def test_${rows.name}_go_with_their_${name}(client: TestClient) -> None:
     ${name} = create(client, ${rows.name}=[${rows.row}(${given})])
     assert client.delete(f"{URL}/{${name}['id']}").status_code == 204
     assert create(client)["${rows.name}"] == []
+% if rows.references:
+    (one,) = ${name}["${rows.name}"]
+% endif
 % for field, to in rows.references:
-    (row,) = ${name}["${rows.name}"]
-    assert client.delete(f"${to.url}/{row['${field.key}']}").status_code == 204
+    assert client.delete(f"${to.url}/{one['${field.key}']}").status_code == 204
 % endfor
 % if rows.references:
 
@@ -466,16 +468,16 @@ def test_${rows.name}_refer_to_what_is_there(client: TestClient, field: str) -> 
 % if field.on_delete == "CASCADE":
 def test_a_row_of_the_${rows.name}_goes_with_its_${field.name}(client: TestClient) -> None:
     ${name} = create(client, ${rows.name}=[${rows.row}(client), ${rows.row}(client)])
-    url, (first, second) = f"{URL}/{${name}['id']}", ${name}["${rows.name}"]
+    url, (one, other) = f"{URL}/{${name}['id']}", ${name}["${rows.name}"]
     before = client.get(url)
-    assert client.delete(f"${to.url}/{first['${field.key}']}").status_code == 204
+    assert client.delete(f"${to.url}/{one['${field.key}']}").status_code == 204
     after = client.get(url)
-    assert after.json() == ${name} | {"${rows.name}": [second]}
+    assert after.json() == ${name} | {"${rows.name}": [other]}
     assert after.headers["etag"] != before.headers["etag"]
 % else:
 def test_the_${field.name}_of_${rows.name}_stays(client: TestClient) -> None:
-    (row,) = create(client, ${rows.name}=[${rows.row}(client)])["${rows.name}"]
-    problem(client.delete(f"${to.url}/{row['${field.key}']}"), 409)
+    (one,) = create(client, ${rows.name}=[${rows.row}(client)])["${rows.name}"]
+    problem(client.delete(f"${to.url}/{one['${field.key}']}"), 409)
 % endif
 % endfor
 % endfor
