@@ -141,7 +141,7 @@ async def log_out(sent: RefreshToken, store: StoreDep) -> None:
 
 
 @router.get("/users/me", responses=problems(401, 404))
-async def read_account(user: CurrentUser, store: StoreDep) -> Account:
+async def read_own_account(user: CurrentUser, store: StoreDep) -> Account:
     async with store.read(snapshot=False) as repositories:
         return Account.model_validate(await users.by_id(repositories, user))
 
