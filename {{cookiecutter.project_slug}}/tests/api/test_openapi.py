@@ -3,6 +3,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.api.client import in_memory
+
 METHODS = {"get", "post", "patch", "delete"}
 
 
@@ -35,6 +37,7 @@ def test_errors_are_documented_as_problems(document: dict[str, Any]) -> None:
             assert all(list(r["content"]) == ["application/problem+json"] for r in errors.values())
 
 
+@in_memory
 def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
     operations: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
@@ -43,8 +46,8 @@ def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
             found.append(f"{method.upper()} {path}")
     for name, found in operations.items():
         assert len(found) == 1, (
-            f"{' and '.join(found)} share the operation id {name}, which is the name of a function: "
-            "rename a function, or pass each its own operation_id="
+            f"{', '.join(found)} share the operation id {name}, the name of their function: rename "
+            "a function, or decorate one for each method with an operation_id= of its own"
         )
 
 
