@@ -49,7 +49,7 @@ def swagger_ui_shows(tab: Tab, operations: set[tuple[str, str]]) -> None:
 
 
 def swagger_ui_creates_an_item(tab: Tab) -> None:
-    block = "#operations-items-create_item_v1_items_post"
+    block = "#operations-items-create_item"
     tab.click(f"{block} .opblock-summary-control")
     tab.click(f"{block} .try-out__btn")
     tab.click(f"{block} .execute")

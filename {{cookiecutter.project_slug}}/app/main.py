@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
@@ -54,6 +55,11 @@ def authentication(settings: Settings) -> list[Middleware]:
     return []
 
 
+def operation_id(route: APIRoute) -> str:
+    """Returns the name of the route's function, after which generated clients name theirs."""
+    return route.name
+
+
 def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
     """The application; tests hand in their own settings and store."""
     settings = settings or Settings()
@@ -84,6 +90,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         docs_url=None,
         redoc_url=None,
         openapi_url=OPENAPI_URL if settings.docs else None,
+        generate_unique_id_function=operation_id,
         telemetry={"auto_configure": True},  # by OTEL_EXPORTER_OTLP_ENDPOINT and its like
     )
     app.state.settings = settings

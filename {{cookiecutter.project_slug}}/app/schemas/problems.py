@@ -1,4 +1,4 @@
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class FieldProblem(BaseModel):
@@ -9,6 +9,8 @@ class FieldProblem(BaseModel):
 
 class Problem(BaseModel):
     """https://www.rfc-editor.org/rfc/rfc9457"""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     type: str = "about:blank"
     title: str

@@ -3,6 +3,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.api.client import in_memory
+
 METHODS = {"get", "post", "patch", "delete"}
 
 
@@ -35,11 +37,34 @@ def test_errors_are_documented_as_problems(document: dict[str, Any]) -> None:
             assert all(list(r["content"]) == ["application/problem+json"] for r in errors.values())
 
 
+@in_memory
+def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
+    operations: dict[str, list[str]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            found = operations.setdefault(operation["operationId"], [])
+            found.append(f"{method.upper()} {path}")
+    for name, found in operations.items():
+        assert len(found) == 1, (
+            f"{', '.join(found)} share the operation id {name}, the name of their function: rename "
+            "a function, or decorate one for each method with an operation_id= of its own"
+        )
+
+
 def test_a_widget_is_documented_as_it_is_answered(
     document: dict[str, Any], client: TestClient
 ) -> None:
     widget = client.post("/v1/widgets", json={"name": "bolt"}).json()
-    assert set(document["components"]["schemas"]["Widget"]["properties"]) == set(widget)
+    schema = document["components"]["schemas"]["Widget"]
+    assert set(widget) == set(schema["properties"]) == set(schema["required"])
+
+
+def test_a_problem_is_documented_as_it_is_answered(
+    document: dict[str, Any], client: TestClient
+) -> None:
+    problem = client.get("/v1/widgets/none").json()
+    schema = document["components"]["schemas"]["Problem"]
+    assert set(problem) == set(schema["properties"]) == set(schema["required"])
 
 
 def test_the_docs_are_served(client: TestClient) -> None:

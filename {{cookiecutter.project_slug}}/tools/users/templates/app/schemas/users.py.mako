@@ -35,7 +35,7 @@ class SignUp(Schema):
     password: NewPassword
 
 
-class Account(Entity):
+class OwnAccount(Entity):
     email: str
     role: str
 

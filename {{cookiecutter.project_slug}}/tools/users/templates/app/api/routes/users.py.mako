@@ -13,11 +13,11 @@ from app.repositories.errors import Conflict, Forbidden
 from app.repositories.store import Store
 from app.schemas.identity import User
 from app.schemas.users import (
-    Account,
     ApiKeyCreate,
     ApiKeys,
     EmailChange,
     NewApiKey,
+    OwnAccount,
     PasswordChange,
     RefreshToken,
     SignUp,
@@ -141,9 +141,9 @@ async def log_out(sent: RefreshToken, store: StoreDep) -> None:
 
 
 @router.get("/users/me", responses=problems(401, 404))
-async def read_account(user: CurrentUser, store: StoreDep) -> Account:
+async def read_own_account(user: CurrentUser, store: StoreDep) -> OwnAccount:
     async with store.read(snapshot=False) as repositories:
-        return Account.model_validate(await users.by_id(repositories, user))
+        return OwnAccount.model_validate(await users.by_id(repositories, user))
 
 
 @router.put("/users/me/password", responses=problems(401, 403, 404, 409, 413, 429))
@@ -163,7 +163,7 @@ async def change_password(
 @router.put("/users/me/email", responses=problems(401, 403, 404, 409, 413, 429))
 async def change_email(
     change: EmailChange, user: LoggedIn, store: StoreDep, request: Request
-) -> Account:
+) -> OwnAccount:
     """One that is taken is a 409. Each try counts, the right ones too: nobody can ask for many."""
     tries = address(request), attempts.account(user.subject)
     await verify(store, user, change.password.get_secret_value(), *tries)
@@ -171,7 +171,7 @@ async def change_email(
         account = await users.for_change(repositories, user)
         account.email = change.email
         await repositories.session.flush()
-        return Account.model_validate(account)
+        return OwnAccount.model_validate(account)
 
 
 @router.post("/users/me/api-keys", status_code=201, responses=problems(401, 403, 413))
