@@ -106,6 +106,10 @@ def test_what_refers_to_it_is_named_by_file_and_line(service: Path) -> None:
         'TABLE = "items.id"',
         "async def stock(repositories): return repositories.items",
         'QUERY = "SELECT name FROM items"',
+        'QUERY = "select name from main.items"',
+        'QUERY = "SELECT 1 FROM orders o,\\n items i"',
+        'ITEMS = sa.table("items", sa.column("id"))',
+        'def url(request): return request.url_for("list_items")',
     ],
 )
 def test_a_line_of_a_person_that_refers_to_it_is_named(service: Path, line: str) -> None:
@@ -115,6 +119,12 @@ def test_a_line_of_a_person_that_refers_to_it_is_named(service: Path, line: str)
     assert output == (
         "Nothing is removed: item is still used at app/api/stock.py:2: change that first.\n"
     )
+
+
+def test_prose_does_not_refer_to_it(service: Path) -> None:
+    own = service / "app" / "api" / "stock.py"
+    own.write_text('"""What we update from the items, into a report."""\n', encoding="utf-8")
+    remove(service, "item")
 
 
 def test_a_registration_that_a_person_edited_is_named(service: Path) -> None:

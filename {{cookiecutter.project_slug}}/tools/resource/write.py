@@ -21,6 +21,11 @@ def write_files(root: Path, texts: dict[Path, str], changed: dict[Path, str]) ->
                 f"{path.as_posix()} is there already, and not as it would be written: change it by "
                 "hand, or take another name"
             )
+    for path in changed:
+        try:
+            (root / path).open("r+b").close()
+        except OSError as error:
+            raise Refused(f"{path.as_posix()} cannot be written: {error.strerror}") from error
     new = {path: text for path, text in texts.items() if not (root / path).exists()}
     new |= changed
     for path, text in new.items():
