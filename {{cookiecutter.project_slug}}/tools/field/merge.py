@@ -56,10 +56,9 @@ def _changed(before: str, after: str) -> set[str]:
 def _definitions(text: str) -> dict[str, str]:
     found = {}
     for node in ast.parse(text).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            found[node.name] = ast.dump(node)
-        elif isinstance(node, ast.Assign):
-            found[ast.unparse(node.targets[0])] = ast.dump(node)
+        name = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else ""
+        if name := name or getattr(node, "name", ""):
+            found[name] = ast.dump(node)
     return found
 
 
