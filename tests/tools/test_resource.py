@@ -317,7 +317,7 @@ def test_a_word_has_the_article_that_is_spoken(word: str, told: str) -> None:
         ("zebra", "name:str(501):unique", "is too long for an index"),
         ("zebra", "leg_1:int leg1:int", "'Leg1' would be there twice"),
         ("setting", FIELDS, "is a word that the code needs itself"),
-        ("zebra", "name:text(9)", "takes nothing in parentheses"),
+        ("zebra", "name:date(9)", "takes nothing in parentheses"),
         ("zebra", "note:text:unique", "cannot be unique"),
         ("zebra", "legs:int>=0>=1", "says something twice"),
         ("zebra", "legs:int=1=2", "says something twice"),
