@@ -37,7 +37,7 @@ from my_service_client.models import (
     EventStatus,
     EventUpdate,
     ListEventsSort,
-    ListEventsStatusType0,
+    ListEventsStatusItem,
     PageEvent,
     Place,
     PlaceCreate,
@@ -80,9 +80,9 @@ assert fields(create_event.sync(client=client, body=new), 409) == ["place_id"]
 assert read_event.sync(event.id, client=client) == event
 known = read_event.sync_detailed(event.id, client=client, if_none_match=tag)
 assert (known.status_code, known.parsed) == (304, None)
-published = ListEventsStatusType0.PUBLISHED
+published = ListEventsStatusItem.PUBLISHED
 newest = ListEventsSort.VALUE_1
-page = list_events.sync(client=client, status=published, place_id=place.id, sort=newest)
+page = list_events.sync(client=client, status=[published], place_id=[place.id], sort=newest)
 assert page == PageEvent(items=[event], next_cursor=None)
 
 changes = EventUpdate(note="Bring chairs.")
