@@ -172,6 +172,17 @@ def test_a_circle_of_references_is_refused(service: Path) -> None:
     assert "would close a circle" in refusal(service, "item", add="best:ref(zebra,null)?")
 
 
+def test_a_field_changes_again(service: Path) -> None:
+    field(service, "item", change="name:str(200):unique")
+    field(service, "item", change="name:str(250):unique")
+
+
+def test_a_column_that_is_still_there_is_not_added(service: Path) -> None:
+    field(service, "item", rename="name:title", drop="description")
+    for asked in ({"add": "name:str?"}, {"add": "description:text?"}, {"rename": "title:description"}):
+        assert "is still in the database" in refusal(service, "item", **asked)
+
+
 def test_a_revision_of_an_earlier_try_is_not_written_twice(service: Path) -> None:
     before = sources(service)
     field(service, "item", add="note:text?")

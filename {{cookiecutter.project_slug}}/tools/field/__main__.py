@@ -19,7 +19,7 @@ if __name__ == "__main__":
     for note in done.notes:
         print(note)
     print(
-        f"Type these lines yourself:\n{done.by_hand}"
+        f"Type these lines yourself, then run make openapi check:\n{done.by_hand}"
         if done.by_hand
         else "Next: read it, then make check"
     )

@@ -14,7 +14,7 @@ from tools.resource.fields import Field, Target, quoted
 from tools.resource.names import NAME, Refused
 from tools.resource.options import default, named
 from tools.resource.parse import Resource, parse, split
-from tools.resource.render import next_revision, own_texts, rendered, tidy
+from tools.resource.render import must_be_new, next_revision, own_texts, rendered, tidy
 
 TEMPLATE = Path(__file__).parent / "revision.py.mako"
 TEXTS = {"str", "text", "enum"}
@@ -93,6 +93,7 @@ class Plan:
         there = f"{name}{ending}"
         if there == key or self._key(name):
             raise Refused(f"{name!r} is there already: take another name")
+        self._must_be_free(there, but=self.columns.get(key, key))
         self.specs = {
             there if each == key else each: _renamed(spec, self.origins[key], name)
             for each, spec in self.specs.items()
@@ -148,7 +149,17 @@ class Plan:
         if known - {field.key for field in self.before.fields}:
             raise Refused(f"{name!r} is in the table already: take another name")
         self.specs[f"new {len(self.specs)}"] = spec
+        for column in (name, f"{name}_id"):
+            self._must_be_free(column)
         self.title.append(f"add {name}")
+
+    def _must_be_free(self, column: str, but: str = "") -> None:
+        there = f"{self.resource.plural}.{column}"
+        if there in kept(self.root) or column in {*self.columns.values()} - {but}:
+            raise Refused(
+                f"the column {there} is still in the database: finish its drop or its rename first, by "
+                "the same command again, or take another name"
+            )
 
     def written(self, leave: Collection[str]) -> Written:
         after = self._parsed()
@@ -258,7 +269,7 @@ class Plan:
             return {}
         title = f"{self.resource.plural}: {', '.join(self.title)}"
         slug = re.sub(r"\W+", "_", title)[:60].rstrip("_")
-        path, known = next_revision(self.root, slug, is_new=True)
+        path, known = next_revision(self.root, slug)
         words = {
             **known,
             "title": title,
@@ -270,7 +281,9 @@ class Plan:
             "in_database": in_database,
             "quoted": quoted,
         }
-        return {path: tidy(self.root, path, rendered(TEMPLATE, words))}
+        text = tidy(self.root, path, rendered(TEMPLATE, words))
+        must_be_new(self.root, text)
+        return {path: text}
 
 
 def _listed(unclear: Texts) -> str:

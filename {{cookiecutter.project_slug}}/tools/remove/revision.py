@@ -13,7 +13,7 @@ from sqlalchemy import Table
 
 from app.db.base import Base
 from app.db.migrate import render_item
-from tools.resource.render import MIGRATIONS, next_revision, rendered, tidy
+from tools.resource.render import MIGRATIONS, must_be_new, next_revision, rendered, tidy
 
 {% if cookiecutter.database == "sqlite" %}
 DIALECT = "sqlite"
@@ -43,7 +43,7 @@ def _defined(text: str) -> Iterator[str]:
 
 
 def drop(root: Path, plural: str, tables: list[Table]) -> tuple[Path, str]:
-    path, known = next_revision(root, f"drop_{plural}", is_new=True)
+    path, known = next_revision(root, f"drop_{plural}")
     context = AutogenContext(
         MigrationContext.configure(dialect_name=DIALECT),
         opts={
@@ -78,4 +78,6 @@ def drop(root: Path, plural: str, tables: list[Table]) -> tuple[Path, str]:
             "downgrades": downgrades,
         },
     )
-    return path, tidy(root, path, text)
+    text = tidy(root, path, text)
+    must_be_new(root, text)
+    return path, text

@@ -207,18 +207,25 @@ def revision_of(root: Path, slug: str) -> tuple[Path, dict[str, object]]:
     return next_revision(root, slug)
 
 
-def next_revision(root: Path, slug: str, *, is_new: bool = False) -> tuple[Path, dict[str, object]]:
-    """One after the last; one that `is_new` must not be what the last one does already."""
+def must_be_new(root: Path, text: str) -> None:
+    """Refuses a revision that does what the last one does already."""
+    scripts = ScriptDirectory(root / MIGRATIONS)
+    for head in scripts.get_revisions("heads"):
+        last = Path(head.path)
+        body = last.read_text(encoding="utf-8").partition("def upgrade")[2]
+        if body == text.partition("def upgrade")[2]:
+            raise Refused(
+                f"the newest revision, {last.name}, does that already: delete it if it is left from an "
+                "earlier try"
+            )
+
+
+def next_revision(root: Path, slug: str) -> tuple[Path, dict[str, object]]:
+    """One after the last."""
     heads = ScriptDirectory(root / MIGRATIONS).get_heads()
     if len(heads) > 1:
         raise Refused(
             f"there are {len(heads)} newest revisions: join them with make migration-merge"
-        )
-    last = ScriptDirectory(root / MIGRATIONS).get_revision(heads[0]) if heads else None
-    if is_new and last and f"_{slug}_" in Path(last.path).name:
-        raise Refused(
-            f"the newest revision, {Path(last.path).name}, does that already: delete it if it is left "
-            "from an earlier try, or give the change another name"
         )
     revision = rev_id()
     name = f"{datetime.now(UTC):%Y%m%d}_{slug}_{revision}.py"
