@@ -15,7 +15,7 @@ ONLY_ON = {"test_copy_data.py": "postgres"}
 @each_choice
 def test_the_tools_pass_their_tests(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
-    for test in TESTS.glob("test_*.py"):
+    for test in TESTS.glob("*.py"):
         if ONLY_ON.get(test.name) in {None, answers["database"]}:
             shutil.copy(test, service.path / "tests" / "tools")
     service.run("uv", "sync")

@@ -1,16 +1,13 @@
 """`make field`: what it writes, what it refuses, and what it leaves alone."""
 
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.tools.copies import contents, copied, run
 from tools.field.merge import merged
 
-ROOT = Path(__file__).parent.parent.parent
 FIRST = (
     "title:str(128):unique weight:decimal>=0<=100=1.5 day:date? kind:enum(big,small)=big "
     "secret:str?:private foals:many(item) unique(kind,day) "
@@ -27,28 +24,10 @@ def service(tmp_path: Path) -> Path:
     return copied(tmp_path / "service")
 
 
-def copied(root: Path) -> Path:
-    """A copy that may be written to."""
-    for folder in ("app", "tests", "tools"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
-    shutil.copy(ROOT / "pyproject.toml", root)
-    return root
-
-
-def run(service: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, cwd=service, check=False, capture_output=True, encoding="utf-8")
-
-
 def make(service: Path, module: str, *arguments: str) -> str:
     done = run(service, module, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def sources(service: Path) -> dict[Path, str]:
-    return {path: path.read_text(encoding="utf-8") for path in sorted(service.rglob("*.py"))}
 
 
 def field(service: Path, name: str, **asked: str) -> str:
@@ -61,10 +40,10 @@ def arguments(name: str, **asked: str) -> list[str]:
 
 def refusal(service: Path, name: str, **asked: str) -> str:
     """Why nothing is written."""
-    before = sources(service)
+    before = contents(service)
     done = run(service, "tools.field", *arguments(name, **asked))
     assert (done.returncode, done.stdout) == (1, "")
-    assert sources(service) == before
+    assert contents(service) == before
     return done.stderr
 
 
@@ -78,7 +57,7 @@ def test_fields_that_come_later_are_written_as_those_from_the_start(
     field(service, "zebra", add=new)
     other = copied(tmp_path / "other")
     make(other, "tools.resource", "zebra", f"{first} {new}", "", "", owner)
-    for path, text in sources(other).items():
+    for path, text in contents(other).items():
         name = path.relative_to(other)
         if "versions" not in name.parts:
             assert (service / name).read_text(encoding="utf-8") == text, name
@@ -179,12 +158,16 @@ def test_a_field_changes_again(service: Path) -> None:
 
 def test_a_column_that_is_still_there_is_not_added(service: Path) -> None:
     field(service, "item", rename="name:title", drop="description")
-    for asked in ({"add": "name:str?"}, {"add": "description:text?"}, {"rename": "title:description"}):
+    for asked in (
+        {"add": "name:str?"},
+        {"add": "description:text?"},
+        {"rename": "title:description"},
+    ):
         assert "is still in the database" in refusal(service, "item", **asked)
 
 
 def test_a_revision_of_an_earlier_try_is_not_written_twice(service: Path) -> None:
-    before = sources(service)
+    before = contents(service)
     field(service, "item", add="note:text?")
     for path, text in before.items():
         path.write_text(text, encoding="utf-8")
@@ -260,7 +243,7 @@ def test_fields_that_change_are_written_as_those_from_the_start(
     assert 'make migration m="drop secret of zebras"' in output
     other = copied(tmp_path / "other")
     make(other, "tools.resource", "zebra", later, "", "", owner)
-    for path, text in sources(other).items():
+    for path, text in contents(other).items():
         name = path.relative_to(other)
         if "versions" not in name.parts:
             assert (service / name).read_text(encoding="utf-8") == text, name

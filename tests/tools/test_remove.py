@@ -1,31 +1,20 @@
 """`make remove`: what it deletes, what it refuses, and what it leaves alone."""
 
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.tools.copies import contents, copied, run
+
 GIT = ("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com")
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Path:
-    """A copy that may be written to."""
     # The template's own tests of the tools are not part of a service.
     own = ("bench", "copy_data", "field", "remove", "resource")
-    ignored = shutil.ignore_patterns("__pycache__", *(f"test_{name}.py" for name in own))
-    for folder in ("app", "tests", "tools"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    return tmp_path
-
-
-def run(service: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, cwd=service, check=False, capture_output=True, text=True)
+    return copied(tmp_path, "copies.py", *(f"test_{name}.py" for name in own))
 
 
 def make(service: Path, *arguments: str) -> None:
@@ -46,10 +35,6 @@ def refusal(service: Path, name: str) -> str:
     assert (done.returncode, done.stdout) == (1, "")
     assert contents(service) == before
     return done.stderr
-
-
-def contents(service: Path) -> dict[Path, str]:
-    return {path: path.read_text(encoding="utf-8") for path in service.rglob("*.py")}
 
 
 def append(path: Path, text: str) -> None:

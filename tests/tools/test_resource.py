@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.database import DRIVER
+from tests.tools.copies import ROOT, contents, copied
 from tools.resource.columns import mapped
 from tools.resource.names import Refused, article
 from tools.resource.parse import parse
 from tools.resource.write import write
 
-ROOT = Path(__file__).parent.parent.parent
 FIELDS = "title:str(128):unique weight:decimal>=0=1.5 day:date? kind:enum(big,small)=big note:text?"
 
 KEPT_BY_THE_DATABASE = {
@@ -28,22 +28,12 @@ KEPT_BY_THE_DATABASE = {
 
 @pytest.fixture
 def service(tmp_path: Path) -> Path:
-    """A copy that may be written to."""
-    for folder in ("app", "tests"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    return tmp_path
+    return copied(tmp_path)
 
 
 def make(service: Path, name: str, fields: str) -> list[str]:
     """The files that are written."""
     return [path.as_posix() for path in write(service, parse(service, name, fields))]
-
-
-def contents(service: Path) -> dict[Path, str]:
-    """The sources; reading the revisions leaves `.pyc` files beside them."""
-    return {path: path.read_text(encoding="utf-8") for path in sorted(service.rglob("*.py"))}
 
 
 def test_twice_is_as_good_as_once(service: Path) -> None:

@@ -133,8 +133,8 @@ class Plan:
         }
         if not field.optional:
             is_unique = field.unique or bool(rules)
-            default = self._with_default(field, value, spec, is_unique)
-            self.dropped.append((replace(field, default=""), default))
+            left = self._with_default(field, value, spec, is_unique)
+            self.dropped.append((replace(field, default=""), left))
         self.title.append(f"stop using {field.name}")
         column = f"{self.resource.plural}.{field.column}"
         self.kept += [column, *keys(self.resource, [field], rules)]

@@ -31,13 +31,12 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Link:
-    """A many-to-many relationship: a table with a column for each side, and a list of ids."""
+class Many:
+    """What a resource has several of, in a table with a key to it."""
 
     name: str  # tags
     one: str  # tag
-    to: Target
-    by: str  # the resource that has it
+    by: str  # the resource that has them
 
     @property
     def table(self) -> str:
@@ -46,6 +45,13 @@ class Link:
     @property
     def own_key(self) -> str:
         return f"{self.by}_id"
+
+
+@dataclass(frozen=True)
+class Link(Many):
+    """A many-to-many relationship: a table with a column for each side, and a list of ids."""
+
+    to: Target
 
     @property
     def key(self) -> str:
@@ -179,14 +185,11 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """A list of rows that are a part of the resource: in a table of their own, without an id."""
+class Rows(Many):
+    """A list of rows that are a part of the resource, without an id."""
 
-    name: str  # lines
-    one: str  # line
     alias: str  # of the list among the types of the schemas
     fields: tuple[Field, ...]
-    by: str  # the resource that has it
 
     @property
     def entity(self) -> str:
@@ -195,14 +198,6 @@ class Rows:
     @property
     def row(self) -> str:
         return f"{self.by}_{self.one}"
-
-    @property
-    def table(self) -> str:
-        return f"{self.by}_{self.name}"
-
-    @property
-    def own_key(self) -> str:
-        return f"{self.by}_id"
 
     @property
     def references(self) -> list[tuple[Field, Target]]:

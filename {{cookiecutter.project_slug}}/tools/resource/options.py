@@ -114,7 +114,7 @@ def link(root: Path, name: str, given: str | None, own: Target, spec: str) -> Li
             f"ref({own.name})"
         )
     one = to.name if name == to.plural else singular_of(name)
-    found = Link(name, one, to, own.name)
+    found = Link(name, one, own.name, to)
     check_field(found.keys)
     for key in (found.own_key, found.key):
         if len(constraint := f"fk_{found.table}_{key}") > LONGEST_CONSTRAINT:

@@ -234,7 +234,7 @@ def _list(root: Path, own: Target, spec: str) -> Rows:
     check_list(name, own.name)
     fields = tuple(_field_of_rows(root, own, name, one) for one in specs)
     one = singular_of(name)
-    rows = Rows(name, one, alias_of(name, own.entity), fields, own.name)
+    rows = Rows(name, one, own.name, alias_of(name, own.entity), fields)
     taken = [rows.own_key, "position"]
     taken += [key for field in fields for key in {field.name, field.key}]
     for key, times in Counter(taken).items():

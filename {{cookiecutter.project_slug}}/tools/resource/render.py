@@ -195,7 +195,7 @@ def revision_of(root: Path, slug: str) -> tuple[Path, dict[str, object]]:
     One that creates what a later one drops does not count.
     """
     name = rf"[0-9]+_({slug}|{slug.replace('create', 'drop', 1)})_[^_]+"
-    for script in ScriptDirectory(root / MIGRATIONS).walk_revisions():  # the last one first
+    for script in _revisions(root).walk_revisions():  # the last one first
         path = Path(script.path)
         if found := re.fullmatch(name, path.stem):
             if found[1] != slug:
@@ -207,10 +207,13 @@ def revision_of(root: Path, slug: str) -> tuple[Path, dict[str, object]]:
     return next_revision(root, slug)
 
 
+def _revisions(root: Path) -> ScriptDirectory:
+    return ScriptDirectory(root / MIGRATIONS)
+
+
 def must_be_new(root: Path, text: str) -> None:
     """Refuses a revision that does what the last one does already."""
-    scripts = ScriptDirectory(root / MIGRATIONS)
-    for head in scripts.get_revisions("heads"):
+    for head in _revisions(root).get_revisions("heads"):
         last = Path(head.path)
         body = last.read_text(encoding="utf-8").partition("def upgrade")[2]
         if body == text.partition("def upgrade")[2]:
@@ -222,7 +225,7 @@ def must_be_new(root: Path, text: str) -> None:
 
 def next_revision(root: Path, slug: str) -> tuple[Path, dict[str, object]]:
     """One after the last."""
-    heads = ScriptDirectory(root / MIGRATIONS).get_heads()
+    heads = _revisions(root).get_heads()
     if len(heads) > 1:
         raise Refused(
             f"there are {len(heads)} newest revisions: join them with make migration-merge"
