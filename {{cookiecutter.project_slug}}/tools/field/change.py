@@ -5,8 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.db.autogenerate import KEPT
 from tools.field.existing import attributes, specs, stored
-from tools.field.kept import kept, with_kept
+from tools.field.kept import with_kept
 from tools.field.merge import merged
 from tools.field.operations import Pair, Rule, blocks, in_database, keys
 from tools.resource.columns import in_revision
@@ -155,7 +156,7 @@ class Plan:
 
     def _must_be_free(self, column: str, but: str = "") -> None:
         there = f"{self.resource.plural}.{column}"
-        if there in kept(self.root) or column in {*self.columns.values()} - {but}:
+        if there in KEPT or column in {*self.columns.values()} - {but}:
             raise Refused(
                 f"the column {there} is still in the database: finish its drop or its rename first, by "
                 "the same command again, or take another name"
@@ -222,13 +223,12 @@ class Plan:
     def _kept(self, word: str) -> list[str]:
         """What is listed for the column of a field that was dropped."""
         plural = self.resource.plural
-        there = kept(self.root)
         for column in (word, f"{word}_id"):
-            if f"{plural}.{column}" in there:
+            if f"{plural}.{column}" in KEPT:
                 named_after = re.compile(
                     rf"(ck|fk|ix)_{plural}_{column}|uq_{plural}_(\w+_)?{column}(_\w+)?"
                 )
-                return [f"{plural}.{column}", *filter(named_after.fullmatch, there)]
+                return [f"{plural}.{column}", *filter(named_after.fullmatch, KEPT)]
         return []
 
     def _with_default(self, field: Field, value: str, spec: str, is_unique: bool) -> Field:

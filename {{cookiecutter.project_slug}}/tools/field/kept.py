@@ -8,11 +8,7 @@ from tools.resource.names import Refused
 from tools.resource.render import tidy
 
 PATH = Path("app", "db", "autogenerate.py")
-KEPT = re.compile(r"(?<=^KEPT: frozenset\[str\] = frozenset\()[^()]*(?=\))", re.MULTILINE)
-
-
-def kept(root: Path) -> set[str]:
-    return {*re.findall(r'"([^"]*)"', _found(root)[0])}
+LISTED = re.compile(r"(?<=^KEPT: frozenset\[str\] = frozenset\()[^()]*(?=\))", re.MULTILINE)
 
 
 def with_kept(root: Path, more: Collection[str], less: Collection[str]) -> dict[Path, str]:
@@ -31,7 +27,7 @@ def with_kept(root: Path, more: Collection[str], less: Collection[str]) -> dict[
 
 def _found(root: Path) -> re.Match[str]:
     text = (root / PATH).read_text(encoding="utf-8")
-    if found := KEPT.search(text):
+    if found := LISTED.search(text):
         return found
     raise Refused(
         f"{PATH.as_posix()} has no `KEPT: frozenset[str] = frozenset()`, which lists what is kept for "

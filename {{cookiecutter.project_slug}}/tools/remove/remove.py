@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.field.kept import kept
+from app.db.autogenerate import KEPT
 from tools.remove.references import Names, modules_of, names_of, references
 from tools.remove.revision import drop, tables_of
 from tools.remove.unregister import without_lines
@@ -45,7 +45,7 @@ def removal(root: Path, name: str) -> Removal:
     )
     if found:
         raise Refused(f"{resource.name} is still used at {_listed(found)}: change that first")
-    if waiting := sorted(name for name in kept(root) if name.startswith("fk_")):
+    if waiting := sorted(name for name in KEPT if name.startswith("fk_")):
         raise Refused(
             f"a field that refers to something is not dropped yet, {', '.join(waiting)}: finish that "
             "first, docs/fields.md says how"
