@@ -46,7 +46,7 @@ from app.db.sql.columns import ColumnRepository
 from app.repositories.base import Repository
 from app.repositories.store import Repositories, Store
 from app.schemas.base import MAX_INT, Changes, Entity, Ids, Schema, Text, UtcDatetime, Whole
-from app.schemas.pages import Page, Query
+from app.schemas.pages import Page, Query, Sort
 from app.settings import Settings
 
 Name = Annotated[Text, Field(min_length=1, max_length=128)]
@@ -83,7 +83,9 @@ class WidgetFilter(Query):
 
     name_contains: Annotated[Text, Field(max_length=128)] | None = None
     is_active: bool | None = None
-    sort: Literal["created_at", "-created_at", "name", "-name"] = "created_at"
+    sort: Sort[Literal["created_at", "-created_at", "name", "-name", "quantity", "-quantity"]] = (
+        "created_at",
+    )
 
 
 class WidgetTable(EntityTable):
@@ -92,6 +94,7 @@ class WidgetTable(EntityTable):
         UniqueConstraint("name"),
         CheckConstraint("quantity >= 0", name="quantity"),
         Index(None, "created_at", "id"),
+        Index(None, "quantity", "id"),
     )
 
     name: Mapped[str] = mapped_column(String(128, collation=BY_CODE_POINT))

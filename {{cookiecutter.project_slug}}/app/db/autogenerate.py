@@ -1,5 +1,9 @@
 """What `alembic revision --autogenerate` and `alembic check` compare, and what they leave alone."""
 
+{% if cookiecutter.database == "sqlite" %}
+import re
+import warnings
+{% endif %}
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
@@ -14,6 +18,9 @@ from sqlalchemy import (
     Column,
     Connection,
     Constraint,
+{% if cookiecutter.database == "sqlite" %}
+    Index,
+{% endif %}
     MetaData,
     Table,
     inspect,
@@ -52,6 +59,8 @@ class Autogenerate:
         self._config = config
 {% if cookiecutter.database == "sqlite" %}
         self._connection = connection
+        # SQLAlchemy and Alembic warn that they leave them alone: see _compare_indexes.
+        warnings.filterwarnings("ignore", r".*expression-based index")
 {% endif %}
         self._inspector = inspect(connection)
         self._left: set[str] = set()
@@ -116,19 +125,29 @@ class Autogenerate:
         for table in changes:
             if not isinstance(table, ops.ModifyTableOps) or all(map(_is_of_index, table.ops)):
                 continue
-            models = {index.name for index in Base.metadata.tables[table.table_name].indexes}
+            indexes = Base.metadata.tables[table.table_name].indexes
+            models = {index.name for index in indexes if not _is_of_expressions(index)}
             gone = {each.index_name for each in table.ops if isinstance(each, ops.DropIndexOp)}
+            columns = {each.column_name for each in table.ops if isinstance(each, ops.DropColumnOp)}
             beside = self._connection.execute(BESIDE, {"name": table.table_name})
             for kind, name, statement in beside:
                 if name not in models | gone:
                     # Alembic makes an index anew without its collations and its direction.
                     lines = (f'DROP {kind} IF EXISTS "{name}"', statement)
-                    for direction in (*script.upgrade_ops_list, *script.downgrade_ops_list):
+                    goes = not columns.isdisjoint(re.findall(r"\w+", statement))
+                    for direction in (
+                        *([] if goes else script.upgrade_ops_list),
+                        *script.downgrade_ops_list,
+                    ):
                         direction.ops += [ops.ExecuteSQLOp(line) for line in lines]
 
 {% endif %}
 
 {% if cookiecutter.database == "sqlite" %}
+def _is_of_expressions(index: Index) -> bool:
+    return not all(isinstance(each, Column) for each in index.expressions)
+
+
 def _is_of_index(change: ops.MigrateOperation) -> bool:
     return isinstance(change, ops.CreateIndexOp | ops.DropIndexOp)
 
@@ -185,6 +204,24 @@ def _compare_checks(
 
 
 _checks.add_autogenerate_comparator(_compare_checks, "table", "conditions")
+{% if cookiecutter.database == "sqlite" %}
+
+
+def _compare_indexes(
+    autogenerate: AutogenContext, changes: ops.ModifyTableOps, *compared: Any
+) -> PriorityDispatchResult:
+    """Finds indexes of expressions that are missing; SQLAlchemy does not see those of SQLite."""
+    _, name, _, model = compared
+    if model is not None and autogenerate.connection is not None:
+        beside = {row.name for row in autogenerate.connection.execute(BESIDE, {"name": name})}
+        for index in sorted(model.indexes, key=lambda each: str(each.name)):
+            if _is_of_expressions(index) and index.name not in beside:
+                changes.ops.append(ops.CreateIndexOp.from_index(index))
+    return PriorityDispatchResult.CONTINUE
+
+
+_checks.add_autogenerate_comparator(_compare_indexes, "table", "expressions")
+{% endif %}
 
 
 def _spelled(connection: Connection, model: Table, name: str) -> str | None:

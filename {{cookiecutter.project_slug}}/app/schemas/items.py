@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 from pydantic import MISSING, AwareDatetime, Field, StrictBool, StrictInt
 
 from app.schemas.base import MAX_INT, Changes, Entity, Schema, Text, UtcDatetime, Whole
-from app.schemas.pages import Query
+from app.schemas.pages import Query, Sort
 
 Name = Annotated[Text, Field(min_length=1, max_length=128, examples=["a name"])]
 Description = Annotated[Text, Field(max_length=2000, examples=["some words"])]
@@ -41,4 +41,4 @@ class ItemFilter(Query):
 
     name_contains: Annotated[Text, Field(max_length=128)] | None = None
     is_active: bool | None = None
-    sort: Literal["created_at", "-created_at", "name", "-name"] = "created_at"
+    sort: Sort[Literal["created_at", "-created_at", "name", "-name"]] = ("created_at",)

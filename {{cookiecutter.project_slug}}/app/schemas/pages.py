@@ -18,13 +18,17 @@ from pydantic import (
     create_model,
     field_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import to_json
 
 from app.schemas.base import Entity, Schema, UtcDatetime
 
 E = TypeVar("E", bound=Entity)
+Key = TypeVar("Key", bound=str)
 
-Position = tuple[Any, UUID]
+# The names of fields, `-name` for a descending one; rows that have the same are sorted by the next.
+Sort = Annotated[tuple[Key, ...], Field(max_length=2)]
+Order = tuple[tuple[str, bool], ...]
 Cursor = Annotated[str, Field(max_length=2000, json_schema_extra={"format": "cursor"})]
 
 
@@ -33,7 +37,7 @@ class Query(Schema):
 
     entity: ClassVar[type[Entity]]
 
-    sort: str
+    sort: tuple[str, ...]
     limit: int = Field(50, ge=1, le=100, description="The most items that the page may hold.")
     cursor: Cursor | None = Field(
         None, description="The `next_cursor` of the page before, same sort."
@@ -44,16 +48,14 @@ class Query(Schema):
     total: bool = Field(False, description="Whether to count all that match, on all pages.")
 
     @property
-    def column(self) -> str:
-        return self.sort.removeprefix("-")
+    def order(self) -> Order:
+        """Each field of `sort`, and whether it is descending; then the id, as the last of them."""
+        keys = [(key.removeprefix("-"), key.startswith("-")) for key in self.sort]
+        return (*keys, ("id", any(descending for _, descending in keys[-1:])))
 
     @property
-    def descending(self) -> bool:
-        return self.sort.startswith("-")
-
-    @property
-    def after(self) -> Position | None:
-        """Where the page before this one ended: its last row's value in `column`, and its id."""
+    def after(self) -> list[Any] | None:
+        """Where the page before this one ended: what its last row has in the fields of `order`."""
         return None if self.cursor is None else _decode(self.cursor, self.sort, self.entity)
 
     @field_validator("cursor")
@@ -78,24 +80,32 @@ class Page(BaseModel, Generic[E]):
 
 
 def _encode(last: Entity, query: Query) -> str:
-    position = {"sort": query.sort, "value": getattr(last, query.column), "id": last.id}
-    return urlsafe_b64encode(to_json(position)).decode()
+    values = [getattr(last, field) for field, _ in query.order]
+    return urlsafe_b64encode(to_json({"sort": query.sort, "values": values})).decode()
 
 
-def _decode(cursor: str, sort: str, entity: type[Entity]) -> Position:
+def _decode(cursor: str, sort: tuple[str, ...], entity: type[Entity]) -> list[Any]:
     model = _position_model(entity, sort)
     try:
         position: Any = model.model_validate_json(urlsafe_b64decode(cursor))
     except ValueError as error:
-        raise ValueError(f"is not a cursor of this list, sorted by {sort}") from error
-    return position.value, position.id
+        raise ValueError(f"is not a cursor of this list, sorted by {' and '.join(sort)}") from error
+    return [*position.values]
 
 
 @cache
-def _position_model(entity: type[Entity], sort: str) -> type[BaseModel]:
-    """Holds a cursor to its list: the same sort, and a value that the sorted column may have."""
-    column = entity.model_fields[sort.removeprefix("-")]
-    # What comes from a client is checked as it was before it was stored.
-    value = UtcDatetime if column.annotation is AwareDatetime else (column.annotation, column)
-    fields: dict[str, Any] = {"sort": Literal[sort], "value": value, "id": UUID}
+def _position_model(entity: type[Entity], sort: tuple[str, ...]) -> type[BaseModel]:
+    """Holds a cursor to its list: the same sort, and values that the sorted columns may have."""
+    columns = [entity.model_fields[key.removeprefix("-")] for key in sort]
+    values = [*map(_from_a_client, columns), UUID]
+    fields: dict[str, Any] = {
+        "sort": tuple[tuple(Literal[key] for key in sort)],  # type: ignore[misc]
+        "values": tuple[tuple(values)],  # type: ignore[misc]
+    }
     return create_model("Position", **fields)
+
+
+def _from_a_client(column: FieldInfo) -> Any:
+    """What comes from a client is checked as it was before it was stored."""
+    is_instant = column.annotation is AwareDatetime
+    return UtcDatetime if is_instant else Annotated[column.annotation, column]

@@ -159,7 +159,8 @@ def test_a_patch_that_is_wrong_is_refused_by_the_name_of_its_field(
         ({"limit": 101}, "limit"),
         ({"limit": 10**30}, "limit"),
         ({"limit": "many"}, "limit"),
-        ({"sort": "colour"}, "sort"),
+        ({"sort": "colour"}, "sort.0"),
+        ({"sort": ["name", "created_at", "quantity"]}, "sort"),
         ({"is_active": "perhaps"}, "is_active"),
         ({"name_contains": "\x00"}, "name_contains"),
         ({"cursor": ""}, "cursor"),
@@ -171,7 +172,7 @@ def test_a_patch_that_is_wrong_is_refused_by_the_name_of_its_field(
     ],
 )
 def test_a_query_that_is_wrong_is_refused_by_the_name_of_its_parameter(
-    refusing: TestClient, params: dict[str, str | int], wrong: str
+    refusing: TestClient, params: dict[str, Any], wrong: str
 ) -> None:
     assert wrong_fields(refusing.get(URL, params=params)) == [("query", wrong)]
 
@@ -188,15 +189,17 @@ def test_a_cursor_belongs_to_one_sort(client: TestClient) -> None:
     "position",
     [
         {},
-        {"sort": "name", "value": "a"},
-        {"sort": "name", "value": "a", "id": "0"},
-        {"sort": "name", "value": None, "id": ID},
-        {"sort": "name", "value": "\0", "id": ID},
-        {"sort": "name", "value": "a" * 129, "id": ID},
-        {"sort": "created_at", "value": "0001-01-01T00:00:00+14:00", "id": ID},
-        {"sort": "created_at", "value": "9999-12-31T23:59:59-14:00", "id": ID},
-        {"sort": "created_at", "value": "2026-01-01T00:00:00", "id": ID},
-        {"sort": "created_at", "value": 10**30, "id": ID},
+        {"sort": ["name"], "values": ["a"]},
+        {"sort": ["name"], "values": ["a", "0"]},
+        {"sort": ["name"], "values": ["a", "a", ID]},
+        {"sort": ["name"], "values": [None, ID]},
+        {"sort": ["name"], "values": ["\0", ID]},
+        {"sort": ["name"], "values": ["a" * 129, ID]},
+        {"sort": ["quantity", "name"], "values": ["1", "a", ID]},
+        {"sort": ["created_at"], "values": ["0001-01-01T00:00:00+14:00", ID]},
+        {"sort": ["created_at"], "values": ["9999-12-31T23:59:59-14:00", ID]},
+        {"sort": ["created_at"], "values": ["2026-01-01T00:00:00", ID]},
+        {"sort": ["created_at"], "values": [10**30, ID]},
     ],
 )
 def test_a_forged_cursor_is_refused(refusing: TestClient, position: dict[str, Any]) -> None:
@@ -208,7 +211,7 @@ def test_a_forged_cursor_is_refused(refusing: TestClient, position: dict[str, An
 
 def test_an_unknown_sort_is_the_only_thing_wrong_with_its_cursor(client: TestClient) -> None:
     response = client.get(URL, params={"sort": "colour", "cursor": "x"})
-    assert wrong_fields(response) == [("query", "sort")]
+    assert wrong_fields(response) == [("query", "sort.0")]
 
 
 def test_an_id_that_is_no_uuid_is_not_found(client: TestClient) -> None:

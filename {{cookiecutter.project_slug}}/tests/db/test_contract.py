@@ -1,6 +1,7 @@
 """What every implementation of the repositories does: the SQL one and the one in memory alike."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from operator import attrgetter
 from uuid import UUID, uuid4
 
 import pytest
@@ -161,16 +162,38 @@ async def test_an_error_rolls_back_all_that_its_block_wrote(store: Store) -> Non
     assert names(await find(store)) == []
 
 
-@pytest.mark.parametrize("sort", ["created_at", "-created_at", "name", "-name"])
-async def test_pages_hold_every_widget_once_and_in_order(store: Store, sort: str) -> None:
-    added = [await add(store, name) for name in ("b", "a", "B", "é", "z", "_", "\U0001f529")]
-    expected = sorted(added, key=lambda widget: getattr(widget, sort.removeprefix("-")))
-    if sort.startswith("-"):
-        expected.reverse()
+@pytest.mark.parametrize(
+    "sort",
+    [
+        ("created_at",),
+        ("-created_at",),
+        ("name",),
+        ("-name",),
+        ("quantity",),
+        ("-quantity",),
+        ("quantity", "name"),
+        ("quantity", "-name"),
+        ("-quantity", "name"),
+        ("-quantity", "-created_at"),
+        ("name", "-name"),
+        (),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 3])
+async def test_pages_hold_every_widget_once_and_in_order(
+    store: Store, sort: tuple[str, ...], limit: int
+) -> None:
+    added = ("b", "a", "B", "é", "z", "_", "\U0001f529")
+    expected = [await add(store, name, quantity=n % 3) for n, name in enumerate(added)]
+    if sort and sort[-1].startswith("-"):
+        expected.reverse()  # as the ids are
+    for key in reversed(sort):
+        field = attrgetter(key.removeprefix("-"))
+        expected.sort(key=field, reverse=key.startswith("-"))
 
     seen, cursor = [], None
     while True:
-        page = await find(store, sort=sort, limit=3, cursor=cursor)
+        page = await find(store, sort=sort, limit=limit, cursor=cursor)
         seen += page.items
         cursor = page.next_cursor
         if cursor is None:
@@ -189,19 +212,19 @@ async def test_a_page_that_ends_with_the_list_has_no_next_one(store: Store) -> N
 async def test_a_cursor_past_the_end_finds_an_empty_page(store: Store) -> None:
     for name in ("a", "b"):
         await add(store, name)
-    page = await find(store, sort="name", limit=1)
-    last = await find(store, sort="-name", limit=1)
+    page = await find(store, sort=("name",), limit=1)
+    last = await find(store, sort=("-name",), limit=1)
     await remove(store, last.items[0].id)
     empty: Page[Widget] = Page(items=[], next_cursor=None)
-    assert await find(store, sort="name", cursor=page.next_cursor) == empty
+    assert await find(store, sort=("name",), cursor=page.next_cursor) == empty
 
 
 async def test_a_cursor_outlives_its_widget(store: Store) -> None:
     for name in ("a", "b", "c"):
         await add(store, name)
-    page = await find(store, sort="name", limit=2)
+    page = await find(store, sort=("name",), limit=2)
     await remove(store, page.items[1].id)
-    assert names(await find(store, sort="name", cursor=page.next_cursor)) == ["c"]
+    assert names(await find(store, sort=("name",), cursor=page.next_cursor)) == ["c"]
 
 
 async def test_an_empty_list_is_an_empty_page(store: Store) -> None:
@@ -248,23 +271,27 @@ async def test_name_contains_takes_every_character_as_it_is(
 ) -> None:
     for name in ("100% wool", "snake_case", "back\\slash", "and/or", "Straße"):
         await add(store, name)
-    assert names(await find(store, name_contains=part, sort="name")) == expected
+    assert names(await find(store, name_contains=part, sort=("name",))) == expected
 
 
 async def test_filters_work_together_and_across_pages(store: Store) -> None:
     for number in range(6):
         await add(store, f"bolt {number}", is_active=number % 2 == 0)
     await add(store, "nut")
-    first = await find(store, name_contains="bolt", is_active=True, sort="name", limit=2)
+    first = await find(store, name_contains="bolt", is_active=True, sort=("name",), limit=2)
     rest = await find(
         store,
         name_contains="bolt",
         is_active=True,
-        sort="name",
+        sort=("name",),
         cursor=first.next_cursor,
     )
     assert names(first) + names(rest) == ["bolt 0", "bolt 2", "bolt 4"]
-    assert names(await find(store, is_active=False, sort="-name")) == ["bolt 5", "bolt 3", "bolt 1"]
+    assert names(await find(store, is_active=False, sort=("-name",))) == [
+        "bolt 5",
+        "bolt 3",
+        "bolt 1",
+    ]
 
 
 async def test_a_write_in_a_write_is_refused_at_once(store: Store) -> None:

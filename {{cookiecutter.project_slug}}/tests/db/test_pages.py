@@ -4,10 +4,13 @@
 import re
 {% endif %}
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, get_args
+from uuid import UUID
 
 import pytest
+from pydantic import AwareDatetime
 {% if cookiecutter.database == "postgres" %}
 from sqlalchemy import text
 {% endif %}
@@ -34,9 +37,19 @@ REPOSITORIES = {
 SORTS = [
     (REPOSITORIES[query.entity], sort)
     for query in Query.__subclasses__()
-    for sort in get_args(query.model_fields["sort"].annotation)
+    for sorts in get_args(query.model_fields["sort"].annotation)
+    for sort in get_args(sorts)
 ]
 
+VALUES: dict[object, object] = {
+    AwareDatetime: datetime.now(UTC),
+    bool: True,
+    date: date(2026, 1, 31),
+    Decimal: Decimal(1),
+    float: 1.0,
+    int: 1,
+    UUID: uuid7(),
+}
 # Rows that belong to users are read for one of them: docs/ownership.md.
 OWN = {"owner": "me"}
 
@@ -47,10 +60,10 @@ async def test_a_page_is_read_from_an_index(
     repository: type[SqlRepository[Any, Any, Any, Any]],
     sort: str,
 ) -> None:
-    column = sort.removeprefix("-")
-    statement = page(repository, column, sort.startswith("-"), follows=True)
-    key = datetime.now(UTC) if column == "created_at" else "a"
-    parameters = {"key": key, "id": uuid7(), "limit": 51}
+    column, descending = sort.removeprefix("-"), sort.startswith("-")
+    statement = page(repository, ((column, descending), ("id", descending)), follows=True)
+    value = VALUES.get(repository.entity.model_fields[column].annotation, "a")
+    parameters = {f"after_{column}": value, "after_id": uuid7(), "limit": 51}
     async with sql_store.read() as repositories:
         with executed() as sent:
             await repositories.session.execute(statement, parameters, execution_options=OWN)

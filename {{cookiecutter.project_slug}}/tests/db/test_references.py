@@ -124,7 +124,7 @@ async def test_a_page_is_one_statement_and_one_for_each_list(sql_store: SqlStore
     async with sql_store.read() as repositories:
         parts = SqlPartRepository(repositories.session)
         with statements() as sent:
-            page = await parts.find(Query(sort="created_at"))
+            page = await parts.find(Query(sort=("created_at",)))
     assert len({part.widget.name for part in page.items}) == 3
     assert len([statement for statement in sent if statement.startswith("SELECT")]) == 3
 

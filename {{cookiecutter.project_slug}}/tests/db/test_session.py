@@ -44,7 +44,7 @@ async def test_widgets_of_one_instant_are_each_on_one_page(sql_store: SqlStore) 
         seen, cursor = [], None
         for _ in range(4):
             async with sql_store.read() as repositories:
-                query = {"sort": sort, "limit": 2, "cursor": cursor}
+                query = {"sort": (sort,), "limit": 2, "cursor": cursor}
                 page = await widgets_of(repositories).find(WidgetFilter.model_validate(query))
             seen += page.items
             cursor = page.next_cursor

@@ -1,6 +1,7 @@
 from abc import abstractmethod
 from collections.abc import Collection
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from uuid_utils.compat import uuid7
 from app.repositories.base import C, E, Q, Repository, U
 from app.repositories.errors import Conflict, Dangling, InUse, NotFound, Stale
 from app.schemas.base import Entity, Schema
-from app.schemas.pages import Page
+from app.schemas.pages import Order, Page
 
 if TYPE_CHECKING:
     from tests.fakes.store import Rows
@@ -21,6 +22,7 @@ R = TypeVar("R", bound=Entity)
 class InMemoryRepository(Repository[E, C, U, Q]):
     entity: type[E]
     unique: tuple[str | tuple[str, ...], ...] = ()  # fields, and those that are unique together
+    nocase: tuple[str, ...] = ()  # those of them whose letters A to Z may be of either case
     references: tuple[tuple[str, str], ...] = ()  # names of attributes, and of their tables
     links: tuple[tuple[str, str], ...] = ()  # names of attributes that hold ids, and of tables
     # Names of attributes that hold rows, of the references in these, and of tables.
@@ -50,9 +52,6 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         return self._as_of_now(self._wanted(id_, None))
 
     async def find(self, query: Q) -> Page[E]:
-        def key(row: E) -> tuple[Any, UUID]:
-            return getattr(row, query.column), row.id
-
         rows = [
             row
             for row in self._rows.values()
@@ -61,12 +60,11 @@ class InMemoryRepository(Repository[E, C, U, Q]):
             and self._matches(row, query)
         ]
         total = len(rows)
-        rows.sort(key=key, reverse=query.descending)
+        for field, descending in reversed(query.order):
+            rows.sort(key=attrgetter(field), reverse=descending)
         after = query.after
         if after is not None:
-            rows = [
-                row for row in rows if (key(row) < after if query.descending else key(row) > after)
-            ]
+            rows = [row for row in rows if follows(row, query.order, after)]
         found = Page.of([self._as_of_now(row) for row in rows], query)
         if query.total:
             found.total = total
@@ -140,11 +138,15 @@ class InMemoryRepository(Repository[E, C, U, Q]):
     def _must_be_unique(self, row: E) -> None:
         for unique in self.unique:
             fields = (unique,) if isinstance(unique, str) else unique
-            values = [getattr(row, field) for field in fields]
+            values = [self._compared(row, field) for field in fields]
             for other in self._rows.values():
-                is_same = values == [getattr(other, field) for field in fields]
+                is_same = values == [self._compared(other, field) for field in fields]
                 if is_same and other.id != row.id and None not in values:
                     raise Conflict(*fields)
+
+    def _compared(self, row: E, field: str) -> Any:
+        value = getattr(row, field)
+        return value.encode().lower() if field in self.nocase and value is not None else value
 
     def _referred(self, values: dict[str, Any]) -> dict[str, Any]:
         """What those of `values` that are references refer to."""
@@ -177,6 +179,15 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         }
         new = {name: self._as_of_now(other) for name, other in stored.items()}
         return row.model_copy(update=new)
+
+
+def follows(row: Entity, order: Order, after: list[Any]) -> bool:
+    """Whether it comes after the row that has these values in the fields of `order`."""
+    for (field, descending), value in zip(order, after, strict=True):
+        if (own := getattr(row, field)) != value:
+            is_less: bool = own < value
+            return is_less == descending
+    return False
 
 
 def held(row: Entity) -> dict[str, Entity]:

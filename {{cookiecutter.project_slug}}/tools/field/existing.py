@@ -13,6 +13,7 @@ from annotated_types import Ge, Le
 from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 from sqlalchemy import Column, String, Table, UniqueConstraint
+from sqlalchemy.sql.functions import FunctionElement
 
 from app.schemas.base import MAX_INT, Schema
 from tools.resource.fields import Target
@@ -117,10 +118,7 @@ def _together(table: Table) -> list[str]:
 def _spec(root: Path, table: Table, name: str, info: FieldInfo) -> str:
     column = table.columns[name]
     optional = "?" * bool(column.nullable)
-    unique = ":unique" * any(
-        isinstance(one, UniqueConstraint) and {*one.columns.keys()} - {"owner"} == {name}
-        for one in table.constraints
-    )
+    unique = _unique(table, name)
     if column.foreign_keys:
         (key,) = column.foreign_keys
         plural = key.target_fullname.split(".")[0]
@@ -129,7 +127,22 @@ def _spec(root: Path, table: Table, name: str, info: FieldInfo) -> str:
         return f"{name.removesuffix('_id')}:ref({target}{rule}){optional}{unique}"
     limits = [*_limits(info.annotation, info.metadata)]
     kind = _kind(column, _base(info.annotation))
-    return f"{name}:{kind}{optional}{''.join(limits)}{unique}"
+    index = ":index" * any(
+        [key for key in one.columns.keys() if key != "owner"] == [name, "id"]  # noqa: SIM118 - no dict
+        for one in table.indexes
+    )
+    return f"{name}:{kind}{optional}{''.join(limits)}{unique}{index}"
+
+
+def _unique(table: Table, name: str) -> str:
+    for one in table.constraints:
+        if isinstance(one, UniqueConstraint) and {*one.columns.keys()} - {"owner"} == {name}:
+            return ":unique"
+    for index in table.indexes:
+        if index.unique and {*index.columns.keys()} - {"owner"} == {name}:
+            is_lower = any(isinstance(each, FunctionElement) for each in index.expressions)
+            return ":unique:nocase" if is_lower else ""
+    return ""
 
 
 def _kind(column: Column[Any], base: Any) -> str:

@@ -3,11 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from tools.resource.columns import check, in_revision
+from tools.resource.columns import check, in_revision, lowered, unique_name
 from tools.resource.fields import Field, Target, quoted
 
 # A field before and after; None where it is not there.
 Pair = tuple[Field | None, Field | None]
+{% if cookiecutter.database == "sqlite" %}
+# Other changes make the table anew, without its indexes of expressions.
+IN_PLACE = ("batch.add_column(", "batch.create_index(", "batch.drop_index(")
+{% endif %}
 Rule = Sequence[Field]  # fields that are unique together
 
 
@@ -31,12 +35,28 @@ def _keys(resource: Target, field: Field) -> Iterator[tuple[str, tuple[str, str]
         to = f'{quoted(field.to.plural)}, [{column}], ["id"]'
         create = f"batch.create_foreign_key(op.f({quoted(name)}), {to}{rule})"
         yield name, (create, f'batch.drop_constraint(op.f({quoted(name)}), type_="foreignkey")')
-    if field.unique:
+    owner = ["owner"] * resource.owned
+    if field.index:
+        name = f"ix_{table}_{'_'.join([*owner, field.column])}_id"
+        listed = ", ".join(map(quoted, [*owner, field.column, "id"]))
+        create = f"batch.create_index(op.f({quoted(name)}), [{listed}])"
+        yield name, (create, f"batch.drop_index(op.f({quoted(name)}))")
+    if field.nocase:
+        yield _nocase(resource, field)
+    elif field.unique:
         yield _unique(resource, [field])
     elif field.to:
         name = f"ix_{table}_{field.column}"
         create = f"batch.create_index(op.f({quoted(name)}), [{column}])"
         yield name, (create, f"batch.drop_index(op.f({quoted(name)}))")
+
+
+def _nocase(resource: Target, field: Field, more: str = "") -> tuple[str, tuple[str, str]]:
+    """What a batch does not know: an index of an expression."""
+    name, table = unique_name(resource, field), quoted(resource.plural)
+    listed = ", ".join(['"owner"'] * resource.owned + [f"sa.text({quoted(lowered(field))})"])
+    create = f"op.create_index(op.f({quoted(name)}), {table}, [{listed}], unique=True{more})"
+    return name, (create, f"op.drop_index(op.f({quoted(name)}), {table})")
 
 
 def _unique(resource: Target, fields: Rule) -> tuple[str, tuple[str, str]]:
@@ -50,17 +70,24 @@ def _unique(resource: Target, fields: Rule) -> tuple[str, tuple[str, str]]:
 def blocks(
     resource: Target, pairs: list[Pair], old_rules: list[Rule], new_rules: list[Rule]
 ) -> list[list[str]]:
-    """What is done in each `op.batch_alter_table`."""
+    """What is done in each `op.batch_alter_table`, or by itself."""
     before = dict(keys(resource, (old for old, _ in pairs), old_rules).values())
     after = dict(keys(resource, (new for _, new in pairs), new_rules).values())
     gone = [drop for create, drop in before.items() if create not in after]
     come = [create for create in after if create not in before]
     columns = [line for old, new in pairs for line in _column(old, new)]
     gone.reverse()
+    apart = [[line for line in lines if line.startswith("op.")] for lines in (gone, come)]
+    gone, come = ([line for line in lines if line.startswith("batch.")] for lines in (gone, come))
+{% if cookiecutter.database == "sqlite" %}
+    if any(not line.startswith(IN_PLACE) for line in (*gone, *columns, *come)):
+        stay = [new for old, new in pairs if old and new and old.nocase and new.nocase]
+        apart[1] += [_nocase(resource, field, ", if_not_exists=True")[1][0] for field in stay]
+{% endif %}
     # Alembic knows a renamed column by its old name until the block ends.
     is_renamed = any(old and new and old.column != new.column for old, new in pairs)
     found = [[*gone, *columns], come] if is_renamed else [[*gone, *columns, *come]]
-    return [block for block in found if block]
+    return [block for block in (apart[0], *found, apart[1]) if block]
 
 
 def _column(old: Field | None, new: Field | None) -> Iterator[str]:

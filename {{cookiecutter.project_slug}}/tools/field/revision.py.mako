@@ -1,3 +1,15 @@
+<%def name="done(block)">\
+% if block[0].startswith("op."):
+% for line in block:
+    ${line}
+% endfor
+% else:
+    with op.batch_alter_table("${table}") as batch:
+% for line in block:
+        ${line}
+% endfor
+% endif
+</%def>\
 """${title}
 
 Revision: ${revision}
@@ -21,17 +33,11 @@ def upgrade() -> None:
     op.execute(sa.update(table).where(table.c.${field.column}.is_(None)).values(${field.column}=${in_database(field)}))
 % endfor
 % for block in up:
-    with op.batch_alter_table("${table}") as batch:
-% for line in block:
-        ${line}
-% endfor
+${done(block)}\
 % endfor
 
 
 def downgrade() -> None:
 % for block in down:
-    with op.batch_alter_table("${table}") as batch:
-% for line in block:
-        ${line}
-% endfor
+${done(block)}\
 % endfor

@@ -46,14 +46,28 @@ def in_revision(field: Field) -> str:
     return field.of.column.format(size=size, collation=f'"{BY_CODE_POINT}"')
 
 
+def unique_name(resource: Target, field: Field) -> str:
+    """The name of what makes it unique."""
+    return f"uq_{resource.plural}_{'owner_' * resource.owned}{field.column}"
+
+
 def check(field: Field) -> str:
     """The condition of its constraint, if it has one."""
-    column = f'"{field.column}"' if field.column in RESERVED_WORDS else field.column
+    column = _in_sql(field)
     if field.choices:
         return f"{column} IN ({', '.join(map(repr, field.choices))})"
     bounds = ((">=", field.low), ("<=", field.high))
     limits = [f"{column} {sign} {_stored(field, n)}" for sign, n in bounds if n is not None]
     return " AND ".join(limits)
+
+
+def lowered(field: Field) -> str:
+    """What is unique whether letters are upper or lower case."""
+    return f"lower({_in_sql(field)})"
+
+
+def _in_sql(field: Field) -> str:
+    return f'"{field.column}"' if field.column in RESERVED_WORDS else field.column
 
 
 def _stored(field: Field, number: Decimal) -> str:

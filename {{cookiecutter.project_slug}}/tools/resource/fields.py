@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from app.schemas.base import PLACES
-from tools.resource.kinds import ALIASED, KINDS, Kind
+from tools.resource.kinds import ALIASED, KINDS, NUMBERS, TIMES, Kind
 from tools.resource.names import camel
 
 
@@ -75,6 +75,8 @@ class Field:
     on_delete: str = ""  # what the removal of what it refers to does, in SQL
     optional: bool = False
     unique: bool = False
+    nocase: bool = False  # unique whether its letters A to Z are upper or lower case
+    index: bool = False  # the list is sorted by it, and limited to a range of it
     private: bool = False  # it is stored, and never sent
     low: Decimal | None = None
     high: Decimal | None = None
@@ -134,7 +136,8 @@ class Field:
 
     @property
     def is_sorted(self) -> bool:
-        return self.kind == "str" and self.unique and not self.optional
+        is_found = self.index or (self.kind == "str" and self.unique and not self.nocase)
+        return is_found and not self.optional
 
     @property
     def filter(self) -> str:
@@ -144,6 +147,21 @@ class Field:
         if self.kind == "str":
             return f"{self.key}_contains"
         return self.key if self.kind in {"bool", "enum", "ref"} else ""
+
+    @property
+    def ranges(self) -> list[tuple[str, str]]:
+        """The parameters of the list by which it is limited, and the sign that compares with each."""
+        if self.index and self.kind in TIMES:
+            return [(f"{self.key}_after", ">"), (f"{self.key}_before", "<")]
+        if self.index and self.kind in NUMBERS:
+            return [(f"{self.key}_min", ">="), (f"{self.key}_max", "<=")]
+        return []
+
+    @property
+    def in_range(self) -> str:
+        if self.kind == "int":
+            return "Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]"
+        return "float" if self.kind == "float" else self.of.schema
 
     @property
     def is_one_of_several(self) -> bool:

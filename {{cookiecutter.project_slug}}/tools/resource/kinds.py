@@ -44,5 +44,6 @@ KINDS = {
     "ref": Kind("UUID", "UUID", "sa.Uuid()", wrong=('"one"',)),
 }
 TIMES = {"date", "datetime"}
+NUMBERS = {"int", "float", "decimal"}
 # Those that have a name of their own in the schemas.
 ALIASED = {"str", "text", "int", "float", "decimal", "enum"}

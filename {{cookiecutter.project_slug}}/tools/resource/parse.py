@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from tools.resource.options import (
 )
 from tools.resource.samples import DISTINCT, can_differ
 
-MORE = r"(>=|<=|=)([^<>=:?]+)|(\?|:unique|:private)"
+MORE = r"(>=|<=|=)([^<>=:?]+)|(\?|:unique|:nocase|:index|:private)"
 FIELD = re.compile(rf"([^:]+):(\w+)(?:\(([^)]*)\))?((?:{MORE})*)")
 LINK = re.compile(r"[^:]+:many\b")
 LIST = re.compile(r"([^:]+):list\b(?:\((.*)\))?", re.DOTALL)
@@ -41,6 +42,7 @@ LONGEST_TOGETHER = 600
 LONGEST_UNIQUE_OWNED = 400  # beside the 255 letters of an owner
 UNIQUE = ("str", "int", "date", "datetime", "uuid", "ref")
 UNIQUE_TOGETHER = (*UNIQUE, "decimal", "bool", "enum")
+INDEXED = ("str", "int", "float", "decimal", "bool", "date", "datetime", "uuid", "enum")
 
 
 @dataclass(frozen=True)
@@ -148,10 +150,28 @@ def _check_owner(resource: Resource) -> None:
             )
 
 
+def _check_index(own: Target, field: Field, more: Collection[str], spec: str) -> None:
+    if ":nocase" in more and (field.kind != "str" or ":unique" not in more):
+        raise Refused(f"{spec!r} is no text that is unique: write str:unique:nocase")
+    if ":index" not in more:
+        return
+    if field.kind == "ref":
+        raise Refused(f"{spec!r} has an index already, as every ref: leave out :index")
+    if field.kind not in INDEXED:
+        raise Refused(
+            f"{field.kind!r} of {spec!r} cannot have an index: take one of {', '.join(INDEXED)}"
+        )
+    if field.kind == "str" and ":unique" in more and ":nocase" not in more:
+        raise Refused(f"{spec!r} has an index already, as it is unique: leave out :index")
+    name = f"ix_{own.plural}_{'owner_' * own.owned}{field.name}_id"
+    if len(name) > LONGEST_CONSTRAINT:
+        raise Refused(f"{name!r} is too long for an index: take a shorter name")
+
+
 def _check_owned(plural: str, field: Field) -> None:
     if field.name == "owner" or plural == "users":
         raise Refused("'owner' and 'user' are words that the code needs: take another name")
-    if not field.unique:
+    if not (field.unique or field.index):
         return
     if field.size > LONGEST_UNIQUE_OWNED:
         raise Refused(f"{field.name!r} is too long for an index: take {LONGEST_UNIQUE_OWNED}")
@@ -162,7 +182,9 @@ def _check_owned(plural: str, field: Field) -> None:
 def _names(field: Field) -> list[str]:
     """What the code calls it, and what it refers to."""
     alias = field.alias if field.kind in ALIASED else field.name
-    return list(dict.fromkeys((field.name, field.key, field.filter or field.name, alias)))
+    ranges = (parameter for parameter, _ in field.ranges)
+    names = (field.name, field.key, field.filter or field.name, alias, *ranges)
+    return list(dict.fromkeys(names))
 
 
 def _together(
@@ -258,6 +280,8 @@ def _field_of_rows(root: Path, own: Target, name: str, spec: str) -> Field:
     is_rule = spec.startswith("unique(")
     if is_rule or (field := _field(root, own, spec)).unique:
         raise Refused(f"{spec!r} is unique in the list {name!r}: {_of_its_own(own, name)}")
+    if field.index:
+        raise Refused(f"{spec!r} has an index in the list {name!r}: {_of_its_own(own, name)}")
     if field.private:
         raise Refused(
             f"{spec!r} is private in the list {name!r}, which is replaced by what was read: leave "
@@ -292,7 +316,7 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     if not found:
         raise Refused(
             f"{spec!r} is no field: write NAME:TYPE, like title:str(128), then as you need it ? "
-            ">=1 <=9 =5 :unique :private"
+            ">=1 <=9 =5 :unique :nocase :index :private"
         )
     name, kind, given, rest = found.group(1, 2, 3, 4)
     parts = list(re.finditer(MORE, rest))
@@ -308,10 +332,16 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     if ":unique" in more and kind not in UNIQUE:
         raise Refused(f"{kind!r} of {spec!r} cannot be unique: take one of {', '.join(UNIQUE)}")
     field = Field(name, kind, alias_of(name, own.entity))
-    if ":private" in more and (":unique" in more or kind == "ref"):
+    _check_index(own, field, more, spec)
+    if ":private" in more and (":unique" in more or ":index" in more or kind == "ref"):
         raise Refused(f"{spec!r} would tell what it holds: leave out :private, or what else tells")
     field = replace(
-        field, optional="?" in more, unique=":unique" in more, private=":private" in more
+        field,
+        optional="?" in more,
+        unique=":unique" in more,
+        nocase=":nocase" in more,
+        index=":index" in more,
+        private=":private" in more,
     )
     if kind in {"str", "text"}:
         field = replace(field, size=size(kind, given, spec))
@@ -324,7 +354,7 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     if low is not None and high is not None and low > high:
         raise Refused(f"{spec!r} lets nothing in: its lower bound is above the other")
     field = replace(field, low=low, high=high)
-    if field.unique and field.size > LONGEST_UNIQUE:
+    if (field.unique or field.index) and field.size > LONGEST_UNIQUE:
         raise Refused(f"{spec!r} is too long for an index: take {LONGEST_UNIQUE} at most")
     if field.unique and kind == "int" and not can_differ(field):
         raise Refused(f"{spec!r} leaves less than {DISTINCT} different values: widen its bounds")

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
@@ -12,6 +13,7 @@ from mako.template import Template
 
 from tools.resource import columns, samples
 from tools.resource.fields import Field, quoted
+from tools.resource.kinds import TIMES
 from tools.resource.names import TEMPLATES, Refused, article
 from tools.resource.parse import Resource
 
@@ -92,10 +94,13 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
     sorts = ["created_at", *(field.key for field in fields if field.is_sorted)]
     return {
         **{name: getattr(columns, name) for name in ("check", "in_revision", "mapped", "related")},
+        "lowered": columns.lowered,
         **{name: getattr(samples, name) for name in ("another", "answered", "example")},
         **{name: getattr(samples, name) for name in ("is_numbered", "of_number")},
         **{name: getattr(samples, name) for name in ("can_differ", "of_row", "one", "wrong")},
+        "lower_and_upper": samples.lower_and_upper,
         "quoted": quoted,
+        "uq": partial(columns.unique_name, resource),
         "columns": columns,
         "name": resource.name,
         "a_name": f"{article(resource.name)}_{resource.name}",
@@ -160,14 +165,18 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         ],
         "empty": [field for field in spared if not field.default],
         "filtered": filtered,
+        "ranged": [field for field in fields if field.ranges],
         "found_by": [field for field in filtered if not field.to_itself],
         "matching": [
             *(_match(field) for field in filtered),
+            *(_is_within(field, *limit) for field in fields for limit in field.ranges),
             *(
                 f"(query.{each.key} is None or query.{each.key} in row.{each.keys})"
                 for each in links
             ),
         ],
+        "times": TIMES,
+        "exact": [field.key for field in fields if field.is_sorted and field.kind == "decimal"],
         "sorts": ", ".join(quoted(f"{sign}{sort}") for sort in sorts for sign in ("", "-")),
     }
 
@@ -181,6 +190,12 @@ def _match(field: Field) -> str:
     found = f"{asked} in {there}"
     matches = f"({there} is not None and {found})" if field.optional else found
     return f"({asked} is None or {matches})"
+
+
+def _is_within(field: Field, parameter: str, sign: str) -> str:
+    asked, there = f"query.{parameter}", f"row.{field.key}"
+    known = f"{there} is not None and " if field.optional else ""
+    return f"({asked} is None or ({known}{there} {sign} {asked}))"
 
 
 def _changes(field: Field) -> list[tuple[str, str]]:

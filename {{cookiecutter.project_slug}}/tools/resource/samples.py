@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from app.schemas.base import PLACES
 from tools.resource.fields import Field, quoted
+from tools.resource.kinds import TIMES
 from tools.resource.names import article
 
 # Of a field that differs, by `number`.
@@ -42,6 +43,16 @@ def one(field: Field) -> str:
 
 def another(field: Field) -> str:
     return _values(field)[1]
+
+
+def lower_and_upper(field: Field) -> tuple[str, str]:
+    """Two values, the lower one first."""
+    if field.kind in TIMES:
+        return one(field), another(field)
+    low, high = field.low, field.high
+    if low is None:
+        low = Decimal(12) if high is None else high - 1
+    return _sent(field, low), _sent(field, low + 1 if high is None else high)
 
 
 def is_numbered(field: Field) -> bool:

@@ -101,11 +101,15 @@ class SqlRepository(Repository[E, C, U, Q]):
         raise NotFound(id_)
 
     async def find(self, query: Q) -> Page[E]:
-        statement = page(type(self), query.column, query.descending, query.after is not None)
-        key, id_ = query.after or (None, None)
+        after = query.after
+        statement = page(type(self), query.order, after is not None)
         if conditions := [*self._created(query), *self._conditions(query)]:
             statement = statement.where(*conditions)
-        parameters = {"limit": query.limit + 1, "key": key, "id": id_}
+        parameters: dict[str, Any] = {"limit": query.limit + 1}
+        parameters |= {
+            f"after_{field}": value
+            for (field, _), value in zip(query.order, after or (), strict=False)
+        }
         found = Page.of(await self._entities(self.scoped(statement), parameters), query)
         if query.total:
             all_pages = self.select().where(*conditions).subquery()

@@ -3,7 +3,9 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, Select, bindparam, tuple_
+from sqlalchemy import Column, ColumnElement, Integer, Select, and_, bindparam, or_, tuple_
+
+from app.schemas.pages import Order
 
 if TYPE_CHECKING:
     from app.db.sql.base import SqlRepository
@@ -17,13 +19,26 @@ def one(repository: "AnyRepository") -> Select[Any]:
 
 
 @cache
-def page(repository: "AnyRepository", sort: str, descending: bool, follows: bool) -> Select[Any]:
-    """At most `limit` rows, those after `key` and `id` if one `follows` another page."""
+def page(repository: "AnyRepository", order: Order, follows: bool) -> Select[Any]:
+    """At most `limit` rows, those after `after_<column>` of each column if one `follows` a page."""
     columns = repository.table.__table__.columns
-    order = (columns[sort], columns.id)
+    by = [(columns[field], descending) for field, descending in order]
     statement = repository.select().limit(bindparam("limit", type_=Integer))
     if follows:
-        before = (bindparam("key", type_=order[0].type), bindparam("id", type_=order[1].type))
-        here, there = tuple_(*order), tuple_(*before)
-        statement = statement.where(here < there if descending else here > there)
-    return statement.order_by(*((column.desc() for column in order) if descending else order))
+        statement = statement.where(_after(by))
+    return statement.order_by(
+        *(column.desc() if descending else column for column, descending in by)
+    )
+
+
+def _after(order: list[tuple[Column[Any], bool]]) -> ColumnElement[bool]:
+    values = [bindparam(f"after_{column.key}", type_=column.type) for column, _ in order]
+    (first, descending), *rest = order
+    if all(other == descending for _, other in rest):
+        here, there = tuple_(*(column for column, _ in order)), tuple_(*values)
+        return here < there if descending else here > there
+    value = values[0]
+    beyond = first < value if descending else first > value
+    # An index leads to the first row by a condition that is not in an OR.
+    within = first <= value if descending else first >= value
+    return and_(within, or_(beyond, _after(rest)))

@@ -11,6 +11,9 @@ class InMemory${entity}Repository(
 % if unique or together:
     unique = (${", ".join([*(quoted(field.key) for field in unique), *(f"({', '.join(quoted(field.key) for field in both)})" for both in together)])},)
 % endif
+% if any(field.nocase for field in unique):
+    nocase = (${", ".join(quoted(field.key) for field in unique if field.nocase)},)
+% endif
 % if keys:
     references = (${", ".join(f'("{field.name}", "{to.plural}")' for field, to in keys)},)
 % endif

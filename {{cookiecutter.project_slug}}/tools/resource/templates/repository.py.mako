@@ -67,10 +67,16 @@ class Sql${entity}Repository(
             yield ${entity}Table.${field.key} == query.${field.filter}
 % endif
 % endfor
+% for field in ranged:
+% for parameter, sign in field.ranges:
+        if query.${parameter} is not None:
+            yield ${entity}Table.${field.key} ${sign} query.${parameter}
+% endfor
+% endfor
 % for each in links:
         if query.${each.key} is not None:
             yield ${entity}Table.${each.name}.any(${each.to.entity}Table.id == query.${each.key})
 % endfor
-% if not filtered and not links:
+% if not (filtered or ranged or links):
         yield from ()
 % endif

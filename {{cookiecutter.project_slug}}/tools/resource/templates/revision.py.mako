@@ -46,7 +46,7 @@ def upgrade() -> None:
         ),
 % endfor
         sa.PrimaryKeyConstraint("id", name=op.f("pk_${plural}")),
-% for field in unique:
+% for field in (field for field in unique if not field.nocase):
 % if owned:
         sa.UniqueConstraint("owner", "${field.key}", name=op.f("uq_${plural}_owner_${field.key}")),
 % else:
@@ -67,6 +67,18 @@ def upgrade() -> None:
 % else:
     op.create_index(op.f("ix_${plural}_created_at_id"), "${plural}", ["created_at", "id"])
 % endif
+% for field in fields:
+% if field.index:
+    op.create_index(
+        op.f("ix_${plural}_${"owner_" if owned else ""}${field.key}_id"), "${plural}", [${'"owner", ' if owned else ""}"${field.key}", "id"]
+    )
+% endif
+% if field.nocase:
+    op.create_index(
+        op.f("${uq(field)}"), "${plural}", [${'"owner", ' if owned else ""}sa.text(${quoted(lowered(field))})], unique=True
+    )
+% endif
+% endfor
 % for field, to in keys:
 % if not field.unique:
     op.create_index(op.f("ix_${plural}_${field.key}"), "${plural}", ["${field.key}"])

@@ -11,7 +11,7 @@ from app.schemas.base import (
 % for to in targets:
 from app.schemas.${to.plural} import ${to.entity}
 % endfor
-from app.schemas.pages import Query
+from app.schemas.pages import Query, Sort
 
 % if private:
 PRIVATE = Field(repr=False, json_schema_extra={"writeOnly": True})
@@ -97,7 +97,12 @@ class ${entity}Filter(Query):
 % for field in filtered:
     ${field.filter}: ${field.in_filter}
 % endfor
+% for field in ranged:
+% for parameter, _ in field.ranges:
+    ${parameter}: ${field.in_range} | None = None
+% endfor
+% endfor
 % for each in links:
     ${each.key}: UUID | None = None
 % endfor
-    sort: Literal[${sorts}] = "created_at"
+    sort: Sort[Literal[${sorts}]] = ("created_at",)

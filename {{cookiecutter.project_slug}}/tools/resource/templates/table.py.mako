@@ -2,7 +2,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint, Column, ForeignKey, Index, String, Table, UniqueConstraint, func
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import BY_CODE_POINT, Base, EntityTable
@@ -53,7 +55,7 @@ class ${entity}Table(${'OwnedTable' if owned else 'EntityTable'}):
     __tablename__ = "${plural}"
     __table_args__ = (
 % for field in fields:
-% if field.unique:
+% if field.unique and not field.nocase:
         UniqueConstraint(${'"owner", ' if owned else ""}"${field.key}"),
 % endif
 % endfor
@@ -66,6 +68,11 @@ class ${entity}Table(${'OwnedTable' if owned else 'EntityTable'}):
 % endif
 % endfor
         Index(None, ${'"owner", ' if owned else ""}"created_at", "id"),
+% for field in fields:
+% if field.index:
+        Index(None, ${'"owner", ' if owned else ""}"${field.key}", "id"),
+% endif
+% endfor
     )
 
 % for field in fields:
@@ -97,3 +104,12 @@ class ${entity}Table(${'OwnedTable' if owned else 'EntityTable'}):
     def ${each.keys}(self) -> list[UUID]:
         return sorted(${each.one}.id for ${each.one} in self.${each.name})
 % endfor
+% if any(field.nocase for field in fields):
+
+
+% for field in fields:
+% if field.nocase:
+Index("${uq(field)}", ${f"{entity}Table.owner, " if owned else ""}func.lower(${entity}Table.${field.key}), unique=True)
+% endif
+% endfor
+% endif

@@ -16,6 +16,7 @@ REFERENCES\
 </%def>\
 """The ${words} over HTTP: what each field may hold, and how they are found."""
 
+from decimal import Decimal
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
@@ -184,6 +185,19 @@ def test_a_value_that_is_taken_is_a_conflict(client: TestClient, field: str) -> 
 
 
 % endif
+% for field in unique:
+% if field.nocase:
+def test_${field.name}_is_taken_in_upper_and_lower_case(client: TestClient) -> None:
+    ${name} = create(client, ${field.key}=${one(field)})
+    again = {"${field.key}": ${name}["${field.key}"].upper()}
+    errors = problem(client.post(URL, json=body(${client}) | again), 409)["errors"]
+    assert [error["field"] for error in errors] == ["${field.key}"]
+    url = f"{URL}/{${name}['id']}"
+    assert client.patch(url, json=again).json()["${field.key}"] == again["${field.key}"]
+
+
+% endif
+% endfor
 % for both in together:
 def test_${"_and_".join(field.name for field in both)}_are_unique_together(client: TestClient) -> None:
     ${name}, other = create(client${given_to(both)}), create(client)
@@ -307,6 +321,36 @@ def test_a_list_can_be_filtered(client: TestClient) -> None:
 
 
 % endif
+% if ranged:
+@pytest.mark.parametrize(
+    ("field", "lower", "upper"),
+    [
+% for field in ranged:
+        ("${field.key}", ${", ".join(lower_and_upper(field))}),
+% endfor
+    ],
+)
+def test_a_list_can_be_limited_to_a_range(
+    client: TestClient, field: str, lower: Any, upper: Any
+) -> None:
+    first, last = create(client, **{field: lower}), create(client, **{field: upper})
+% if all(field.kind in times for field in ranged):
+    assert found(client, URL, **{f"{field}_after": lower}) == [last["id"]]
+    assert found(client, URL, **{f"{field}_before": upper}) == [first["id"]]
+% elif not any(field.kind in times for field in ranged):
+    assert found(client, URL, **{f"{field}_min": upper}) == [last["id"]]
+    assert found(client, URL, **{f"{field}_max": lower}) == [first["id"]]
+% else:
+    if field in {${", ".join(quoted(field.key) for field in ranged if field.kind in times)}}:
+        assert found(client, URL, **{f"{field}_after": lower}) == [last["id"]]
+        assert found(client, URL, **{f"{field}_before": upper}) == [first["id"]]
+    else:
+        assert found(client, URL, **{f"{field}_min": upper}) == [last["id"]]
+        assert found(client, URL, **{f"{field}_max": lower}) == [first["id"]]
+% endif
+
+
+% endif
 % if empty:
 def test_what_is_null_contains_nothing(client: TestClient) -> None:
     create(client)
@@ -319,7 +363,12 @@ def test_what_is_null_contains_nothing(client: TestClient) -> None:
 @pytest.mark.parametrize("sort", [${sorts}])
 def test_pages_hold_every_${name}_once_and_in_order(client: TestClient, sort: str) -> None:
     created = [create(client) for _ in range(3)]
-    created.sort(key=lambda ${name}: str(${name}[sort.removeprefix("-")]))
+    key = sort.removeprefix("-")
+% if exact:
+    created.sort(key=lambda ${name}: Decimal(${name}[key]) if key ${f"== {quoted(exact[0])}" if len(exact) == 1 else f"in {set(exact)}"} else ${name}[key])
+% else:
+    created.sort(key=lambda ${name}: ${name}[key])
+% endif
     seen: list[str] = []
     query: dict[str, str | int] = {"sort": sort, "limit": 2}
     for _ in range(2):
