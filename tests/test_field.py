@@ -40,14 +40,15 @@ def test_fields_change_while_the_release_before_still_serves(
     service = bake(**answers)
     service.run("make", "install")
     fields = "number:int>=1:unique note:text? phone:str(20) status:enum(new,paid)=new"
+    fields += " sku:str(9)?:unique:nocase tag:str(9)?:unique:nocase"
     service.run("make", "resource", "name=order", f"fields={fields} place:ref(item)?")
     commit(service, "Orders")
     with service.lent("database") as url:
         known = {"DATABASE_URL": url}
         with serving(service, **known) as (served, _):
-            first = created(f"{served}/v1/orders", number=1, note="one", phone="1")
-            asked = ("rename=note:remark place:site", "drop=phone=none")
-            change = "change=status:enum(new,paid,shipped)=new"
+            first = created(f"{served}/v1/orders", number=1, note="one", phone="1", sku="a")
+            asked = ("rename=note:remark place:site", "drop=phone=none tag")
+            change = "change=status:enum(new,paid,shipped)=new number:int>=1:unique:index"
             service.run("make", "field", "resource=order", *asked, change)
             service.run("make", "migrate", **known)
             # The release before neither sees a difference nor makes one.
@@ -62,18 +63,21 @@ def test_fields_change_while_the_release_before_still_serves(
                 ]
                 assert rows(new, "remark") == [("one",), ("two",), ("three",)]
                 assert refused(f"{new}/v1/orders", "POST", number=3) == (409, ["number"])
+                assert refused(f"{new}/v1/orders", "POST", number=4, sku="A") == (409, ["sku"])
         with serving(service, **known) as (served, _):
             created(f"{served}/v1/orders", number=4, status="shipped")
         commit(service, "Remarks")
         its_checks_pass(service)
         change = "change=status:enum(new,paid,shipped,lost)=new"
-        service.run("make", "field", "resource=order", asked[0], "drop=phone", change)
+        service.run("make", "field", "resource=order", asked[0], "drop=phone tag", change)
         service.run("make", "migrate", **known)
-        service.run("make", "migration", "m=drop phone of orders", **known)
+        service.run("make", "migration", "m=drop phone and tag of orders", **known)
         service.run("make", "migrate", **known)
         down_and_up(service, 2, **known)
         with serving(service, **known) as (served, _):
             assert rows(served, "remark", "status")[2:] == [("three", "new"), (None, "shipped")]
+            assert refused(f"{served}/v1/orders", "POST", number=5, sku="A") == (409, ["sku"])
+            assert request(f"{served}/v1/orders?number_min=4")[1]["items"][0]["number"] == 4
     its_checks_pass(service)
 
 

@@ -9,12 +9,12 @@ from tests.tools.copies import contents, copied, run
 from tools.field.merge import merged
 
 FIRST = (
-    "title:str(128):unique weight:decimal>=0<=100=1.5 day:date? kind:enum(big,small)=big "
+    "title:str(128):unique:nocase weight:decimal>=0<=100=1.5:index day:date? kind:enum(big,small)=big "
     "secret:str?:private foals:many(item) unique(kind,day) "
     "stripes:list(width:int>=1=2 kind:enum(a,b)=a like:ref(item)? note:text? price:decimal<=9.5)"
 )
 NEW = (
-    "note:text? code:int>=1?:unique at:datetime? shown:bool=true ratio:float=1.5 word:str(9)=red "
+    "note:text? code:int>=1?:unique:index at:datetime?:index shown:bool=true ratio:float=1.5 word:str(9)=red:index tag:str(9)?:unique:nocase "
     "price:decimal=2.5 other:ref(item,null)? currency:enum(eur,usd)=eur ident:uuid?"
 )
 
@@ -208,7 +208,7 @@ def test_what_cannot_be_changed_is_refused(
 
 
 LATER = (
-    "name:str(128):unique weight:decimal>=0<=50=1.5 since:date? kind:enum(big,small,huge)=big "
+    "name:str(128):unique:nocase weight:decimal>=0<=50=1.5 since:date? kind:enum(big,small,huge)=big "
     "herd:ref(item,null)? foals:many(item) unique(kind,since) "
     "stripes:list(width:int>=1=2 kind:enum(a,b)=a like:ref(item)? note:text? price:decimal<=9.5)"
 )

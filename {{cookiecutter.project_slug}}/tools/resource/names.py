@@ -22,7 +22,7 @@ AN = r"(?!eu|on[ce]|u(ni|s[aeu]|ti|r[il]|uid))[aeiou]|hour|honest|honou?r|heir"
 # What stands beside the name of a resource, or of them all, where it is written.
 WORDS = """
     after again alembic_version app before body changed changes client costs created docs draining
-    error errors etag expected field find found gone health if_match if_none_match ids known lifespan listed
+    error errors etag expected field find found gone health if_match if_none_match ids key known lifespan listed
     middleware name new nothing number one opened other page query referred repositories response
     router rows seen select sent session settings sort store tables told update url value values
 """
