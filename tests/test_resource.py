@@ -30,9 +30,9 @@ EVENT = (
     "title:str(128) motto:str=été slogan:str? code:str:unique:nocase starts_at:datetime:index "
     "ends_at:datetime? day:date note:text? capacity:int>=0=0:index rating:float>=0.5<=9.5?:index "
     "price:decimal>=0.5=1.5:index is_public:bool=false kind:enum(talk, party)=talk:index "
-    "ticket:uuid:unique number:int:unique place:ref(item) other_place:ref(item,null)? sequel:ref(event)? "
-    "props:many(item) talks:list(title:str(64) fee:decimal>=0=9.5 prop:ref(item,cascade)? on:date) "
-    "unique(place,day)"
+    "ticket:uuid:unique number:int:unique place:ref(item) other_place:ref(item,null)? "
+    "sequel:ref(event)? props:many(item) "
+    "talks:list(title:str(64) fee:decimal>=0=9.5 prop:ref(item,cascade)? on:date) unique(place,day)"
 )
 LINE = (
     "order:int>=1=1 text:text? event:ref(event,cascade):unique part_of:ref(order_line,cascade)? "
