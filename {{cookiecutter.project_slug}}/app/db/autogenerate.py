@@ -1,7 +1,7 @@
 """What `alembic revision --autogenerate` and `alembic check` compare, and what they leave alone."""
 
-{% if cookiecutter.database == "sqlite" %}
 import re
+{% if cookiecutter.database == "sqlite" %}
 import warnings
 {% endif %}
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Constraint,
-{% if cookiecutter.database == "sqlite" %}
     Index,
-{% endif %}
     MetaData,
     Table,
     inspect,
@@ -91,7 +89,13 @@ class Autogenerate:
         # With a table that goes all of its indexes go.
         if kind == "index" and item.table.name in Base.metadata.tables:
             columns = "_".join(column.name for column in item.columns)
-            return self._is_ours(f"index {name}", name, name == f"ix_{item.table.name}_{columns}")
+            is_conventional = name == f"ix_{item.table.name}_{columns}"
+{% if cookiecutter.database == "sqlite" %}
+            return self._is_ours(f"index {name}", name, is_conventional)
+{% else %}
+            goes = _goes_with_a_column(item)
+            return self._is_ours(f"index {name}", name, is_conventional or goes)
+{% endif %}
         if isinstance(item, Column):
             return self._is_ours(f"column {item}", str(item), True)
         if isinstance(item, Constraint):
@@ -143,6 +147,15 @@ class Autogenerate:
 
 {% endif %}
 
+{% if cookiecutter.database == "postgres" %}
+def _goes_with_a_column(index: Index) -> bool:
+    """Whether it is about a column that no model has any more."""
+    left = {*index.table.columns.keys()}
+    left -= {column.name for column in Base.metadata.tables[index.table.name].columns}
+    return not left.isdisjoint(re.findall(r"\w+", " ".join(map(str, index.expressions))))
+
+
+{% endif %}
 {% if cookiecutter.database == "sqlite" %}
 def _is_of_expressions(index: Index) -> bool:
     return not all(isinstance(each, Column) for each in index.expressions)
