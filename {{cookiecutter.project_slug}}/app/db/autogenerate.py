@@ -93,7 +93,7 @@ class Autogenerate:
 {% if cookiecutter.database == "sqlite" %}
             return self._is_ours(f"index {name}", name, is_conventional)
 {% else %}
-            goes = _goes_with_a_column(item)
+            goes = _goes_with_a_column(item, item.table)
             return self._is_ours(f"index {name}", name, is_conventional or goes)
 {% endif %}
         if isinstance(item, Column):
@@ -148,10 +148,10 @@ class Autogenerate:
 {% endif %}
 
 {% if cookiecutter.database == "postgres" %}
-def _goes_with_a_column(index: Index) -> bool:
+def _goes_with_a_column(index: Index, table: Table) -> bool:
     """Whether it is about a column that no model has any more."""
-    left = {*index.table.columns.keys()}
-    left -= {column.name for column in Base.metadata.tables[index.table.name].columns}
+    left = {column.name for column in table.columns}
+    left -= {column.name for column in Base.metadata.tables[table.name].columns}
     return not left.isdisjoint(re.findall(r"\w+", " ".join(map(str, index.expressions))))
 
 
