@@ -70,6 +70,9 @@ UNDO: dict[str, list[Edit]] = {
     "A client is told of success after the COMMIT": [(STORE, UNIT, UNHEARD)],
     "An error rolls everything back": [(STORE, UNIT, COMMIT_ANYWAY)],
     "What was answered survives `kill -9`": [(STORE, UNIT, NEVER)],
+    "A request that hangs is answered in time": [
+        ("app/api/middleware.py", "call_later(self.timeout, ", "call_later(60, "),
+    ],
     "A stale `If-Match` changes nothing": [
         (REPOSITORY, "yield self.table.version", "self.table.version")
     ],

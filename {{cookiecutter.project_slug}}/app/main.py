@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.api.auth import Authentication
 from app.api.errors import HANDLERS, ProblemAPI
-from app.api.middleware import Admission, BodyLimit, KnownHosts
+from app.api.middleware import Admission, BodyLimit, Deadline, KnownHosts
 from app.api.observation import Observation, UnexpectedErrors
 from app.api.paths import OPENAPI_URL
 from app.api.routes import health, items
@@ -42,6 +42,7 @@ def middleware(settings: Settings) -> list[Middleware]:
         Middleware(KnownHosts, settings),
         *authentication(settings),
         Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=30),
+        Middleware(Deadline, settings),
         Middleware(Admission, settings),
     ]
 

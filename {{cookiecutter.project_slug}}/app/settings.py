@@ -128,6 +128,8 @@ class Settings(BaseSettings):
     shutdown_timeout: PositiveInt = 10
     # How many requests each worker works on at a time.
     max_concurrent_requests: PositiveInt = 100
+    # How long a request may take until its response begins, whatever it waits for.
+    request_timeout: Seconds = 30
     # How long an idle connection is kept. A balancer that reuses it has to close it first: most do
     # so after 60 seconds, and a request on a connection that is just being closed fails.
     keep_alive_timeout: PositiveInt = 75

@@ -71,6 +71,48 @@ class BodyLimit:
         await self.app(scope, replay, send)
 
 
+class Deadline:
+    """Answers 503 to a request whose response has not begun within `REQUEST_TIMEOUT`.
+
+    The request is cancelled, and not waited for: a driver may wait for its server for as long as
+    that hangs, and a thread cannot be cancelled at all.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.timeout = settings.request_timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = asyncio.current_task()
+        if scope["type"] != "http" or request is None:
+            await self.app(scope, receive, send)
+            return
+        answer: asyncio.Task[None] | None = None
+
+        def expire() -> None:
+            nonlocal answer
+            told = f"This took longer than {self.timeout:g} seconds. What it changes may be stored."
+            late = problem(503, told, headers=RETRY_LATER)
+            answer = asyncio.create_task(late(scope, receive, send))
+            request.cancel()
+
+        async def observed(message: Message) -> None:
+            timer.cancel()
+            if answer is None:
+                await send(message)
+
+        timer = asyncio.get_running_loop().call_later(self.timeout, expire)
+        try:
+            await self.app(scope, receive, observed)
+        except asyncio.CancelledError:
+            if answer is None or request.uncancel():
+                raise
+        finally:
+            timer.cancel()
+            if answer is not None:
+                await answer
+
+
 class Admission:
     """Lets in `MAX_CONCURRENT_REQUESTS`; the next waits for `DATABASE_POOL_TIMEOUT`, then gets 503.
 

@@ -17,8 +17,9 @@ import pytest
 from fastapi import BackgroundTasks
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.middleware import BodyLimit
+from app.api.middleware import BodyLimit, Deadline
 from app.settings import Settings
 from tests.api.client import URL, create, in_memory, problem
 from tests.conftest import application, settings_for
@@ -143,6 +144,55 @@ def test_a_body_that_does_not_end_is_refused() -> None:
     asyncio.run(BodyLimit(app, limit=10, timeout=0.05)(scope, slow, send))
     app.assert_not_called()
     assert send.await_args_list[0].args[0]["status"] == 408
+
+
+def test_a_request_that_hangs_is_answered_in_time_and_cancelled(settings: Settings) -> None:
+    seen: list[str] = []
+
+    async def hangs(_: Scope, __: Receive, send: Send) -> None:
+        try:
+            await asyncio.sleep(1)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            await asyncio.sleep(0.1)  # as a driver that waits for its server
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            raise
+
+    send = deadline(hangs, settings)
+    assert seen == ["cancelled"]
+    start, body = (call.args[0] for call in send.await_args_list)
+    assert (start["status"], dict(start["headers"])[b"retry-after"]) == (503, b"1")
+    assert b"took longer than 0.05 seconds" in body["body"]
+
+
+def test_a_response_that_has_begun_may_take_longer(settings: Settings) -> None:
+    async def streams(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(0.1)
+        await send({"type": "http.response.body", "body": b"late"})
+
+    send = deadline(streams, settings)
+    assert [call.args[0]["type"] for call in send.await_args_list] == [
+        "http.response.start",
+        "http.response.body",
+    ]
+
+
+def test_who_cancels_a_request_cancels_it(settings: Settings) -> None:
+    async def is_cancelled(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        deadline(is_cancelled, settings)
+
+
+def deadline(app: ASGIApp, settings: Settings) -> AsyncMock:
+    """What is sent by an application that has 0.05 seconds."""
+    send = AsyncMock()
+    limited = Deadline(app, settings.model_copy(update={"request_timeout": 0.05}))
+    scope = {"type": "http", "headers": [], "method": "GET"}
+    asyncio.run(limited(scope, AsyncMock(), send))
+    return send
 
 
 @in_memory
