@@ -55,10 +55,9 @@ UNHEARD = """                yield self.repositories(session)
 NEVER = """                yield self.repositories(session)
 """
 UNLIMITED = 'connection.execute(text("SET lock_timeout = 0; SET statement_timeout = 1000"))'
-LIMIT = "        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=30),\n"
+LIMIT = "        Middleware(BodyLimit, settings),\n"
 ADMISSION = "        Middleware(Admission, settings),\n"
-TIMEOUT = "            async with asyncio.timeout(self.timeout):\n"
-LOOP = "                while"
+TIMEOUT = "asyncio.timeout(self.timeout) as timeout"
 
 # In a file, a text and its replacement; in the async spelling.
 Edit = tuple[str, str, str]
@@ -209,7 +208,7 @@ UNDO: dict[str, list[Edit]] = {
         (SERVER, "socket.TCP_NODELAY, 1", "socket.TCP_NODELAY, 0"),
     ],
     "A body that does not end is not waited for": [
-        (MIDDLEWARE, f"{TIMEOUT}{LOOP}", f"            if True:\n{LOOP}"),
+        (MIDDLEWARE, TIMEOUT, "asyncio.timeout(None) as timeout"),
     ],
     "A page runs no script of others": [
         ("app/api/routes/docs.py", "script-src 'self'", "script-src 'unsafe-inline' 'self'"),

@@ -23,8 +23,6 @@ from app.repositories.store import Store
 from app.server import draining
 from app.settings import Settings
 
-MAX_BODY_BYTES = 1_000_000
-
 
 def middleware(settings: Settings) -> list[Middleware]:
     """What a request passes on its way to its route."""
@@ -41,7 +39,7 @@ def middleware(settings: Settings) -> list[Middleware]:
         Middleware(UnexpectedErrors),
         Middleware(KnownHosts, settings),
         *authentication(settings),
-        Middleware(BodyLimit, limit=MAX_BODY_BYTES, timeout=30),
+        Middleware(BodyLimit, settings),
         Middleware(Deadline, settings),
         Middleware(Admission, settings),
     ]

@@ -1,15 +1,25 @@
 """Pure ASGI: Starlette's `BaseHTTPMiddleware` would run every request in a task of its own."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import ExitStack
+from tempfile import SpooledTemporaryFile
+from typing import Any, TypeVar
 
+from anyio.to_thread import run_sync
 from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import RETRY_LATER, problem
-from app.api.paths import PROBES, route_path
+from app.api.paths import BODY_LIMITS, PROBES, route_path
 from app.settings import Settings
+
+T = TypeVar("T")
+
+IN_MEMORY = 1_000_000  # bytes of a body: those of a larger one are in a file
+PART = 65_536  # bytes
+SLOWEST = 1_000  # bytes a second that a large body has to come with
 
 
 class KnownHosts(TrustedHostMiddleware):
@@ -23,52 +33,100 @@ class KnownHosts(TrustedHostMiddleware):
         await (self.app if known else super().__call__)(scope, receive, send)
 
 
+class TooLarge(Exception):
+    """How large a body may be, in words that its sender may see."""
+
+
 class BodyLimit:
-    """Reads the body: at most `limit` bytes, in at most `timeout` seconds.
+    """Reads the body: at most `MAX_BODY_BYTES`, or what `BODY_LIMITS` says of its path.
 
     FastAPI's `max_body_size` has no timeout, and answers in plain text. What is behind this has
-    the whole body at once, and never waits for a client that sends slowly.
+    the whole body at once, and never waits for a client that sends slowly. It is in a file if
+    it is large.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, timeout: float) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, timeout: float = 30) -> None:
         self.app = app
-        self.limit = limit
+        self.limit = settings.max_body_bytes
         self.timeout = timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        with SpooledTemporaryFile(max_size=IN_MEMORY) as body:
+            try:
+                size = await self._read(scope, receive, body)
+            except TooLarge as error:
+                await problem(413, str(error))(scope, receive, send)
+                return
+            except TimeoutError as error:
+                late = problem(408, str(error), headers={"Connection": "close"})
+                await late(scope, receive, send)
+                return
+            if size is not None:
+                await self.app(scope, _replay(body, size, receive), send)
 
+    async def _read(
+        self, scope: Scope, receive: Receive, body: SpooledTemporaryFile[bytes]
+    ) -> int | None:
+        """Returns its size; None if the client has left. Raises `TimeoutError` or `TooLarge`."""
+        limit, where = self._limit(route_path(scope))
         announced = Headers(scope=scope).get("content-length", "")
-        too_large = announced.isdecimal() and int(announced[:18]) > self.limit
-        body, more = bytearray(), True
+        size = int(announced[:18]) if announced.isdecimal() else 0
+        too_large = TooLarge(f"A body may have at most {limit:,} bytes here: see {where}.")
+        if size > limit:
+            raise too_large
+        loop = asyncio.get_running_loop()
+        begun, size, more = loop.time(), 0, True
         try:
-            async with asyncio.timeout(self.timeout):
-                while more and not too_large:
+            async with asyncio.timeout(self.timeout) as timeout:
+                while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        return
-                    body += message.get("body", b"")
+                        return None
+                    part = message.get("body", b"")
                     more = message.get("more_body", False)
-                    too_large = len(body) > self.limit
+                    size += len(part)
+                    if size > limit:
+                        raise too_large
+                    await _in_time(size, body.write, part)
+                    timeout.reschedule(begun + self.timeout + size / SLOWEST)
         except TimeoutError:
-            told = f"The body was not here within {self.timeout} seconds."
-            late = problem(408, told, headers={"Connection": "close"})
-            await late(scope, receive, send)
-            return
+            raise TimeoutError(
+                f"The body came too slowly: it has {self.timeout} seconds, and one more for each "
+                f"{SLOWEST:,} bytes."
+            ) from None
+        return size
 
-        if too_large:
-            refusal = problem(413, f"A body may have at most {self.limit:,} bytes.")
-            await refusal(scope, receive, send)
-            return
+    def _limit(self, path: str) -> tuple[int, str]:
+        """The bytes that a body may have, and where that is set."""
+        for prefix, limit in BODY_LIMITS.items():
+            if path == prefix or path.startswith(f"{prefix}/"):
+                return limit, "BODY_LIMITS"
+        return self.limit, "MAX_BODY_BYTES"
 
-        whole: list[Message] = [{"type": "http.request", "body": bytes(body)}]
 
-        async def replay() -> Message:
-            return whole.pop() if whole else await receive()
+def _replay(body: SpooledTemporaryFile[bytes], size: int, receive: Receive) -> Receive:
+    """Gives the body, in parts if it is in a file, and then waits for the client to leave."""
+    body.seek(0)
+    given, is_given = 0, False
 
-        await self.app(scope, replay, send)
+    async def replay() -> Message:
+        nonlocal given, is_given
+        if is_given:
+            return await receive()
+        part = await _in_time(size, body.read, PART if size > IN_MEMORY else size)
+        given += len(part)
+        is_given = given == size
+        return {"type": "http.request", "body": part, "more_body": not is_given}
+
+    return replay
+
+
+async def _in_time(size: int, call: Callable[[Any], T], argument: object) -> T:
+    """Calls it, in a thread if the body is in a file: disks may be slow."""
+    return await run_sync(call, argument) if size > IN_MEMORY else call(argument)
 
 
 class Deadline:

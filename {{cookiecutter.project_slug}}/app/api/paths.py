@@ -16,6 +16,10 @@ UNCHECKED = PROBES
 # with a slash stands for all that begin with it.
 OPEN = (*PROBES, *DOCS)
 
+# Bytes that the body of a request to these paths, and to those below, may have, where MAX_BODY_BYTES
+# is not enough: {"/v1/files": 50_000_000}.
+BODY_LIMITS: dict[str, int] = {}
+
 
 def route_path(scope: Scope) -> str:
     """The path that routes are matched with: the server puts ROOT_PATH before that of the request."""

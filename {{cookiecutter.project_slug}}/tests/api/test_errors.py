@@ -11,7 +11,6 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
 from app.api.errors import problems
-from app.main import MAX_BODY_BYTES
 from app.repositories.errors import (
     Conflict,
     Dangling,
@@ -22,6 +21,7 @@ from app.repositories.errors import (
     Refused,
     RepositoryError,
 )
+from app.settings import Settings
 from tests.api.client import URL, in_memory, problem, wrong_fields
 from tests.conftest import application
 
@@ -65,6 +65,9 @@ def test_a_body_that_is_no_widget_is_a_problem(client: TestClient, body: bytes) 
 def test_a_body_of_another_type_is_a_problem(client: TestClient) -> None:
     assert wrong_fields(client.post(URL, content=b'{"name": "x"}'))
     assert wrong_fields(client.post(URL, data={"name": "x"}))
+
+
+MAX_BODY_BYTES = Settings().max_body_bytes
 
 
 def test_a_body_that_is_too_large_is_refused(client: TestClient) -> None:

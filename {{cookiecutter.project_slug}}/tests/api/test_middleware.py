@@ -14,12 +14,13 @@ from threading import Event
 from unittest.mock import AsyncMock
 
 import pytest
-from fastapi import BackgroundTasks
+from fastapi import BackgroundTasks, Request
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.middleware import BodyLimit, Deadline
+from app.api.middleware import IN_MEMORY, BodyLimit, Deadline
+from app.api.paths import BODY_LIMITS
 from app.settings import Settings
 from tests.api.client import URL, create, in_memory, problem
 from tests.conftest import application, settings_for
@@ -128,22 +129,61 @@ def test_a_background_task_holds_no_slot(busy: TestClient) -> None:
     assert statuses == [200]
 
 
-def test_a_client_that_leaves_before_its_body_is_there_reaches_no_route() -> None:
+def test_a_client_that_leaves_before_its_body_is_there_reaches_no_route(
+    settings: Settings,
+) -> None:
     app, send = AsyncMock(), AsyncMock()
     part = {"type": "http.request", "body": b"{", "more_body": True}
     receive = AsyncMock(side_effect=[part, {"type": "http.disconnect"}])
-    asyncio.run(BodyLimit(app, limit=10, timeout=1)({"type": "http", "headers": []}, receive, send))
+    scope = {"type": "http", "headers": [], "path": URL}
+    asyncio.run(BodyLimit(app, settings)(scope, receive, send))
     app.assert_not_called()
     send.assert_not_called()
 
 
-def test_a_body_that_does_not_end_is_refused() -> None:
+def test_a_body_that_does_not_end_is_refused(settings: Settings) -> None:
     app, send = AsyncMock(), AsyncMock()
-    scope = {"type": "http", "headers": [], "method": "POST"}
+    scope = {"type": "http", "headers": [], "method": "POST", "path": URL}
     slow = AsyncMock(side_effect=partial(asyncio.sleep, 2, {"type": "http.request"}))
-    asyncio.run(BodyLimit(app, limit=10, timeout=0.05)(scope, slow, send))
+    asyncio.run(BodyLimit(app, settings, timeout=0.05)(scope, slow, send))
     app.assert_not_called()
     assert send.await_args_list[0].args[0]["status"] == 408
+
+
+def test_a_body_that_comes_slowly_and_steadily_is_read(settings: Settings) -> None:
+    read = bytearray()
+
+    async def app(_: Scope, receive: Receive, __: Send) -> None:
+        read.extend((await receive())["body"])
+
+    async def slow() -> Message:
+        await asyncio.sleep(0.02)
+        parts.append(b"x" * 100)
+        return {"type": "http.request", "body": parts[-1], "more_body": len(parts) < 10}
+
+    parts: list[bytes] = []
+    scope = {"type": "http", "headers": [], "method": "POST", "path": URL}
+    asyncio.run(BodyLimit(app, settings, timeout=0.05)(scope, slow, AsyncMock()))
+    assert len(read) == 1000
+
+
+def test_an_upload_is_in_a_file_and_no_larger_than_its_path_allows(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BODY_LIMITS, "/v1/files", 3 * IN_MEMORY)
+    app = create_app(settings)
+
+    @app.post("/v1/files/{name}")
+    async def upload(request: Request) -> int:
+        return len(await request.body())
+
+    with TestClient(app) as client:
+        content = b"x" * (2 * IN_MEMORY)
+        assert client.post("/v1/files/a", content=content).json() == len(content)
+        told = problem(client.post("/v1/files/a", content=content * 2), 413)
+        assert "3,000,000 bytes here: see BODY_LIMITS" in told["detail"]
+        told = problem(client.post("/v1/filesystem", content=content), 413)
+        assert "1,000,000 bytes here: see MAX_BODY_BYTES" in told["detail"]
 
 
 def test_a_request_that_hangs_is_answered_in_time_and_cancelled(settings: Settings) -> None:

@@ -1,7 +1,8 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.testclient import TestClient
 
 from app.api.dependencies import SnapshotDep
@@ -26,3 +27,16 @@ def test_a_stream_has_its_connection_until_it_ends(client: TestClient) -> None:
 
     assert client.get("/stream").text == "503503"
     assert client.get(URL).status_code == 200
+
+
+def test_a_download_may_go_on_where_it_was_cut(client: TestClient, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"0123456789")
+
+    @application(client).get("/download")
+    def download() -> FileResponse:
+        return FileResponse(file)
+
+    response = client.get("/download", headers={"Range": "bytes=4-"})
+    assert (response.status_code, response.content) == (206, b"456789")
+    assert response.headers["content-range"] == "bytes 4-9/10"
