@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.api.auth import Authentication
 from app.api.errors import HANDLERS, ProblemAPI
-from app.api.middleware import Admission, BodyLimit, Deadline, KnownHosts
+from app.api.middleware import Admission, BodyLimit, Deadline, KnownHosts, RateLimit
 from app.api.observation import Observation, UnexpectedErrors
 from app.api.paths import OPENAPI_URL
 from app.api.routes import health, items
@@ -39,6 +39,7 @@ def middleware(settings: Settings) -> list[Middleware]:
         Middleware(UnexpectedErrors),
         Middleware(KnownHosts, settings),
         *authentication(settings),
+        *([Middleware(RateLimit, settings.rate_limit)] if settings.rate_limit else []),
         Middleware(BodyLimit, settings),
         Middleware(Deadline, settings),
         Middleware(Admission, settings),

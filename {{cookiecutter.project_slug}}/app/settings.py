@@ -128,6 +128,8 @@ class Settings(BaseSettings):
     shutdown_timeout: PositiveInt = 10
     # How many requests each worker works on at a time.
     max_concurrent_requests: PositiveInt = 100
+    # How many requests a minute each client may send to each worker.
+    rate_limit: PositiveInt | None = None
     # How large a body may be, but for the paths of BODY_LIMITS in app/api/paths.py.
     max_body_bytes: PositiveInt = 1_000_000
     # How long a request may take until its response begins, whatever it waits for.

@@ -3,20 +3,27 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
+from ipaddress import IPv4Address, ip_address, ip_network
+from math import ceil
 from tempfile import SpooledTemporaryFile
+from time import monotonic
 from typing import Any, TypeVar
 
 from anyio.to_thread import run_sync
 from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import RETRY_LATER, problem
 from app.api.paths import BODY_LIMITS, PROBES, route_path
+from app.schemas.identity import User
 from app.settings import Settings
 
 T = TypeVar("T")
 
+MINUTE = 60.0  # seconds
+MOST_CLIENTS = 10_000  # that are kept, before those that have been quiet for a while are forgotten
 IN_MEMORY = 1_000_000  # bytes of a body: those of a larger one are in a file
 PART = 65_536  # bytes
 SLOWEST = 1_000  # bytes a second that a large body has to come with
@@ -31,6 +38,57 @@ class KnownHosts(TrustedHostMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         known = scope["type"] == "http" and route_path(scope) in PROBES
         await (self.app if known else super().__call__)(scope, receive, send)
+
+
+class RateLimit:
+    """Answers 429 to a client that sends more than `RATE_LIMIT` requests a minute to this worker.
+
+    A client is the user of a token, or else an address: with FORWARDED_ALLOW_IPS the one that the
+    proxy names. Each request earns its place by an interval; a minute's worth may come at once
+    (https://www.rfc-editor.org/rfc/rfc2697 has the idea of such a bucket).
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.interval = MINUTE / limit
+        self.paid_until: dict[str, float] = {}  # by client
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wait = 0.0
+        if scope["type"] == "http" and route_path(scope) not in PROBES:
+            wait = self._wait(_client(HTTPConnection(scope)))
+        if wait:
+            told = f"Too many requests: at most {MINUTE / self.interval:g} a minute."
+            headers = {"Retry-After": str(ceil(wait))}
+            await problem(429, told, headers=headers)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _wait(self, client: str) -> float:
+        """How long until its next request is served: no time for this one if that is 0."""
+        now = monotonic()
+        if len(self.paid_until) > MOST_CLIENTS:
+            self.paid_until = {key: until for key, until in self.paid_until.items() if until > now}
+        until = max(now, self.paid_until.get(client, now)) + self.interval
+        if until - now > MINUTE + self.interval / 2:
+            return until - now - MINUTE
+        self.paid_until[client] = until
+        return 0
+
+
+def _client(connection: HTTPConnection) -> str:
+    user: User | None = getattr(connection.state, "user", None)
+    if user:
+        return f"user {user.subject}"
+    host = connection.client.host if connection.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, IPv4Address) or address.ipv4_mapped:
+        return str(address)
+    # Whoever has one IPv6 address has the others of its network too.
+    return str(ip_network((address, 64), strict=False))
 
 
 class TooLarge(Exception):

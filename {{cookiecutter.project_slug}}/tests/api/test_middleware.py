@@ -11,6 +11,8 @@ from threading import Barrier, Event
 {% else %}
 from threading import Event
 {% endif %}
+from time import sleep
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -19,8 +21,9 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.middleware import IN_MEMORY, BodyLimit, Deadline
+from app.api.middleware import IN_MEMORY, BodyLimit, Deadline, RateLimit
 from app.api.paths import BODY_LIMITS
+from app.api.users import ANONYMOUS
 from app.settings import Settings
 from tests.api.client import URL, create, in_memory, problem
 from tests.conftest import application, settings_for
@@ -148,6 +151,56 @@ def test_a_body_that_does_not_end_is_refused(settings: Settings) -> None:
     asyncio.run(BodyLimit(app, settings, timeout=0.05)(scope, slow, send))
     app.assert_not_called()
     assert send.await_args_list[0].args[0]["status"] == 408
+
+
+def test_a_client_that_sends_too_many_requests_is_told_when_to_come_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("app.api.middleware.monotonic", lambda: now)
+    app = create_app(settings.model_copy(update={"rate_limit": 6}))
+    with TestClient(app) as client:
+        assert [client.get(URL).status_code for _ in range(7)] == [200] * 6 + [429]
+        told = client.get(URL)
+        assert problem(told, 429)["detail"] == "Too many requests: at most 6 a minute."
+        assert told.headers["retry-after"] == "10"
+        assert client.get("/livez").status_code == 200
+        now += 10
+        assert [client.get(URL).status_code for _ in range(2)] == [200, 429]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ({"client": ("10.0.0.1", 1)}, {"client": ("10.0.0.1", 2)}, True),
+        ({"client": ("10.0.0.1", 1)}, {"client": ("10.0.0.2", 1)}, False),
+        ({"client": ("2001:db8::1", 1)}, {"client": ("2001:db8::2", 1)}, True),
+        ({"client": ("2001:db8::1", 1)}, {"client": ("2001:db8:0:1::1", 1)}, False),
+        ({"client": ("::ffff:10.0.0.1", 1)}, {"client": ("::ffff:10.0.0.2", 1)}, False),
+        ({"client": ("a socket", 1)}, {"client": None}, False),
+        ({"state": {"user": ANONYMOUS}}, {"state": {"user": ANONYMOUS}}, True),
+        ({"state": {"user": ANONYMOUS}}, {"client": ("anonymous", 1)}, False),
+    ],
+)
+def test_a_client_is_a_user_or_an_address(
+    one: dict[str, Any], other: dict[str, Any], is_same: bool
+) -> None:
+    app, send = AsyncMock(), AsyncMock()
+    limited = RateLimit(app, 1)
+    for client in (one, other):
+        scope = {"type": "http", "method": "GET", "path": URL, "headers": []} | client
+        asyncio.run(limited(scope, AsyncMock(), send))
+    assert app.await_count == (1 if is_same else 2)
+
+
+def test_clients_that_have_been_quiet_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.middleware.MOST_CLIENTS", 1)
+    limited = RateLimit(AsyncMock(), 6_000_000)
+    for number in range(3):
+        scope = {"type": "http", "path": URL, "headers": [], "client": (f"10.0.0.{number}", 1)}
+        asyncio.run(limited(scope, AsyncMock(), AsyncMock()))
+        sleep(0.001)
+    assert len(limited.paid_until) <= 2
 
 
 def test_a_body_that_comes_slowly_and_steadily_is_read(settings: Settings) -> None:
