@@ -44,8 +44,7 @@ class RateLimit:
     """Answers 429 to a client that sends more than `RATE_LIMIT` requests a minute to this worker.
 
     A client is the user of a token, or else an address: with FORWARDED_ALLOW_IPS the one that the
-    proxy names. Each request earns its place by an interval; a minute's worth may come at once
-    (https://www.rfc-editor.org/rfc/rfc2697 has the idea of such a bucket).
+    proxy names. A minute's worth may come at once, and from then on one in each interval.
     """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
