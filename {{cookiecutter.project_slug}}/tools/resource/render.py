@@ -145,9 +145,7 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         ],
         "required": [field for field in fields if not field.optional and not field.default],
         "defaulted": [
-            field
-            for field in fields
-            if not field.private and (field.optional or field.default)
+            field for field in fields if not field.private and (field.optional or field.default)
         ],
         "changes": [
             (field.key, *values)

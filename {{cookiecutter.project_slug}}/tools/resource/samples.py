@@ -21,7 +21,9 @@ def can_differ(field: Field) -> bool:
     """Whether it has as many values as there are entities in a test."""
     if field.kind == "int":
         return field.high is None or field.high >= lowest(field) + DISTINCT - 1
-    return field.kind in {"str", "date", "datetime", "uuid"} or (field.to is not None and not field.to_itself)
+    return field.kind in {"str", "date", "datetime", "uuid"} or (
+        field.to is not None and not field.to_itself
+    )
 
 
 def example(field: Field) -> str:

@@ -1,3 +1,16 @@
+<%
+has_page = references or links or lists
+imported = [
+    *(["as_user"] if owned else []),
+    "found",
+    *(["id_of_new"] if client else []),
+    *(["in_database"] if in_database or has_page else []),
+    *([] if in_database else ["in_memory"]),
+    "problem",
+    *(["statements"] if has_page else []),
+    "wrong_fields",
+]
+%>\
 <%def name="given_to(both)">\
 % for field in both:
 % if field.to_itself:
@@ -21,7 +34,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.client import ${"as_user, " if owned else ""}found, id_of_new, in_database, in_memory, problem, statements, wrong_fields
+from tests.api.client import ${", ".join(imported)}
 % for to in targets:
 from tests.api.test_${to.plural} import create as create_${to.name}
 % endfor
@@ -87,7 +100,7 @@ def test_a_created_${name}_tells_where_it_is_and_which_version(client: TestClien
 
 % if defaulted or links or lists:
 def test_${a_name}_may_do_without_what_has_a_default(client: TestClient) -> None:
-    defaults = {
+    defaults${": dict[str, Any]" if links or lists else ""} = {
 % for field in defaulted:
         "${field.key}": ${answered(field.default)},
 % endfor
@@ -98,8 +111,8 @@ def test_${a_name}_may_do_without_what_has_a_default(client: TestClient) -> None
         "${rows.name}": [],
 % endfor
     }
-    sent = body(${client})
-    response = client.post(URL, json={field: sent[field] for field in sent.keys() - defaults.keys()})
+    sent = {field: value for field, value in body(${client}).items() if field not in defaults}
+    response = client.post(URL, json=sent)
     assert response.status_code == 201, response.text
     ${name} = response.json()
     assert ${name} == ${name} | defaults
@@ -590,7 +603,7 @@ def test_a_reference_may_be_empty(client: TestClient) -> None:
 
 % endif
 % endif
-% if references or links or lists:
+% if has_page:
 
 
 % if not in_database:
