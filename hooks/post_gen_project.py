@@ -58,6 +58,7 @@ SPELLED = (
     "tests/db/test_session.py",
     "tests/fakes/base.py",
     "tests/fakes/store.py",
+    "tests/tools/test_seed.py",
     "tests/widgets.py",
     "tools/resource/templates/owned/repository.py.mako",
     "tools/resource/templates/owned/test.py.mako",

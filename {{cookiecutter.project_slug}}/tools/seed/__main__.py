@@ -1,5 +1,6 @@
 """`python -m tools.seed [NUMBER [OWNER]]`: what `make seed` runs."""
 
+import re
 import sys
 {% if cookiecutter.concurrency == "async" %}
 from asyncio import run
@@ -10,34 +11,41 @@ from alembic.util import CommandError
 
 from app.api.users import ANONYMOUS
 from app.db.migrate import upgrade
+from app.db.tables import Base
 from app.repositories.errors import Unavailable
 from app.settings import read_settings
 from tools.files import Refused
-from tools.seed.resources import Seeded, in_order
+from tools.seed.resources import in_order
 from tools.seed.seed import seed
 
 
-def seeded(number: str, owner: str) -> list[Seeded]:
+def filled(number: str, owner: str) -> list[str]:
+    """What was done, a line for each resource."""
     settings = read_settings()
     if settings.app_env == "production":
         raise Refused("APP_ENV is production, and these rows are for development.")
-    if not (number.isdecimal() and number.isascii() and int(number)):
+    if not re.fullmatch("[0-9]*[1-9][0-9]*", number):
         raise Refused(f"n={number} is no number of rows: take one like n=1000.")
     resources = in_order(Path.cwd())
+    if not resources:
+        raise Refused("there is no factory in tests/factories.")
     upgrade(settings)
 {% if cookiecutter.concurrency == "async" %}
     run(seed(settings, resources, int(number), owner))
 {% else %}
     seed(settings, resources, int(number), owner)
 {% endif %}
-    return resources
+    left = {*Base.metadata.tables} - {table.name for one in resources for table in one.tables}
+    return [
+        *(f"{one.plural}: {number} rows{f' of {owner}' * one.owned}" for one in resources),
+        *(f"{table}: left alone, for there is no factory" for table in sorted(left)),
+    ]
 
 
 if __name__ == "__main__":
-    number, owner = [*sys.argv[1:], "", ""][:2]
+    count, subject = [*sys.argv[1:], "", ""][:2]
     try:
-        done = seeded(number or "100", owner or ANONYMOUS.subject)
+        lines = filled(count or "100", subject or ANONYMOUS.subject)
     except (Refused, CommandError, Unavailable) as reason:
         sys.exit(f"Nothing is written: {reason}")
-    for resource in done:
-        print(f"{resource.plural}: {number or 100} rows")
+    print("\n".join(lines))

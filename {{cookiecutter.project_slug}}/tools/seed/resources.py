@@ -57,7 +57,9 @@ class Seeded:
             raise self.refused(number, f"{field}: {wrong['msg']}") from error
 
     def refused(self, number: int, reason: str) -> Refused:
-        return Refused(f"row {number} of {self.plural} is refused, {reason}: change {self.factory}")
+        return Refused(
+            f"{self.plural}, row {number}: {reason.rstrip('.')}. Change {self.factory}, or take fewer rows."
+        )
 
 
 def in_order(root: Path) -> list[Seeded]:
@@ -67,8 +69,6 @@ def in_order(root: Path) -> list[Seeded]:
         for one in resources(root)
         if (root / "tests" / "factories" / f"{one.plural}.py").is_file()
     }
-    if not found:
-        raise Refused("there is no factory in tests/factories.")
     needed = {name: [n for n in one.needed if n in found] for name, one in found.items()}
     try:
         return [found[name] for name in TopologicalSorter(needed).static_order()]

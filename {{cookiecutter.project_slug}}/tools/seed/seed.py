@@ -68,7 +68,7 @@ class Rows:
         if table == resource.plural and not 0 < number < row:
             return None
         if table not in self.tables:
-            raise resource.refused(row, f"{table} have no factory")
+            raise resource.refused(row, f"there is no factory of {table}")
         return str(row_id(table, (number - 1) % self.count + 1))
 
 
@@ -112,13 +112,15 @@ async def _insert(
                     await session.execute(insert(table), values)
     except (Conflict, Dangling, Invalid, exc.StatementError) as error:
         if len(numbers) == 1:
-            raise resource.refused(numbers[0], _said(error)) from error
+            raise resource.refused(numbers[0], _reason(error)) from error
         for number in numbers:
             await _insert(session, resource, rows, [number])
         raise
 
 
-def _said(error: Exception) -> str:
-    """The driver names the constraint that is broken, in the first of its lines."""
-    cause = error.__cause__ if isinstance(error, Invalid | exc.StatementError) else None
-    return str(cause or error).partition("\n")[0].rstrip(".")
+def _reason(error: Exception) -> str:
+    if isinstance(error, Conflict):
+        error = Conflict(*(field for field in error.fields if field != "owner"))
+    elif error.__cause__:
+        error = error.__cause__
+    return str(error).partition("\n")[0]  # PostgreSQL shows the row in the next one

@@ -1,16 +1,4 @@
-<%
-has_page = references or links or lists
-imported = [
-    *(["as_user"] if owned else []),
-    "found",
-    *(["id_of_new"] if client else []),
-    *(["in_database"] if in_database or has_page else []),
-    *([] if in_database else ["in_memory"]),
-    "problem",
-    *(["statements"] if has_page else []),
-    "wrong_fields",
-]
-%>\
+<% has_page = references or links or lists %>\
 <%def name="given_to(both)">\
 % for field in both:
 % if field.to_itself:
@@ -34,7 +22,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.client import ${", ".join(imported)}
+from tests.api.client import ${"as_user, " if owned else ""}found, ${"id_of_new, " if client else ""}${"in_database, " if in_database or has_page else ""}${"" if in_database else "in_memory, "}problem, ${"statements, " if has_page else ""}wrong_fields
 % for to in targets:
 from tests.api.test_${to.plural} import create as create_${to.name}
 % endfor
