@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.test_services import request, serving
 
 pytestmark = pytest.mark.slower
 
-# Each type, each kind of reference, and what is unique alone, together and among the rows of a user.
+# Each type and each kind of reference; what is unique alone and together.
 SHOP = {
     "customer": "name:str(128) email:str(254):unique secret:str?:private code:int>=1:unique",
     "category": "name:str(64):unique parent:ref(category)?",
@@ -30,19 +31,20 @@ SHOP = {
     "seat": "hall:str(9) number:int>=1<=50 day:date unique(hall,number) unique(number,day)",
 }
 NOTES = (
-    "title:str(64):unique parent:ref(note,null)? tags:many(tag) items:list(text:str of:ref(note)?)"
+    "title:str(64):unique parent:ref(note,null)? tags:many(tag) steps:list(text:str of:ref(note)?)"
 )
 
 # Every row of every table, in one number for each table.
 SUMS = """
 import hashlib, json, os
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine
 from app.db.tables import Base
 
 with create_engine(os.environ["LIVE_URL"]).connect() as connection:
     print(json.dumps({
         table.name: hashlib.sha256("\\n".join(
-            str(tuple(row)) for row in connection.execute(table.select().order_by(*table.primary_key))
+            str(tuple(row))
+            for row in connection.execute(table.select().order_by(*table.primary_key))
         ).encode()).hexdigest()
         for table in Base.metadata.sorted_tables
     }))
@@ -99,7 +101,7 @@ def lists_have_their_rows(v1: str) -> None:
     assert len([*pages(f"{v1}/orders?customer_id={customer}&limit=100")]) == 3
 
 
-def pages(url: str) -> Iterator[dict[str, object]]:
+def pages(url: str) -> Iterator[dict[str, Any]]:
     cursor = ""
     while cursor is not None:
         status, page = request(f"{url}&cursor={cursor}" if cursor else url)

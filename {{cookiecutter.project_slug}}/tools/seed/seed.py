@@ -120,7 +120,5 @@ async def _insert(
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Conflict):
-        error = Conflict(*(field for field in error.fields if field != "owner"))
-    elif error.__cause__:
-        error = error.__cause__
-    return str(error).partition("\n")[0]  # PostgreSQL shows the row in the next one
+        return str(Conflict(*(field for field in error.fields if field != "owner")))
+    return str(error.__cause__ or error).partition("\n")[0]  # the next line may show the row
