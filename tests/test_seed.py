@@ -31,7 +31,7 @@ SHOP = {
     "seat": "hall:str(9) number:int>=1<=50 day:date unique(hall,number) unique(number,day)",
 }
 NOTES = (
-    "title:str(64):unique parent:ref(note,null)? tags:many(tag) steps:list(text:str of:ref(note)?)"
+    "title:str(64):unique parent:ref(note,null)? tags:many(tag) steps:list(text:str of:ref(tag)?)"
 )
 
 # Every row of every table, in one number for each table.

@@ -14,18 +14,19 @@ STEPS = 100
 CENTS = "99".ljust(PLACES, "0")
 
 
-def distinct(resource: Resource) -> list[Field]:
+def distinct(resource: Resource) -> set[str]:
     """Fields that differ in all rows: those that are unique, and one of each rule."""
     rules = ([field for field in rule if can_differ(field)] for rule in resource.together)
-    return [*(field for field in resource.fields if field.unique), *(rule[-1] for rule in rules)]
+    unique = [field for field in resource.fields if field.unique]
+    return {field.key for field in (*unique, *(rule[-1] for rule in rules))}
 
 
-def numbered(field: Field, distinct: Collection[Field]) -> str:
+def numbered(field: Field, distinct: Collection[str]) -> str:
     if field.to is None:
         return VALUES[field.kind](field)
     # Several rows refer to the same one, or the rows that refer to each other are a tree.
     shared = "number // 2" if field.to_itself else "number // 3"
-    return f'id_of("{field.to.plural}", {"number" if field in distinct else shared})'
+    return f'id_of("{field.to.plural}", {"number" if field.key in distinct else shared})'
 
 
 def _text(field: Field) -> str:
