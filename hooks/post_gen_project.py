@@ -63,6 +63,7 @@ SPELLED = (
     "tools/resource/templates/owned/repository.py.mako",
     "tools/resource/templates/owned/test.py.mako",
     "tools/resource/templates/routes.py.mako",
+    "tools/seed/__main__.py",
     "tools/seed/seed.py",
     "tools/users/templates/app/api/routes/users.py.mako",
     "tools/users/templates/app/services/attempts.py.mako",
