@@ -112,13 +112,13 @@ async def _insert(
                     await session.execute(insert(table), values)
     except (Conflict, Dangling, Invalid, exc.StatementError) as error:
         if len(numbers) == 1:
-            raise resource.refused(numbers[0], _reason(error)) from error
+            raise resource.refused(numbers[0], _reason(resource, error)) from error
         for number in numbers:
             await _insert(session, resource, rows, [number])
         raise
 
 
-def _reason(error: Exception) -> str:
+def _reason(resource: Seeded, error: Exception) -> str:
     if isinstance(error, Conflict):
-        return str(Conflict(*(field for field in error.fields if field != "owner")))
+        return str(Conflict(*(name for name in error.fields if name in resource.schema.model_fields)))
     return str(error.__cause__ or error).partition("\n")[0]  # the next line may show the row
