@@ -120,5 +120,6 @@ async def _insert(
 
 def _reason(resource: Seeded, error: Exception) -> str:
     if isinstance(error, Conflict):
-        return str(Conflict(*(name for name in error.fields if name in resource.schema.model_fields)))
+        fields = resource.schema.model_fields
+        return str(Conflict(*(name for name in error.fields if name in fields)))
     return str(error.__cause__ or error).partition("\n")[0]  # the next line may show the row
