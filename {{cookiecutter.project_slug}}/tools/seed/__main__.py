@@ -20,7 +20,7 @@ from tools.seed.seed import seed
 
 
 def filled(number: str, owner: str) -> list[str]:
-    """What was done, a line for each resource."""
+    """What was done, in lines."""
     settings = read_settings()
     if settings.app_env == "production":
         raise Refused("APP_ENV is production, and these rows are for development.")
@@ -36,10 +36,10 @@ def filled(number: str, owner: str) -> list[str]:
     seed(settings, resources, int(number), owner)
 {% endif %}
     left = {*Base.metadata.tables} - {table.name for one in resources for table in one.tables}
-    return [
-        *(f"{one.plural}: {number} rows{f' of {owner}' * one.owned}" for one in resources),
-        *(f"{table}: left alone, for there is no factory" for table in sorted(left)),
-    ]
+    lines = [f"{one.plural}: {number} rows{f' of {owner}' * one.owned}" for one in resources]
+    if left:
+        lines.append(f"Left alone, without a factory: {', '.join(sorted(left))}")
+    return lines
 
 
 if __name__ == "__main__":
