@@ -1,6 +1,6 @@
 """What the tests of the API ask for, and how they read the answers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Engine, event
 from app.api.users import current_user
 from app.schemas.identity import User
 from tests.conftest import application
+from tests.factories import IdOf
 
 # Cross-cutting tests use the widgets as their example.
 URL = "/v1/widgets"
@@ -27,6 +28,15 @@ def create(client: TestClient, name: str = "bolt", **fields: object) -> dict[str
     assert response.status_code == 201, response.text
     widget: dict[str, Any] = response.json()
     return widget
+
+
+def id_of_new(client: TestClient, **creators: Callable[[TestClient], dict[str, Any]]) -> IdOf:
+    """Creates what a factory refers to, each time another one."""
+
+    def id_of(table: str, _: int) -> Any:
+        return creators[table](client)["id"] if table in creators else None
+
+    return id_of
 
 
 def names(response: Response) -> list[str]:

@@ -81,7 +81,7 @@ class Field:
     low: Decimal | None = None
     high: Decimal | None = None
     default: str = ""  # as it is written in Python
-    in_turn: bool = False  # tests give each entity another value, for it is unique with others
+    in_turn: bool = False  # each row has another value, for it is unique with others
     earlier: int = 0  # how many fields of times the resource has before it
     stored: str = ""  # the name of its column, if that is another one
 
@@ -123,15 +123,8 @@ class Field:
         return f"Annotated[{type_}, PRIVATE]" if self.private else type_
 
     @property
-    def is_needed(self) -> bool:
-        """Whether tests give it to each entity that they create."""
-        is_required = not self.optional and not self.default
-        is_key = self.to is not None and not self.to_itself
-        return is_required or self.differs or is_key
-
-    @property
     def differs(self) -> bool:
-        """Whether no two entities that tests create have the same."""
+        """Whether no two rows of a factory have the same."""
         return self.unique or self.in_turn
 
     @property

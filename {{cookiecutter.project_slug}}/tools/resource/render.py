@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import rev_id
 from mako.template import Template
 
-from tools.resource import columns, samples
+from tools.resource import columns, factories, samples
 from tools.resource.fields import Field, quoted
 from tools.resource.kinds import TIMES
 from tools.resource.names import TEMPLATES, Refused, article
@@ -40,6 +40,7 @@ def own_files(plural: str, *, has_fake: bool) -> dict[Path, str]:
         Path("app", "db", "sql", module): "repository",
         Path("app", "api", "routes", module): "routes",
         **({Path("tests", "fakes", module): "fake"} if has_fake else {}),
+        Path("tests", "factories", module): "factory",
         Path("tests", "api", f"test_{module}"): "test",
     }
 
@@ -90,14 +91,14 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
     fields, links = resource.fields, resource.links
     listed = [(rows, field, to) for rows in resource.lists for field, to in rows.references]
     filtered = [field for field in fields if field.filter]
-    spared = [field for field in filtered if field.kind == "str" and not field.is_needed]
+    distinct = factories.distinct(resource)
     sorts = ["created_at", *(field.key for field in fields if field.is_sorted)]
     return {
         **{name: getattr(columns, name) for name in ("check", "in_revision", "mapped", "related")},
         "lowered": columns.lowered,
         **{name: getattr(samples, name) for name in ("another", "answered", "example")},
-        **{name: getattr(samples, name) for name in ("is_numbered", "of_number")},
-        **{name: getattr(samples, name) for name in ("can_differ", "of_row", "one", "wrong")},
+        **{name: getattr(samples, name) for name in ("can_differ", "changed", "one", "wrong")},
+        "numbered": lambda field: factories.numbered(field, distinct),
         "lower_and_upper": samples.lower_and_upper,
         "quoted": quoted,
         "uq": partial(columns.unique_name, resource),
@@ -105,7 +106,7 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         "name": resource.name,
         "a_name": f"{article(resource.name)}_{resource.name}",
         "plural": resource.plural,
-        "client": "client" if resource.references or links else "",
+        "client": "client" if resource.targets or resource.keys else "",
         "words": resource.plural.replace("_", " "),
         "entity": resource.entity,
         "url": resource.url,
@@ -147,12 +148,9 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
             for both in [*([field] for field in fields if field.unique), *resource.together]
             if not any(field.to for field in both)
         ],
-        "needed": [field for field in fields if field.is_needed],
         "required": [field for field in fields if not field.optional and not field.default],
         "defaulted": [
-            field
-            for field in fields
-            if not (field.is_needed or field.private) and (field.optional or field.default)
+            field for field in fields if not field.private and (field.optional or field.default)
         ],
         "changes": [
             (field.key, *values)
@@ -160,10 +158,8 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
             if not (field.to or field.private)
             for values in _changes(field)
         ],
-        "chosen": [
-            field for field in filtered if field.kind in {"bool", "enum"} or field in spared
-        ],
-        "empty": [field for field in spared if not field.default],
+        "chosen": [field for field in filtered if field.kind in {"bool", "enum"}],
+        "empty": [field for field in filtered if field.kind == "str" and field.optional],
         "filtered": filtered,
         "ranged": [field for field in fields if field.ranges],
         "found_by": [field for field in filtered if not field.to_itself],

@@ -7,13 +7,7 @@ from tools.resource.fields import Field, quoted
 from tools.resource.kinds import TIMES
 from tools.resource.names import article
 
-# Of a field that differs, by `number`.
-NUMBERED = {
-    "date": 'f"2026-01-{number % 28 + 1:02}"',
-    "datetime": 'f"2026-01-31T12:00:{number % 60:02}Z"',
-    "uuid": "str(UUID(int=number))",
-}
-# How many of them there are at least.
+# How many values a field has at least that differs.
 DISTINCT = 10
 
 
@@ -28,7 +22,9 @@ def can_differ(field: Field) -> bool:
     """Whether it has as many values as there are entities in a test."""
     if field.kind == "int":
         return field.high is None or field.high >= lowest(field) + DISTINCT - 1
-    return field.kind in {"str", *NUMBERED} or (field.to is not None and not field.to_itself)
+    return field.kind in {"str", "date", "datetime", "uuid"} or (
+        field.to is not None and not field.to_itself
+    )
 
 
 def example(field: Field) -> str:
@@ -55,28 +51,11 @@ def lower_and_upper(field: Field) -> tuple[str, str]:
     return _sent(field, low), _sent(field, low + 1 if high is None else high)
 
 
-def is_numbered(field: Field) -> bool:
-    return not field.to and (field.kind == "str" or field.differs)
-
-
-def of_number(field: Field) -> str:
-    """That of the entity that is the `number`th to be created."""
+def changed(field: Field) -> str:
+    """One for a PATCH."""
     if field.to_itself:
         return "None"
-    if field.to:
-        return f'create_{field.to.name}(client)["id"]'
-    if field.kind == "str":
-        is_long = field.size >= len(field.name) + 8
-        return f'f"{field.name} ' + '{number}"' if is_long else f"str(number % {DISTINCT})"
-    if field.differs and field.kind == "int":
-        return f"{lowest(field)} + number % {DISTINCT}"
-    numbered = NUMBERED.get(field.kind) if field.differs else None
-    return _in_order(field, numbered) if numbered else one(field)
-
-
-def of_row(field: Field) -> str:
-    """That of a row of a list."""
-    return f'create_{field.to.name}(client)["id"]' if field.to else one(field)
+    return f'create_{field.to.name}(client)["id"]' if field.to else another(field)
 
 
 def wrong(field: Field) -> list[str]:

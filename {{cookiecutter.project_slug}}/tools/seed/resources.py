@@ -1,0 +1,92 @@
+"""Finds what has a factory, by the names that `make resource` gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Table
+
+from app.db.sql.base import SqlRepository
+from app.schemas.base import Schema
+from tests.factories import IdOf
+from tools.files import Refused
+from tools.resource.fields import Target
+from tools.resource.options import resources
+
+
+@dataclass(frozen=True)
+class Seeded:
+    plural: str
+    factory: str  # where it is
+    make: Callable[..., dict[str, Any]]
+    schema: type[Schema]
+    repository: type[SqlRepository[Any, Any, Any, Any]]
+    owned: bool
+
+    @property
+    def table(self) -> Table:
+        return self.repository.table.__table__
+
+    @property
+    def tables(self) -> list[Table]:
+        """That of its rows, and those of its links and lists."""
+        links: list[Any] = [link.ours.table for link in self.repository.links]
+        lists: list[Any] = [each.table.__table__ for each in self.repository.children]
+        return [self.table, *links, *lists]
+
+    @property
+    def needed(self) -> list[str]:
+        """The tables that have to have rows before."""
+        keys = (key for table in self.tables for key in table.foreign_keys)
+        return sorted({key.column.table.name for key in keys} - {self.table.name})
+
+    def values(self, number: int, id_of: IdOf) -> dict[str, Any]:
+        """What the API would store of the `number`th."""
+        takes_ids = len(signature(self.make).parameters) > 1
+        sent = self.make(number, id_of) if takes_ids else self.make(number)
+        try:
+            return self.schema.model_validate(sent).model_dump()
+        except ValidationError as error:
+            wrong = error.errors(include_url=False)[0]
+            field = ".".join(map(str, wrong["loc"]))
+            raise self.refused(number, f"{field}: {wrong['msg']}") from error
+
+    def refused(self, number: int, reason: str) -> Refused:
+        return Refused(
+            f"{self.plural}, row {number}: {reason.rstrip('.')}. Change {self.factory}, or take fewer rows."
+        )
+
+
+def in_order(root: Path) -> list[Seeded]:
+    """Each after those that it refers to."""
+    found = {
+        one.plural: _seeded(one)
+        for one in resources(root)
+        if (root / "tests" / "factories" / f"{one.plural}.py").is_file()
+    }
+    needed = {name: [n for n in one.needed if n in found] for name, one in found.items()}
+    try:
+        return [found[name] for name in TopologicalSorter(needed).static_order()]
+    except CycleError as error:
+        raise Refused(f"{' and '.join(error.args[1][1:])} refer to each other.") from error
+
+
+def _seeded(resource: Target) -> Seeded:
+    plural, entity = resource.plural, resource.entity
+    factory = _imported(f"tests.factories.{plural}", f"make_{resource.name}")
+    schema = _imported(f"app.schemas.{plural}", f"{entity}Create")
+    repository = _imported(f"app.db.sql.{plural}", f"Sql{entity}Repository")
+    where = f"make_{resource.name} in tests/factories/{plural}.py"
+    return Seeded(plural, where, factory, schema, repository, resource.owned)
+
+
+def _imported(module: str, name: str) -> Any:
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise Refused(f"{name} cannot be imported from {module}: {error}.") from error
