@@ -10,12 +10,12 @@ from tools.field.merge import merged
 
 FIRST = (
     "title:str(128):unique weight:decimal>=0<=100=1.5 day:date? kind:enum(big,small)=big "
-    "secret:str?:private foals:many(item) unique(kind,day) "
+    "fee:decimal(12,2)>=0=1.5 secret:str?:private foals:many(item) unique(kind,day) "
     "stripes:list(width:int>=1=2 kind:enum(a,b)=a like:ref(item)? note:text? price:decimal<=9.5)"
 )
 NEW = (
     "note:text? code:int>=1?:unique at:datetime? shown:bool=true ratio:float=1.5 word:str(9)=red "
-    "price:decimal=2.5 other:ref(item,null)? currency:enum(eur,usd)=eur ident:uuid?"
+    "price:decimal=2.5 share:decimal(2,2)=0.5 pieces:decimal(9,0)? other:ref(item,null)? currency:enum(eur,usd)=eur ident:uuid?"
 )
 
 
@@ -207,14 +207,23 @@ def test_what_cannot_be_changed_is_refused(
     assert message in refusal(service, "item", **asked)
 
 
+def test_a_decimal_keeps_its_places(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9) fee:decimal(12,2)")
+    for fee in ("fee:decimal(12,3)", "fee:decimal"):
+        assert "'fee' has 2 places" in refusal(service, "zebra", change=fee)
+    field(service, "zebra", change="fee:decimal(15,2)")
+    schemas = (service / "app" / "schemas" / "zebras.py").read_text(encoding="utf-8")
+    assert "Fee = Annotated[Decimal, Digits(15, 2), " in schemas
+
+
 LATER = (
     "name:str(128):unique weight:decimal>=0<=50=1.5 since:date? kind:enum(big,small,huge)=big "
-    "herd:ref(item,null)? foals:many(item) unique(kind,since) "
+    "fee:decimal(15,2)>=0=1.5 herd:ref(item,null)? foals:many(item) unique(kind,since) "
     "stripes:list(width:int>=1=2 kind:enum(a,b)=a like:ref(item)? note:text? price:decimal<=9.5)"
 )
 ASKED = {
     "rename": "title:name day:since place:herd",
-    "change": "kind:enum(big,small,huge)=big weight:decimal>=0<=50=1.5 herd:ref(item,null)?",
+    "change": "kind:enum(big,small,huge)=big fee:decimal(15,2)>=0=1.5 weight:decimal>=0<=50=1.5 herd:ref(item,null)?",
     "drop": "secret",
 }
 

@@ -2,14 +2,14 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from app.api.etags import etag, versions
-from app.schemas.base import Day, Entity, Exact, Ids
+from app.schemas.base import Day, Digits, Entity, Exact, Ids
 
 DAYS: TypeAdapter[date] = TypeAdapter(Day)
 NUMBERS: TypeAdapter[Decimal] = TypeAdapter(Exact)
@@ -29,6 +29,23 @@ def test_a_decimal_is_a_text_with_four_places(sent: str, answered: str) -> None:
 def test_what_is_not_exact_is_no_decimal(sent: object) -> None:
     with pytest.raises(ValidationError, match="must be a number in quotes"):
         NUMBERS.validate_python(sent)
+
+
+@pytest.mark.parametrize(
+    ("digits", "fitting", "other"),
+    [
+        (Digits(12, 2), "9999999999.99", "0.001"),
+        (Digits(3, 0), "999", "0.0"),
+        (Digits(2, 2), "0.99", "1.00"),
+    ],
+)
+def test_a_decimal_may_have_digits_of_its_own(digits: Digits, fitting: str, other: str) -> None:
+    numbers: TypeAdapter[Decimal] = TypeAdapter(Annotated[Decimal, digits])
+    assert str(numbers.validate_python(fitting)) == fitting
+    assert numbers.dump_json(Decimal(fitting)) == f'"{fitting}"'.encode()
+    for wrong in (other, f"1{fitting}"):
+        with pytest.raises(ValidationError, match=f"{digits.places} of them after the point"):
+            numbers.validate_python(wrong)
 
 
 def test_a_day_is_neither_a_number_nor_an_instant() -> None:

@@ -26,6 +26,13 @@ from app.db.decimals import ExactDecimal
 from app.schemas.base import DIGITS, PLACES
 {% endif %}
 
+# The type of a decimal with digits and places of its own.
+{% if cookiecutter.database == "sqlite" %}
+Exact = ExactDecimal
+{% else %}
+Exact = Numeric
+{% endif %}
+
 # How text sorts: the same on every machine, as in Python.
 {% if cookiecutter.database == "sqlite" %}
 BY_CODE_POINT = "BINARY"
@@ -83,9 +90,9 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 - declared by SQLAlchemy
         datetime: UtcDateTime,
 {% if cookiecutter.database == "sqlite" %}
-        Decimal: ExactDecimal,
+        Decimal: Exact(),
 {% else %}
-        Decimal: Numeric(DIGITS, PLACES),
+        Decimal: Exact(DIGITS, PLACES),
 {% endif %}
     }
 

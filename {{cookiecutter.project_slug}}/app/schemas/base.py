@@ -1,6 +1,7 @@
 """The types and base classes that every entity's schemas share."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Self
@@ -13,10 +14,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     StringConstraints,
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import CoreSchema
 
 # What a database's integer holds: 32 bits, signed.
 MAX_INT = 2_147_483_647
@@ -29,7 +32,6 @@ LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
 # What a decimal holds, and how much of it after the point: exact in every database.
 DIGITS, PLACES = 18, 4
-NUMBER = r"-?[0-9]{1,14}(\.[0-9]{1,4})?"
 
 # https://www.rfc-editor.org/rfc/rfc3339#section-5.6
 DAY = r"\d{4}-\d\d-\d\d"
@@ -55,10 +57,6 @@ def _in_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-def _to_the_last_place(value: Decimal) -> Decimal:
-    return (value + 0).quantize(Decimal(1).scaleb(-PLACES))  # no other zero than 0.0000
-
-
 def _whole(value: object) -> object:
     # To JSON Schema, and to languages whose only numbers are floats, 1.0 is an integer.
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -73,12 +71,43 @@ UtcDatetime = Annotated[
     AfterValidator(_in_utc),
 ]
 Day = Annotated[date, _written(DAY, date, "a day like 2026-01-31")]
-Exact = Annotated[
-    Decimal,
-    _written(NUMBER, Decimal, f'a number in quotes like "9.99", with {PLACES} places at most'),
-    AfterValidator(_to_the_last_place),
-    WithJsonSchema({"type": "string", "pattern": f"^{NUMBER}$"}),
-]
+
+
+def _digits(most: int) -> str:
+    return "[0-9]{1," + str(most) + "}"
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Makes a decimal a text of so many digits, some of them after the point, that is exact."""
+
+    digits: int
+    places: int
+
+    @property
+    def pattern(self) -> str:
+        whole, places = self.digits - self.places, self.places
+        before = _digits(whole) if whole else "0"
+        return rf"-?{before}(\.{_digits(places)})?" if places else f"-?{before}"
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        told = f"a number in quotes, with {self.digits} digits at most, {self.places} of them after"
+        return handler.generate_schema(
+            Annotated[
+                Decimal,
+                _written(self.pattern, Decimal, f"{told} the point"),
+                AfterValidator(self._to_the_last_place),
+                WithJsonSchema({"type": "string", "pattern": f"^{self.pattern}$"}),
+            ]
+        )
+
+    def _to_the_last_place(self, value: Decimal) -> Decimal:
+        return (value + 0).quantize(Decimal(1).scaleb(-self.places))  # no other zero than 0.00
+
+
+Exact = Annotated[Decimal, Digits(DIGITS, PLACES)]
 
 
 def _distinct(ids: tuple[UUID, ...]) -> tuple[UUID, ...]:

@@ -14,7 +14,8 @@ from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 from sqlalchemy import Column, String, Table, UniqueConstraint
 
-from app.schemas.base import MAX_INT, Schema
+from app.db.base import Exact
+from app.schemas.base import DIGITS, MAX_INT, PLACES, Schema
 from tools.resource.fields import Target
 from tools.resource.names import Refused
 from tools.resource.options import DEFAULT_SIZES, ON_DELETE, resources
@@ -23,7 +24,6 @@ from tools.resource.parse import parse
 KINDS = {
     int: "int",
     float: "float",
-    Decimal: "decimal",
     bool: "bool",
     datetime.date: "date",
     AwareDatetime: "datetime",
@@ -138,6 +138,9 @@ def _kind(column: Column[Any], base: Any) -> str:
     if isinstance(column.type, String):
         kind, size = "str" if column.type.collation else "text", column.type.length
         return kind if size == DEFAULT_SIZES[kind] else f"{kind}({size})"
+    if isinstance(column.type, Exact):
+        digits, places = column.type.precision, column.type.scale
+        return "decimal" if (digits, places) == (DIGITS, PLACES) else f"decimal({digits},{places})"
     return KINDS.get(base, "")
 
 

@@ -5,9 +5,6 @@ from decimal import Decimal
 from sqlalchemy.sql.compiler import RESERVED_WORDS
 
 from app.db.base import BY_CODE_POINT
-{% if cookiecutter.database == "sqlite" %}
-from app.schemas.base import PLACES
-{% endif %}
 from tools.resource.fields import Field, Target, quoted
 
 
@@ -21,6 +18,7 @@ def mapped(field: Field) -> str:
     }
     given = [quoted(field.stored)] if field.stored else []
     given += [f"String({sizes[field.kind]})"] if field.kind in sizes else []
+    given += [f"Exact({field.digits}, {field.places})"] if field.has_own_precision else []
     if field.to:
         rule = f', ondelete="{field.on_delete}"' if field.on_delete else ""
         given.append(f'ForeignKey("{field.to.plural}.id"{rule})')
@@ -43,7 +41,9 @@ def related(field: Field, to: Target, keys: list[tuple[Field, Target]]) -> str:
 def in_revision(field: Field) -> str:
     """The type of its column."""
     size = _longest(field) or field.size
-    return field.of.column.format(size=size, collation=f'"{BY_CODE_POINT}"')
+    return field.of.column.format(
+        size=size, collation=f'"{BY_CODE_POINT}"', digits=field.digits, places=field.places
+    )
 
 
 def check(field: Field) -> str:
@@ -59,7 +59,7 @@ def check(field: Field) -> str:
 def _stored(field: Field, number: Decimal) -> str:
     if field.kind == "decimal":
 {% if cookiecutter.database == "sqlite" %}
-        return str(int(number.scaleb(PLACES)))
+        return str(int(number.scaleb(field.places)))
 {% else %}
         return f"{number:f}"
 {% endif %}

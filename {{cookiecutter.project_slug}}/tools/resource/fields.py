@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 
-from app.schemas.base import PLACES
+from app.schemas.base import DIGITS, PLACES, Digits
 from tools.resource.kinds import ALIASED, KINDS, Kind
 from tools.resource.names import camel
 
@@ -69,6 +69,8 @@ class Field:
     kind: str
     alias: str = ""  # its name among the types of the schemas
     size: int = 255
+    digits: int = DIGITS
+    places: int = PLACES
     choices: tuple[str, ...] = ()
     to: Target | None = None
     to_itself: bool = False  # to the resource that has it, and sent by its id alone
@@ -157,6 +159,14 @@ class Field:
         text = f"Annotated[Text, Field(max_length={self.size})]"
         return f"{text if self.kind == 'str' else 'bool'} | None = None"
 
+    @property
+    def precision(self) -> Digits:
+        return Digits(self.digits, self.places)
+
+    @property
+    def has_own_precision(self) -> bool:
+        return self.precision != Digits(DIGITS, PLACES)
+
     def definition(self, example: str) -> str:
         """What its alias stands for."""
         if self.choices:
@@ -164,7 +174,10 @@ class Field:
         limits = [f"{name}={bound}" for name, bound in self._limits()]
         limits.append(f"examples=[{example}]")
         whole = ", Whole" if self.kind == "int" else ""
-        return f"Annotated[{self.of.schema}, Field({', '.join(limits)}){whole}]"
+        base = self.of.schema
+        if self.has_own_precision:
+            base = f"Decimal, Digits({self.digits}, {self.places})"
+        return f"Annotated[{base}, Field({', '.join(limits)}){whole}]"
 
     def _limits(self) -> list[tuple[str, str]]:
         if self.kind == "str":
@@ -180,7 +193,7 @@ class Field:
     def written(self, number: Decimal) -> str:
         """A number of it in Python."""
         if self.kind == "decimal":
-            return f'Decimal("{number:.{PLACES}f}")'
+            return f'Decimal("{number:.{self.places}f}")'
         return str(float(number) if self.kind == "float" else int(number))
 
 

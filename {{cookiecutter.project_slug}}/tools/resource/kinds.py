@@ -19,13 +19,13 @@ KINDS = {
     "int": Kind("int", "StrictInt", "sa.Integer()", wrong=('"1"', "True", "1.5")),
     "float": Kind("float", "StrictFloat", "sa.Double()", wrong=('"1.5"', "True")),
 {% if cookiecutter.database == "sqlite" %}
-    "decimal": Kind("Decimal", "Exact", "sa.BigInteger()", wrong=("1.5", '"1,5"', '"0.00001"')),
+    "decimal": Kind("Decimal", "Exact", "sa.BigInteger()", wrong=("1.5", '"1,5"')),
 {% else %}
     "decimal": Kind(
         "Decimal",
         "Exact",
-        "sa.Numeric(precision=18, scale=4)",
-        wrong=("1.5", '"1,5"', '"0.00001"'),
+        "sa.Numeric(precision={digits}, scale={places})",
+        wrong=("1.5", '"1,5"'),
     ),
 {% endif %}
     "bool": Kind("bool", "StrictBool", "sa.Boolean()", ("True", "False"), ("1", '"perhaps"')),

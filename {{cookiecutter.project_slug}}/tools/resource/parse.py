@@ -24,6 +24,7 @@ from tools.resource.options import (
     default,
     link,
     number,
+    precision,
     reference,
     size,
     tables,
@@ -303,7 +304,7 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     if kind not in KINDS:
         types = ", ".join((*KINDS, "many", "list"))
         raise Refused(f"{kind!r} of {spec!r} is no type: take one of {types}")
-    if given is not None and kind not in {"str", "text", "enum", "ref"}:
+    if given is not None and kind not in {"str", "text", "decimal", "enum", "ref"}:
         raise Refused(f"{kind!r} of {spec!r} takes nothing in parentheses: leave them out")
     if ":unique" in more and kind not in UNIQUE:
         raise Refused(f"{kind!r} of {spec!r} cannot be unique: take one of {', '.join(UNIQUE)}")
@@ -313,13 +314,8 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     field = replace(
         field, optional="?" in more, unique=":unique" in more, private=":private" in more
     )
-    if kind in {"str", "text"}:
-        field = replace(field, size=size(kind, given, spec))
-    elif kind == "enum":
-        field = replace(field, choices=choices(given, spec))
-    elif kind == "ref":
-        field = reference(root, field, given, own, spec)
-    bounds = {sign: number(kind, more[sign], spec) for sign in (">=", "<=") if sign in more}
+    field = _of_kind(root, field, given, own, spec)
+    bounds = {sign: number(field, more[sign], spec) for sign in (">=", "<=") if sign in more}
     low, high = bounds.get(">="), bounds.get("<=")
     if low is not None and high is not None and low > high:
         raise Refused(f"{spec!r} lets nothing in: its lower bound is above the other")
@@ -329,3 +325,15 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     if field.unique and kind == "int" and not can_differ(field):
         raise Refused(f"{spec!r} leaves less than {DISTINCT} different values: widen its bounds")
     return replace(field, default=default(field, more.get("="), spec))
+
+
+def _of_kind(root: Path, field: Field, given: str | None, own: Target, spec: str) -> Field:
+    """The field with what its type is given in parentheses."""
+    if field.kind in {"str", "text"}:
+        return replace(field, size=size(field.kind, given, spec))
+    if field.kind == "decimal":
+        digits, places = precision(given, spec)
+        return replace(field, digits=digits, places=places)
+    if field.kind == "enum":
+        return replace(field, choices=choices(given, spec))
+    return reference(root, field, given, own, spec) if field.kind == "ref" else field

@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from app.schemas.base import PLACES
 from tools.resource.fields import Field, quoted
 from tools.resource.names import article
 
@@ -77,6 +76,9 @@ def wrong(field: Field) -> list[str]:
     if field.kind == "int":
         values += ["-(2**31)"] if field.low is None else []
         values += ["2**31"] if field.high is None else []
+    if field.kind == "decimal":
+        more = ("0." + "0" * field.places + "1", "1" + "0" * (field.digits - field.places))
+        values += map(quoted, more)
     values += [_sent(field, field.low - 1)] if field.low is not None else []
     values += [_sent(field, field.high + 1)] if field.high is not None else []
     return [*values, *field.of.wrong]
@@ -97,17 +99,22 @@ def _values(field: Field) -> list[str]:
     if field.of.values:
         return [_in_order(field, value) for value in field.of.values]
     bounds = [bound for bound in (field.low, field.high) if bound is not None]
+    if field.kind == "decimal":
+        bounds += [Decimal(0), Decimal(1).scaleb(-field.places)]
     numbers = [n for n in (Decimal(12), Decimal(13), *bounds) if _is_allowed(field, n)]
     return [_sent(field, number) for number in (*numbers, *numbers)]
 
 
 def _is_allowed(field: Field, number: Decimal) -> bool:
     low, high = field.low, field.high
+    if field.kind == "decimal" and number >= 10 ** (field.digits - field.places):
+        return False
     return (low is None or number >= low) and (high is None or number <= high)
 
 
 def _sent(field: Field, number: Decimal) -> str:
-    return quoted(f"{number:.{PLACES}f}") if field.kind == "decimal" else field.written(number)
+    written = field.written(number)
+    return answered(written) if field.kind == "decimal" else written
 
 
 def _in_order(field: Field, time: str) -> str:

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.base import BY_CODE_POINT, Base, EntityTable
+from app.db.base import BY_CODE_POINT, Base, EntityTable, Exact
 from app.db.owned import OwnedRow, OwnedTable
 % for to in targets:
 from app.db.tables.${to.plural} import ${to.entity}Table
