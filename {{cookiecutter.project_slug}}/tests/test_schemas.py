@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from app.api.etags import etag, versions
-from app.schemas.base import Day, Digits, Entity, Exact, Ids
+from app.schemas.base import Day, Digits, EmailAddress, Entity, Exact, HttpUrl, Ids
 
 DAYS: TypeAdapter[date] = TypeAdapter(Day)
 NUMBERS: TypeAdapter[Decimal] = TypeAdapter(Exact)
@@ -53,6 +53,60 @@ def test_a_day_is_neither_a_number_nor_an_instant() -> None:
     for sent in (0, "0", "2026-1-31", "2026-01-31T00:00:00", "2026-02-30"):
         with pytest.raises(ValidationError):
             DAYS.validate_python(sent)
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [("Ada@Example.COM", "Ada@example.com"), (f"ada@{'x' * 60}.com", f"ada@{'x' * 60}.com")],
+)
+def test_an_email_address_has_a_domain_in_lower_case(sent: str, stored: str) -> None:
+    assert TypeAdapter(EmailAddress).validate_python(sent) == stored
+
+
+@pytest.mark.parametrize("sent", ["ada", "ada@", "@a.com", "a\0@a.com", "\ud800@a.com", 1])
+def test_what_is_no_email_address_is_refused(sent: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(EmailAddress).validate_python(sent)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "https://example.com",
+        "http://EXAMPLE.com/",
+        "https://my_files.example.com:8443/a/%C3%A9;b?c=d&e=(f)#g/h?",
+        "https://example.com?a",
+        "https://127.0.0.1",
+    ],
+)
+def test_a_url_stays_as_it_was_sent(sent: str) -> None:
+    assert TypeAdapter(HttpUrl).validate_python(sent) == sent
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "example.com",
+        "//example.com",
+        "ftp://example.com",
+        "javascript:alert(1)//https://example.com",
+        " https://example.com",
+        "https://example.com\n",
+        "https://",
+        "https:///a",
+        "https:example.com",
+        "https://example.com@evil.example",
+        "https://example.com\\a",
+        "https://example.com/a b",
+        "https://example.com/%",
+        "https://example.com/\0",
+        "https://example.com/\ud800",
+        1,
+    ],
+)
+def test_what_is_no_url_of_the_web_is_refused(sent: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(HttpUrl).validate_python(sent)
 
 
 def test_ids_are_given_once_each() -> None:

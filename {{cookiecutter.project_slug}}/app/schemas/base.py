@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    EmailStr,
     Field,
     GetCoreSchemaHandler,
     StringConstraints,
@@ -37,6 +38,11 @@ DIGITS, PLACES = 18, 4
 DAY = r"\d{4}-\d\d-\d\d"
 INSTANT = DAY + r"[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
 
+# https://www.rfc-editor.org/rfc/rfc3986, without user names: they make a host look like another.
+_HOST = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:[0-9]{1,5})?"
+_PATH = r"([A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
+HTTP_URL = re.compile(rf"https?://{_HOST}([/?]{_PATH})?(#{_PATH})?")
+
 
 def _written(pattern: str, kind: type, told: str) -> BeforeValidator:
     """Takes no number: to Pydantic it is a time in seconds, or a float that is not exact."""
@@ -60,6 +66,12 @@ def _in_utc(value: datetime) -> datetime:
 def _whole(value: object) -> object:
     # To JSON Schema, and to languages whose only numbers are floats, 1.0 is an integer.
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _of_the_web(value: str) -> str:
+    if not HTTP_URL.fullmatch(value):
+        raise ValueError("must be a URL like https://example.com/path")
+    return value
 
 
 # No database stores a NUL character in a text that other programs can read.
@@ -108,6 +120,9 @@ class Digits:
 
 
 Exact = Annotated[Decimal, Digits(DIGITS, PLACES)]
+EmailAddress = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
+# It stays as it was sent: pydantic's own HttpUrl adds a slash.
+HttpUrl = Annotated[str, AfterValidator(_of_the_web), Field(json_schema_extra={"format": "uri"})]
 
 
 def _distinct(ids: tuple[UUID, ...]) -> tuple[UUID, ...]:

@@ -73,6 +73,10 @@ OFFSETS = st.sampled_from(["Z", "+23:59", "-23:59"])
 ENDS_OF_TIME = st.sampled_from(["0001-01-01T00:00:00", "9999-12-31T23:59:59"])
 
 schemathesis.openapi.format("cursor", st.just(""))
+schemathesis.openapi.format("email", st.from_regex(r"[a-z]{1,9}@example\.com", fullmatch=True))
+schemathesis.openapi.format(
+    "uri", st.from_regex(r"https://[a-z]{1,9}\.example/[a-z]{0,9}", fullmatch=True)
+)
 # Most often the one that is there; a list of ids without duplicates needs others.
 UUIDS = st.just(WIDGET.id) | st.just(WIDGET.id) | st.uuids()
 schemathesis.openapi.format("uuid", UUIDS.map(str))

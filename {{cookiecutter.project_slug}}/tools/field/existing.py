@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 from annotated_types import Ge, Le
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, EmailStr
 from pydantic.fields import FieldInfo
 from sqlalchemy import Column, String, Table, UniqueConstraint
 
 from app.db.base import Exact
-from app.schemas.base import DIGITS, MAX_INT, PLACES, Schema
+from app.schemas.base import DIGITS, MAX_INT, PLACES, HttpUrl, Schema
 from tools.resource.fields import Target
 from tools.resource.names import Refused
 from tools.resource.options import DEFAULT_SIZES, ON_DELETE, resources
@@ -127,16 +127,21 @@ def _spec(root: Path, table: Table, name: str, info: FieldInfo) -> str:
         rule = next((f",{word}" for word, sql in ON_DELETE.items() if sql == key.ondelete), "")
         target = next((one.name for one in resources(root) if one.plural == plural), plural)
         return f"{name.removesuffix('_id')}:ref({target}{rule}){optional}{unique}"
-    limits = [*_limits(info.annotation, info.metadata)]
-    kind = _kind(column, _base(info.annotation))
+    limits = [*_limits(info)]
+    kind = _kind(column, info)
     return f"{name}:{kind}{optional}{''.join(limits)}{unique}"
 
 
-def _kind(column: Column[Any], base: Any) -> str:
+def _kind(column: Column[Any], info: FieldInfo) -> str:
+    base = _base(info.annotation)
     if isinstance(base, tuple):
         return f"enum({','.join(base)})"
+    if base is EmailStr:
+        return "email"
     if isinstance(column.type, String):
         kind, size = "str" if column.type.collation else "text", column.type.length
+        if get_args(HttpUrl)[1] in _metadata(info):
+            kind = "url"
         return kind if size == DEFAULT_SIZES[kind] else f"{kind}({size})"
     if isinstance(column.type, Exact):
         digits, places = column.type.precision, column.type.scale
@@ -157,21 +162,24 @@ def _base(annotation: Any) -> Any:
     return annotation
 
 
-def _limits(annotation: Any, metadata: list[Any]) -> Iterator[str]:
-    for one in metadata:
-        if isinstance(one, FieldInfo):
-            yield from _limits(None, one.metadata)
-        elif isinstance(one, Ge) and one.ge != -MAX_INT:
+def _limits(info: FieldInfo) -> Iterator[str]:
+    for one in _metadata(info):
+        if isinstance(one, Ge) and one.ge != -MAX_INT:
             yield f">={_number(one.ge)}"
         elif isinstance(one, Le) and one.le != MAX_INT:
             yield f"<={_number(one.le)}"
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        base, *more = get_args(annotation)
-        yield from _limits(base, more)
-    elif origin in {Union, UnionType}:
+
+
+def _metadata(annotation: Any) -> Iterator[Any]:
+    """What a type is annotated with, also those of a union."""
+    if isinstance(annotation, FieldInfo):
+        yield from (each for one in annotation.metadata for each in _metadata(one))
+        yield from _metadata(annotation.annotation)
+    elif get_origin(annotation) in {Annotated, Union, UnionType}:
         for one in get_args(annotation):
-            yield from _limits(one, [])
+            yield from _metadata(one)
+    else:
+        yield annotation
 
 
 def _number(bound: Any) -> str:

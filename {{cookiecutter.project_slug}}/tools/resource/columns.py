@@ -13,7 +13,9 @@ def mapped(field: Field) -> str:
     kind = f"Mapped[{field.of.python}{' | None' if field.optional else ''}]"
     sizes = {
         "str": f"{field.size}, collation=BY_CODE_POINT",
+        "email": f"{field.size}, collation=BY_CODE_POINT",
         "text": f"{field.size}",
+        "url": f"{field.size}",
         "enum": f"{_longest(field)}",
     }
     given = [quoted(field.stored)] if field.stored else []

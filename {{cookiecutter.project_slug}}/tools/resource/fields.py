@@ -105,7 +105,7 @@ class Field:
     @property
     def in_entity(self) -> str:
         # What is stored has been checked already: see `app.schemas.base.Entity`.
-        type_ = "AwareDatetime" if self.kind == "datetime" else self.type
+        type_ = {"datetime": "AwareDatetime", "email": "str"}.get(self.kind, self.type)
         return f"{type_} | None" if self.optional else type_
 
     @property
@@ -145,7 +145,7 @@ class Field:
             return ""
         if self.kind == "str":
             return f"{self.key}_contains"
-        return self.key if self.kind in {"bool", "enum", "ref"} else ""
+        return self.key if self.kind in {"bool", "email", "enum", "ref"} else ""
 
     @property
     def is_one_of_several(self) -> bool:
@@ -157,7 +157,8 @@ class Field:
         if self.is_one_of_several:
             return f"tuple[{self.type}, ...] = ()"
         text = f"Annotated[Text, Field(max_length={self.size})]"
-        return f"{text if self.kind == 'str' else 'bool'} | None = None"
+        types = {"str": text, "email": self.type, "bool": "bool"}
+        return f"{types[self.kind]} | None = None"
 
     @property
     def precision(self) -> Digits:
@@ -182,7 +183,7 @@ class Field:
     def _limits(self) -> list[tuple[str, str]]:
         if self.kind == "str":
             return [("min_length", "1"), ("max_length", str(self.size))]
-        if self.kind == "text":
+        if self.kind in {"text", "url"}:
             return [("max_length", str(self.size))]
         # An integer always has bounds: those of its column.
         bounds = {"ge": "-MAX_INT", "le": "MAX_INT"} if self.kind == "int" else {}

@@ -16,6 +16,20 @@ class Kind(NamedTuple):
 KINDS = {
     "str": Kind("str", "Text", "sa.String(length={size}, collation={collation})"),
     "text": Kind("str", "Text", "sa.String(length={size})"),
+    "email": Kind(
+        "str",
+        "EmailAddress",
+        "sa.String(length={size}, collation={collation})",
+        ('"ada@example.com"', '"eve@example.com"'),
+        ('"ada"', '"ada@"', '"a\\x00@example.com"', "1", '"x@" + "x." * 130 + "com"'),
+    ),
+    "url": Kind(
+        "str",
+        "HttpUrl",
+        "sa.String(length={size})",
+        ('"https://example.com"', '"http://localhost:8000/a?b=c#d"'),
+        ('"example.com"', '"ftp://example.com"', '"https://"', '"https://example.com/\\x00"', "1"),
+    ),
     "int": Kind("int", "StrictInt", "sa.Integer()", wrong=('"1"', "True", "1.5")),
     "float": Kind("float", "StrictFloat", "sa.Double()", wrong=('"1.5"', "True")),
 {% if cookiecutter.database == "sqlite" %}
@@ -45,4 +59,4 @@ KINDS = {
 }
 TIMES = {"date", "datetime"}
 # Those that have a name of their own in the schemas.
-ALIASED = {"str", "text", "int", "float", "decimal", "enum"}
+ALIASED = {"str", "text", "url", "int", "float", "decimal", "enum"}

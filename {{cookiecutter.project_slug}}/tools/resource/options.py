@@ -23,17 +23,19 @@ FITTING = {
 ON_DELETE = {"restrict": "RESTRICT", "cascade": "CASCADE", "null": "SET NULL"}
 SECRET = re.compile(r"(^|_)(pas+wo?r?d|pass(phrase)?|pwd|token|secrete?)($|_)")  # ruff's S105
 WORD = re.compile(r"[\w.,+-]+")
-DEFAULT_SIZES = {"str": 255, "text": 2000}
-LONGEST = {"str": 10_000, "text": 100_000}
+LONGEST_EMAIL = 254
+DEFAULT_SIZES = {"str": 255, "text": 2000, "url": 2083}
+LONGEST = {"str": 10_000, "text": 100_000, "url": 2083}
+SHORTEST = {"url": 50}  # those of the tests fit
 LONGEST_CONSTRAINT = 63  # bytes
 
 
 def size(kind: str, given: str | None, spec: str) -> int:
     if given is None:
         return DEFAULT_SIZES[kind]
-    longest = LONGEST[kind]
-    if not re.fullmatch(r"[1-9][0-9]{0,5}", given):
-        raise Refused(f"{given!r} of {spec!r} is no length: take 1 to {longest}")
+    shortest, longest = SHORTEST.get(kind, 1), LONGEST[kind]
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", given) or int(given) < shortest:
+        raise Refused(f"{given!r} of {spec!r} is no length: take {shortest} to {longest}")
     if int(given) > longest:
         more = ", or text" if kind == "str" else ""
         raise Refused(f"{spec!r} is too long: take {longest} at most{more}")

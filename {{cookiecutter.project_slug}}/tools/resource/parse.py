@@ -20,6 +20,7 @@ from tools.resource.names import (
 )
 from tools.resource.options import (
     LONGEST_CONSTRAINT,
+    LONGEST_EMAIL,
     choices,
     default,
     link,
@@ -40,7 +41,7 @@ TOGETHER = re.compile(r"unique\(([^()]*)\)")
 LONGEST_UNIQUE = 500  # letters of four bytes each, in an entry of an index
 LONGEST_TOGETHER = 600
 LONGEST_UNIQUE_OWNED = 400  # beside the 255 letters of an owner
-UNIQUE = ("str", "int", "date", "datetime", "uuid", "ref")
+UNIQUE = ("str", "email", "int", "date", "datetime", "uuid", "ref")
 UNIQUE_TOGETHER = (*UNIQUE, "decimal", "bool", "enum")
 
 
@@ -207,7 +208,7 @@ def _check_together(own: Target, fields: tuple[Field, ...], spec: str) -> None:
                 f"of {', '.join(UNIQUE_TOGETHER)}"
             )
     longest = LONGEST_UNIQUE_OWNED if own.owned else LONGEST_TOGETHER
-    if sum(field.size for field in fields if field.kind == "str") > longest:
+    if sum(field.size for field in fields if field.kind in {"str", "email"}) > longest:
         raise Refused(f"{spec!r} is too long for an index: take {longest} letters at most together")
     if not any(map(can_differ, fields)):
         raise Refused(f"{spec!r} leaves few different rows: add one of {', '.join(UNIQUE)} to it")
@@ -304,7 +305,7 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     if kind not in KINDS:
         types = ", ".join((*KINDS, "many", "list"))
         raise Refused(f"{kind!r} of {spec!r} is no type: take one of {types}")
-    if given is not None and kind not in {"str", "text", "decimal", "enum", "ref"}:
+    if given is not None and kind not in {"str", "text", "url", "decimal", "enum", "ref"}:
         raise Refused(f"{kind!r} of {spec!r} takes nothing in parentheses: leave them out")
     if ":unique" in more and kind not in UNIQUE:
         raise Refused(f"{kind!r} of {spec!r} cannot be unique: take one of {', '.join(UNIQUE)}")
@@ -329,7 +330,9 @@ def _field(root: Path, own: Target, spec: str) -> Field:
 
 def _of_kind(root: Path, field: Field, given: str | None, own: Target, spec: str) -> Field:
     """The field with what its type is given in parentheses."""
-    if field.kind in {"str", "text"}:
+    if field.kind == "email":
+        return replace(field, size=LONGEST_EMAIL)
+    if field.kind in {"str", "text", "url"}:
         return replace(field, size=size(field.kind, given, spec))
     if field.kind == "decimal":
         digits, places = precision(given, spec)

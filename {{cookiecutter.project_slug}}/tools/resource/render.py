@@ -156,7 +156,9 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
             for values in _changes(field)
         ],
         "chosen": [
-            field for field in filtered if field.kind in {"bool", "enum"} or field in spared
+            field
+            for field in filtered
+            if field.kind in {"bool", "email", "enum"} or field in spared
         ],
         "empty": [field for field in spared if not field.default],
         "filtered": filtered,

@@ -7,6 +7,7 @@ from tools.resource.names import article
 
 # Of a field that differs, by `number`.
 NUMBERED = {
+    "email": 'f"user{number}@example.com"',
     "date": 'f"2026-01-{number % 28 + 1:02}"',
     "datetime": 'f"2026-01-31T12:00:{number % 60:02}Z"',
     "uuid": "str(UUID(int=number))",
@@ -73,6 +74,8 @@ def wrong(field: Field) -> list[str]:
     if field.kind in {"str", "text"}:
         values += ['""'] if field.kind == "str" else []
         values += [f'"x" * {field.size + 1}', '"a\\x00b"', "1"]
+    if field.kind == "url":
+        values += [f'"https://example.com/" + "x" * {field.size}']
     if field.kind == "int":
         values += ["-(2**31)"] if field.low is None else []
         values += ["2**31"] if field.high is None else []
