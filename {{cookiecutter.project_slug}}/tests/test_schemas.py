@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from app.api.etags import etag, versions
-from app.schemas.base import Day, Digits, EmailAddress, Entity, Exact, HttpUrl, Ids
+from app.schemas.base import Day, Digits, EmailAddress, Entity, Exact, HttpUrl, Ids, JsonObject
 
 DAYS: TypeAdapter[date] = TypeAdapter(Day)
 NUMBERS: TypeAdapter[Decimal] = TypeAdapter(Exact)
@@ -107,6 +107,44 @@ def test_a_url_stays_as_it_was_sent(sent: str) -> None:
 def test_what_is_no_url_of_the_web_is_refused(sent: object) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(HttpUrl).validate_python(sent)
+
+
+JSON: TypeAdapter[dict[str, Any]] = TypeAdapter(JsonObject)
+
+
+def nested(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": [value]}
+    return value
+
+
+def test_json_stays_as_it_was_sent_but_for_how_numbers_are_written() -> None:
+    sent = {"a": [None, True, 1.5, -(2**63) + 1, 2**63 - 1, "\U0001f529"], "": {"b": {}}}
+    assert JSON.validate_python(sent) == sent
+    assert JSON.validate_python(nested(15))
+    assert str(JSON.validate_python({"a": [1e16, 2.0, -0.0]})) == "{'a': [10000000000000000, 2, 0]}"
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        *(({"a": [number]}, "more than 64 bits") for number in (2**63, -(2**63), 1e19, 1e400)),
+        ({"a": float("nan")}, "more than 64 bits"),
+        ({"a": "\0"}, "must not contain NUL"),
+        ({"\0": 1}, "must not contain NUL"),
+        ({"a": {"b": "\ud800"}}, "must not contain NUL characters or halves of surrogate pairs"),
+        (nested(17), "deeper than 32 levels"),
+        (nested(100_000), "deeper than 32 levels"),
+        ([], "valid dictionary"),
+        ("{}", "valid dictionary"),
+        (None, "valid dictionary"),
+        ({"a": object()}, "valid JSON"),
+    ],
+)
+def test_json_that_not_every_database_stores_is_refused(sent: object, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        JSON.validate_python(sent)
 
 
 def test_ids_are_given_once_each() -> None:

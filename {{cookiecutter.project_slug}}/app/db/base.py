@@ -6,9 +6,20 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 {% if cookiecutter.database == "sqlite" %}
-from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Table, func, text
+from sqlalchemy import JSON, ColumnElement, DateTime, Dialect, MetaData, Table, func, select, text
 {% else %}
-from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Numeric, Table, text
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 {% endif %}
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -48,6 +59,16 @@ def contains(column: InstrumentedAttribute[str | None], part: str) -> ColumnElem
     return func.instr(column, part) > 0
 {% else %}
     return column.contains(part, autoescape=True)
+{% endif %}
+
+
+def has(column: InstrumentedAttribute[Any], element: int | str) -> ColumnElement[bool]:
+    """Whether the array has this element."""
+{% if cookiecutter.database == "sqlite" %}
+    elements = func.json_each(column).table_valued("value")
+    return select(elements).where(elements.c.value == element).exists()
+{% else %}
+    return column.contains([element])
 {% endif %}
 
 
@@ -91,8 +112,14 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
 {% if cookiecutter.database == "sqlite" %}
         Decimal: Exact(),
+        dict[str, Any]: JSON(none_as_null=True),
+        list[int]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
 {% else %}
         Decimal: Exact(DIGITS, PLACES),
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[int]: ARRAY(Integer),
+        list[str]: ARRAY(String),
 {% endif %}
     }
 

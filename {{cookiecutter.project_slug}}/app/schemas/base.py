@@ -16,6 +16,7 @@ from pydantic import (
     EmailStr,
     Field,
     GetCoreSchemaHandler,
+    JsonValue,
     StringConstraints,
     WithJsonSchema,
     model_validator,
@@ -24,6 +25,11 @@ from pydantic_core import CoreSchema
 
 # What a database's integer holds: 32 bits, signed.
 MAX_INT = 2_147_483_647
+
+# What JSON may hold so that every database stores it and gives it back: numbers of 64 bits, signed.
+MAX_JSON_INT = 2**63 - 1
+MAX_JSON_DEPTH = 32
+NOT_STORED = re.compile(r"[\x00\ud800-\udfff]")
 
 # More than a day inside what a datetime can hold, so that no timezone can push a stored instant
 # over the edge: such a row could never be read again.
@@ -72,6 +78,22 @@ def _of_the_web(value: str) -> str:
     if not HTTP_URL.fullmatch(value):
         raise ValueError("must be a URL like https://example.com/path")
     return value
+
+
+def _storable(value: object, depth: int = 0) -> object:
+    if depth > MAX_JSON_DEPTH:
+        raise ValueError(f"must not be nested deeper than {MAX_JSON_DEPTH} levels")
+    if isinstance(value, str) and NOT_STORED.search(value):
+        raise ValueError("must not contain NUL characters or halves of surrogate pairs")
+    if isinstance(value, int | float):
+        if not -MAX_JSON_INT <= value <= MAX_JSON_INT:
+            raise ValueError("must not contain numbers of more than 64 bits")
+        # Databases differ in how they write 1e20, 1.0 and -0.0.
+        is_whole = isinstance(value, float) and value.is_integer()
+        return int(value) if is_whole else value
+    if isinstance(value, dict):
+        return {_storable(key): _storable(one, depth + 1) for key, one in value.items()}
+    return [_storable(one, depth + 1) for one in value] if isinstance(value, list) else value
 
 
 # No database stores a NUL character in a text that other programs can read.
@@ -123,6 +145,7 @@ Exact = Annotated[Decimal, Digits(DIGITS, PLACES)]
 EmailAddress = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
 # It stays as it was sent: pydantic's own HttpUrl adds a slash.
 HttpUrl = Annotated[str, AfterValidator(_of_the_web), Field(json_schema_extra={"format": "uri"})]
+JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_storable)]
 
 
 def _distinct(ids: tuple[UUID, ...]) -> tuple[UUID, ...]:

@@ -9,8 +9,8 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
-from annotated_types import Ge, Le
-from pydantic import AwareDatetime, EmailStr
+from annotated_types import Ge, Le, MaxLen
+from pydantic import AwareDatetime, EmailStr, JsonValue
 from pydantic.fields import FieldInfo
 from sqlalchemy import Column, String, Table, UniqueConstraint
 
@@ -21,14 +21,16 @@ from tools.resource.names import Refused
 from tools.resource.options import DEFAULT_SIZES, ON_DELETE, resources
 from tools.resource.parse import parse
 
-KINDS = {
-    int: "int",
-    float: "float",
-    bool: "bool",
-    datetime.date: "date",
-    AwareDatetime: "datetime",
-    UUID: "uuid",
-}
+KINDS = [
+    (int, "int"),
+    (float, "float"),
+    (bool, "bool"),
+    (datetime.date, "date"),
+    (AwareDatetime, "datetime"),
+    (UUID, "uuid"),
+    (EmailStr, "email"),
+    (dict[str, JsonValue], "json"),
+]
 
 
 def specs(root: Path, resource: Target) -> dict[str, str]:
@@ -136,9 +138,9 @@ def _kind(column: Column[Any], info: FieldInfo) -> str:
     base = _base(info.annotation)
     if isinstance(base, tuple):
         return f"enum({','.join(base)})"
-    if base is EmailStr:
-        return "email"
-    if isinstance(column.type, String):
+    if get_origin(base) is tuple:
+        return f"array({_element(get_args(base)[0])})"
+    if isinstance(column.type, String) and base is str:
         kind, size = "str" if column.type.collation else "text", column.type.length
         if get_args(HttpUrl)[1] in _metadata(info):
             kind = "url"
@@ -146,7 +148,13 @@ def _kind(column: Column[Any], info: FieldInfo) -> str:
     if isinstance(column.type, Exact):
         digits, places = column.type.precision, column.type.scale
         return "decimal" if (digits, places) == (DIGITS, PLACES) else f"decimal({digits},{places})"
-    return KINDS.get(base, "")
+    return next((kind for type_, kind in KINDS if type_ == base), "")
+
+
+def _element(annotation: Any) -> str:
+    (size,) = [one.max_length for one in _metadata(annotation) if isinstance(one, MaxLen)] or [0]
+    kind = "int" if _base(annotation) is int else "str"
+    return kind if size == DEFAULT_SIZES.get(kind, 0) else f"{kind}({size})"
 
 
 def _base(annotation: Any) -> Any:
@@ -188,7 +196,7 @@ def _number(bound: Any) -> str:
 
 
 def _default(info: FieldInfo) -> str:
-    value = info.default
-    if info.is_required() or value is None:
+    value = {} if info.default_factory else info.default
+    if info.is_required() or value in (None, ()):
         return ""
     return f"={str(value).lower() if isinstance(value, bool) else value}"

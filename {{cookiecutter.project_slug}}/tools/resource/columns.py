@@ -7,10 +7,13 @@ from sqlalchemy.sql.compiler import RESERVED_WORDS
 from app.db.base import BY_CODE_POINT
 from tools.resource.fields import Field, Target, quoted
 
+ELEMENTS = {"int": "sa.Integer()", "str": "sa.String()"}
+
 
 def mapped(field: Field) -> str:
     """What a table has after the name of its attribute."""
-    kind = f"Mapped[{field.of.python}{' | None' if field.optional else ''}]"
+    python = field.of.python.format(element=field.element.of.python if field.element else "")
+    kind = f"Mapped[{python}{' | None' if field.optional else ''}]"
     sizes = {
         "str": f"{field.size}, collation=BY_CODE_POINT",
         "email": f"{field.size}, collation=BY_CODE_POINT",
@@ -42,9 +45,12 @@ def related(field: Field, to: Target, keys: list[tuple[Field, Target]]) -> str:
 
 def in_revision(field: Field) -> str:
     """The type of its column."""
-    size = _longest(field) or field.size
     return field.of.column.format(
-        size=size, collation=f'"{BY_CODE_POINT}"', digits=field.digits, places=field.places
+        size=_longest(field) or field.size,
+        collation=f'"{BY_CODE_POINT}"',
+        digits=field.digits,
+        places=field.places,
+        element=ELEMENTS[field.element.kind] if field.element else "",
     )
 
 

@@ -8,6 +8,9 @@ from app.schemas.base import DIGITS, PLACES, Digits
 from tools.resource.kinds import ALIASED, KINDS, Kind
 from tools.resource.names import camel
 
+# In entities: what is stored has been checked already, see `app.schemas.base.Entity`.
+STORED = {"datetime": "AwareDatetime", "email": "str", "json": "dict[str, JsonValue]"}
+
 
 def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
@@ -72,6 +75,7 @@ class Field:
     digits: int = DIGITS
     places: int = PLACES
     choices: tuple[str, ...] = ()
+    element: "Field | None" = None  # one of those that an array has
     to: Target | None = None
     to_itself: bool = False  # to the resource that has it, and sent by its id alone
     on_delete: str = ""  # what the removal of what it refers to does, in SQL
@@ -104,8 +108,7 @@ class Field:
 
     @property
     def in_entity(self) -> str:
-        # What is stored has been checked already: see `app.schemas.base.Entity`.
-        type_ = {"datetime": "AwareDatetime", "email": "str"}.get(self.kind, self.type)
+        type_ = STORED.get(self.kind, self.type)
         return f"{type_} | None" if self.optional else type_
 
     @property
@@ -145,7 +148,7 @@ class Field:
             return ""
         if self.kind == "str":
             return f"{self.key}_contains"
-        return self.key if self.kind in {"bool", "email", "enum", "ref"} else ""
+        return self.key if self.kind in {"bool", "email", "array", "enum", "ref"} else ""
 
     @property
     def is_one_of_several(self) -> bool:
@@ -156,9 +159,11 @@ class Field:
     def in_filter(self) -> str:
         if self.is_one_of_several:
             return f"tuple[{self.type}, ...] = ()"
-        text = f"Annotated[Text, Field(max_length={self.size})]"
-        types = {"str": text, "email": self.type, "bool": "bool"}
-        return f"{types[self.kind]} | None = None"
+        one = self.element or self
+        text = f"Annotated[Text, Field(max_length={one.size})]"
+        number = "Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]"
+        types = {"str": text, "int": number, "email": self.type, "bool": "bool"}
+        return f"{types[one.kind]} | None = None"
 
     @property
     def precision(self) -> Digits:
@@ -172,8 +177,11 @@ class Field:
         """What its alias stands for."""
         if self.choices:
             return f"Literal[{', '.join(map(quoted, self.choices))}]"
+        if self.element:
+            elements = f"tuple[{self.element.definition('')}, ...]"
+            return f"Annotated[{elements}, Field(max_length=MAX_LINKS, examples=[{example}])]"
         limits = [f"{name}={bound}" for name, bound in self._limits()]
-        limits.append(f"examples=[{example}]")
+        limits += [f"examples=[{example}]"] if example else []
         whole = ", Whole" if self.kind == "int" else ""
         base = self.of.schema
         if self.has_own_precision:

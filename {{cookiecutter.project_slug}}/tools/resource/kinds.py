@@ -54,9 +54,29 @@ KINDS = {
         ("0", '"2026-01-31"', '"2026-01-31T12:00:00"'),
     ),
     "uuid": Kind("UUID", "UUID", "sa.Uuid()", ("str(UUID(int=1))", "str(UUID(int=2))"), ('"one"',)),
+    "json": Kind(
+        "dict[str, Any]",
+        "JsonObject",
+{% if cookiecutter.database == "sqlite" %}
+        "sa.JSON()",
+{% else %}
+        "postgresql.JSONB()",
+{% endif %}
+        ('{"theme": "dark", "sizes": [1, 2.5, None]}', '{"theme": {"light": True}}'),
+        ("[]", '"{}"', '{"a": "\\x00"}', '{"a": [2**63]}'),
+    ),
+    "array": Kind(
+        "list[{element}]",
+        "",
+{% if cookiecutter.database == "sqlite" %}
+        "sa.JSON()",
+{% else %}
+        "sa.ARRAY({element})",
+{% endif %}
+    ),
     "enum": Kind("str", "", "sa.String(length={size})", wrong=('"no such value"', "1")),
     "ref": Kind("UUID", "UUID", "sa.Uuid()", wrong=('"one"',)),
 }
 TIMES = {"date", "datetime"}
 # Those that have a name of their own in the schemas.
-ALIASED = {"str", "text", "url", "int", "float", "decimal", "enum"}
+ALIASED = {"str", "text", "url", "int", "float", "decimal", "array", "enum"}

@@ -22,6 +22,7 @@ FITTING = {
 # What becomes of a row when that which it refers to is removed.
 ON_DELETE = {"restrict": "RESTRICT", "cascade": "CASCADE", "null": "SET NULL"}
 SECRET = re.compile(r"(^|_)(pas+wo?r?d|pass(phrase)?|pwd|token|secrete?)($|_)")  # ruff's S105
+EMPTY = "Field(default_factory=dict)"
 WORD = re.compile(r"[\w.,+-]+")
 LONGEST_EMAIL = 254
 DEFAULT_SIZES = {"str": 255, "text": 2000, "url": 2083}
@@ -53,6 +54,15 @@ def precision(given: str | None, spec: str) -> tuple[int, int]:
             "how many of them are after the point, like decimal(12,2)"
         )
     return int(found[1]), int(found[2])
+
+
+def element(given: str | None, spec: str) -> Field:
+    """One of those that an array has."""
+    found = re.fullmatch(r"(int|str)(?:\(([^()]*)\))?", given or "")
+    if not found or (found[1] == "int" and found[2] is not None):
+        raise Refused(f"{spec!r} is an array of nothing: take array(str(30)) or array(int)")
+    kind = found[1]
+    return Field("", kind, size=size(kind, found[2], spec) if kind == "str" else 0)
 
 
 def choices(given: str | None, spec: str) -> tuple[str, ...]:
@@ -198,6 +208,8 @@ def _fitting(field: Field) -> str:
 
 def default(field: Field, text: str | None, spec: str) -> str:
     """As it is written in Python."""
+    if field.kind == "array" and text is None and not field.optional:
+        return "()"
     if text is None:
         return ""
     if field.kind in {"str", "text"} and SECRET.search(field.name):
@@ -209,6 +221,8 @@ def default(field: Field, text: str | None, spec: str) -> str:
             return field.written(value)
     elif field.kind == "bool" and text in {"true", "false"}:
         return text.title()
+    elif field.kind == "json" and text == "{}":
+        return EMPTY
     elif text in field.choices or _is_text(field, text):
         return quoted(text)
     raise Refused(f"{text!r} of {spec!r} is no default that it may have: {_defaults(field)}")
@@ -222,6 +236,8 @@ def _defaults(field: Field) -> str:
         return f"take letters, digits and _ . , + - only, {field.size} at most"
     if words := field.choices or ("true", "false") * (field.kind == "bool"):
         return f"take {' or '.join(words)}"
+    if field.kind == "json":
+        return "take {}"
     return f"no {field.kind} has one, so leave it out"
 
 

@@ -23,6 +23,7 @@ from tools.resource.options import (
     LONGEST_EMAIL,
     choices,
     default,
+    element,
     link,
     number,
     precision,
@@ -33,10 +34,11 @@ from tools.resource.options import (
 from tools.resource.samples import DISTINCT, can_differ
 
 MORE = r"(>=|<=|=)([^<>=:?]+)|(\?|:unique|:private)"
-FIELD = re.compile(rf"([^:]+):(\w+)(?:\(([^)]*)\))?((?:{MORE})*)")
+FIELD = re.compile(rf"([^:]+):(\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?((?:{MORE})*)")
 LINK = re.compile(r"[^:]+:many\b")
 LIST = re.compile(r"([^:]+):list\b(?:\((.*)\))?", re.DOTALL)
-SPEC = re.compile(r"(?:[^\s(]|\((?:[^()]|\([^()]*\))*\)?)+")
+NESTED = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)?"
+SPEC = re.compile(rf"(?:[^\s(]|{NESTED})+")
 TOGETHER = re.compile(r"unique\(([^()]*)\)")
 LONGEST_UNIQUE = 500  # letters of four bytes each, in an entry of an index
 LONGEST_TOGETHER = 600
@@ -305,7 +307,7 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     if kind not in KINDS:
         types = ", ".join((*KINDS, "many", "list"))
         raise Refused(f"{kind!r} of {spec!r} is no type: take one of {types}")
-    if given is not None and kind not in {"str", "text", "url", "decimal", "enum", "ref"}:
+    if given is not None and kind not in {"str", "text", "url", "decimal", "array", "enum", "ref"}:
         raise Refused(f"{kind!r} of {spec!r} takes nothing in parentheses: leave them out")
     if ":unique" in more and kind not in UNIQUE:
         raise Refused(f"{kind!r} of {spec!r} cannot be unique: take one of {', '.join(UNIQUE)}")
@@ -337,6 +339,8 @@ def _of_kind(root: Path, field: Field, given: str | None, own: Target, spec: str
     if field.kind == "decimal":
         digits, places = precision(given, spec)
         return replace(field, digits=digits, places=places)
+    if field.kind == "array":
+        return replace(field, element=element(given, spec))
     if field.kind == "enum":
         return replace(field, choices=choices(given, spec))
     return reference(root, field, given, own, spec) if field.kind == "ref" else field

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from tools.resource.fields import Field, quoted
 from tools.resource.names import article
+from tools.resource.options import EMPTY
 
 # Of a field that differs, by `number`.
 NUMBERED = {
@@ -74,6 +75,8 @@ def wrong(field: Field) -> list[str]:
     if field.kind in {"str", "text"}:
         values += ['""'] if field.kind == "str" else []
         values += [f'"x" * {field.size + 1}', '"a\\x00b"', "1"]
+    if field.element:
+        values += [one(field.element), f"[{one(field.element)}] * 101"]
     if field.kind == "url":
         values += [f'"https://example.com/" + "x" * {field.size}']
     if field.kind == "int":
@@ -89,12 +92,17 @@ def wrong(field: Field) -> list[str]:
 
 def answered(default: str) -> str:
     """How a default is answered."""
+    if default in {"()", EMPTY}:
+        return "[]" if default == "()" else "{}"
     return default.removeprefix("Decimal(").removesuffix(")") or "None"
 
 
 def _values(field: Field) -> list[str]:
     if field.choices:
         return [quoted(choice) for choice in field.choices]
+    if field.element:
+        one, another = _values(field.element)[:2]
+        return [f"[{one}, {another}]", f"[{another}]"]
     if field.kind == "str":
         return [quoted("one"[: field.size]), quoted("another"[: field.size])]
     if field.kind == "text":
