@@ -6,7 +6,18 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 {% if cookiecutter.database == "sqlite" %}
-from sqlalchemy import JSON, ColumnElement, DateTime, Dialect, MetaData, Table, func, select, text
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    MetaData,
+    Table,
+    case,
+    func,
+    select,
+    text,
+)
 {% else %}
 from sqlalchemy import (
     ColumnElement,
@@ -66,7 +77,8 @@ def has(column: InstrumentedAttribute[Any], element: int | str) -> ColumnElement
     """Whether the array has this element."""
 {% if cookiecutter.database == "sqlite" %}
     elements = func.json_each(column).table_valued("value")
-    return select(elements).where(elements.c.value == element).exists()
+    is_there = select(elements).where(elements.c.value == element).exists()
+    return case((column.is_not(None), is_there))  # what is null has an unknown element
 {% else %}
     return column.contains([element])
 {% endif %}

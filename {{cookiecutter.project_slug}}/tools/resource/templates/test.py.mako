@@ -155,7 +155,7 @@ def test_a_value_that_is_wrong_is_refused_by_the_name_of_its_field(
     ("field", "value"),
     [
 % for field, element in arrays:
-% for value in ("None", *wrong(element)):
+% for value in wrong(element):
         ("${field.key}", ${value}),
 % endfor
 % endfor
