@@ -215,7 +215,7 @@ def test_an_array_keeps_the_type_of_its_elements(service: Path) -> None:
 
 
 def test_json_with_a_class_of_its_own_is_left_alone(service: Path) -> None:
-    make(service, "tools.resource", "zebra", "name:str(9) extra:json")
+    make(service, "tools.resource", "zebra", "name:str(9) extra:json size:int")
     schemas = service / "app" / "schemas" / "zebras.py"
     text = schemas.read_text(encoding="utf-8").replace("dict[str, JsonValue]", "JsonObject")
     own = "class Extra(Schema):\n    a: int\n\n\nclass ZebraCreate"
