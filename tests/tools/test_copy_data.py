@@ -195,6 +195,19 @@ def test_decimals_are_the_same_numbers() -> None:
         assert [*rows.read(source, table)] == prices
 
 
+def test_json_and_arrays_are_the_same_values() -> None:
+    table = Table("shirts", MetaData(), Column("id", Integer, primary_key=True))
+    types = Base.registry.type_annotation_map
+    table.append_column(Column("settings", types[dict[str, Any]]))
+    table.append_column(Column("labels", types[list[str]]))
+    with closing(sqlite3.connect(":memory:")) as source:
+        source.execute("CREATE TABLE shirts (id INTEGER, settings JSON, labels JSON)")
+        values = (1, '{"a": [1.5, null]}', '["b", "a"]')
+        source.execute("INSERT INTO shirts VALUES (?, ?, ?), (2, NULL, NULL)", values)
+        shirts = [(1, {"a": [1.5, None]}, ["b", "a"]), (2, None, None)]
+        assert [*rows.read(source, table)] == shirts
+
+
 # What may happen to rows on their way in.
 TRIGGER = """
     CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS
