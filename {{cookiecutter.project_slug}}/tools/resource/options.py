@@ -12,7 +12,7 @@ from tools.resource.names import NAME, Refused, check_field, singular_of
 NUMBERS = {
     "int": r"-?[0-9]{1,10}",
     "float": r"-?[0-9]{1,15}(\.[0-9]{1,15})?",
-    "decimal": "",
+    "decimal": "",  # it depends on its digits
 }
 # Which of them fit.
 FITTING = {
