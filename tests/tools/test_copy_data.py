@@ -188,7 +188,9 @@ def test_decimals_are_the_same_numbers() -> None:
     table.append_column(Column("share", Numeric(18, 4)))
     table.append_column(Column("fee", Numeric(12, 2)))
     with closing(sqlite3.connect(":memory:")) as source:
-        source.execute("CREATE TABLE prices (id INTEGER, price BIGINT, share NUMERIC(18, 4), fee BIGINT)")
+        source.execute(
+            "CREATE TABLE prices (id INTEGER, price BIGINT, share NUMERIC(18, 4), fee BIGINT)"
+        )
         source.execute("INSERT INTO prices VALUES (1, 99900, 9.99, 999), (2, NULL, NULL, NULL)")
         nine = Decimal("9.99")
         prices = [(1, nine, nine, nine), (2, None, None, None)]
