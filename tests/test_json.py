@@ -28,10 +28,12 @@ def test_json_has_a_class_of_its_own(bake: Bake, answers: dict[str, str]) -> Non
     schemas = schemas.replace("import Changes,", "import Schema, Changes,", 1)
     schemas = schemas.replace("class SiteCreate", f"{class_}\n\nclass SiteCreate", 1)
     for line, of in FIELD.findall(in_classes):
-        schemas = re.sub(rf"(class {of}\(.*?\n)    settings: .*?\n", rf"\1{line}\n", schemas, 1, re.DOTALL)
+        before = re.compile(rf"(class {of}\(.*?\n)    settings: .*?\n", re.DOTALL)
+        schemas = before.sub(rf"\1{line}\n", schemas, count=1)
     parameter = re.search(r"with `(theme: .+?)` in", page)
     assert parameter
-    schemas = schemas.replace("    entity = Site\n\n", f"    entity = Site\n\n    {parameter[1]}\n", 1)
+    entity = "    entity = Site\n\n"
+    schemas = schemas.replace(entity, f"{entity}    {parameter[1]}\n", 1)
     write(service, "app/schemas/sites.py", schemas)
     repository = service.read("app/db/sql/sites.py")
     assert CONDITION in repository
