@@ -85,7 +85,11 @@ UNDO: dict[str, list[Edit]] = {
         (BASE, "{stored}+00:00", "{stored}+01:00"),
     ],
     "A decimal is exact": [
-        (DECIMALS, "divmod(numerator * UNITS, denominator)", "int(float(value) * UNITS), 0"),
+        (
+            DECIMALS,
+            "divmod(numerator * self.units, denominator)",
+            "int(float(value) * self.units), 0",
+        ),
     ],
     "SQL computes decimals right or not at all": [
         (DECIMALS, "_check(element.operator, operands)", "pass"),

@@ -29,10 +29,13 @@ pytestmark = pytest.mark.slow
 EVENT = (
     "title:str(128) motto:str=été slogan:str? code:str:unique:nocase starts_at:datetime:index "
     "ends_at:datetime? day:date note:text? capacity:int>=0=0:index rating:float>=0.5<=9.5?:index "
-    "price:decimal>=0.5=1.5:index is_public:bool=false kind:enum(talk, party)=talk:index "
-    "ticket:uuid:unique number:int:unique place:ref(item) other_place:ref(item,null)? "
-    "sequel:ref(event)? props:many(item) "
-    "talks:list(title:str(64) fee:decimal>=0=9.5 prop:ref(item,cascade)? on:date) unique(place,day)"
+    "price:decimal>=0.5=1.5:index fee:decimal(12,2)<=9.5=1:index share:decimal(2,2)? "
+    "contact:email:unique:nocase cc:email? website:url? secret_url:url(60)?:private extra:json? "
+    "facts:json={} labels:array(str(30)) sizes:array(int)? is_public:bool=false "
+    "kind:enum(talk, party)=talk:index ticket:uuid:unique number:int:unique place:ref(item) "
+    "other_place:ref(item,null)? sequel:ref(event)? props:many(item) "
+    "talks:list(title:str(64) fee:decimal(9,0)>=0=9 words:array(str(9)) more:json? link:url? "
+    "mail:email? prop:ref(item,cascade)? on:date) unique(place,day)"
 )
 LINE = (
     "order:int>=1=1 text:text? event:ref(event,cascade):unique part_of:ref(order_line,cascade)? "
@@ -146,6 +149,7 @@ def it_answers(service: Service) -> None:
             "day": "2026-01-31",
             "price": "9.99",
             "ticket": str(uuid4()),
+            "contact": "ada@example.com",
             "number": 1,
             "place_id": item["id"],
         }
@@ -157,6 +161,7 @@ def it_answers(service: Service) -> None:
         assert (status, line["event"]) == (201, event)
         dangling = new | {
             "code": "b",
+            "contact": "eve@example.com",
             "place_id": str(uuid4()),
             "ticket": str(uuid4()),
             "number": 2,

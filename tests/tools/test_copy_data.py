@@ -186,11 +186,28 @@ def test_decimals_are_the_same_numbers() -> None:
     table = Table("prices", MetaData(), Column("id", Integer, primary_key=True))
     table.append_column(Column("price", Numeric(18, 4)))
     table.append_column(Column("share", Numeric(18, 4)))
+    table.append_column(Column("fee", Numeric(12, 2)))
     with closing(sqlite3.connect(":memory:")) as source:
-        source.execute("CREATE TABLE prices (id INTEGER, price BIGINT, share NUMERIC(18, 4))")
-        source.execute("INSERT INTO prices VALUES (1, 99900, 9.99), (2, NULL, NULL)")
-        prices = [(1, Decimal("9.9900"), Decimal("9.9900")), (2, None, None)]
+        source.execute(
+            "CREATE TABLE prices (id INTEGER, price BIGINT, share NUMERIC(18, 4), fee BIGINT)"
+        )
+        source.execute("INSERT INTO prices VALUES (1, 99900, 9.99, 999), (2, NULL, NULL, NULL)")
+        nine = Decimal("9.99")
+        prices = [(1, nine, nine, nine), (2, None, None, None)]
         assert [*rows.read(source, table)] == prices
+
+
+def test_json_and_arrays_are_the_same_values() -> None:
+    table = Table("shirts", MetaData(), Column("id", Integer, primary_key=True))
+    types = Base.registry.type_annotation_map
+    table.append_column(Column("settings", types[dict[str, Any]]))
+    table.append_column(Column("labels", types[list[str]]))
+    with closing(sqlite3.connect(":memory:")) as source:
+        source.execute("CREATE TABLE shirts (id INTEGER, settings JSON, labels JSON)")
+        values = (1, '{"a": [1.5, null]}', '["b", "a"]')
+        source.execute("INSERT INTO shirts VALUES (?, ?, ?), (2, NULL, NULL)", values)
+        shirts = [(1, {"a": [1.5, None]}, ["b", "a"]), (2, None, None)]
+        assert [*rows.read(source, table)] == shirts
 
 
 # What may happen to rows on their way in.

@@ -10,12 +10,13 @@ from tools.field.merge import merged
 
 FIRST = (
     "title:str(128):unique:nocase weight:decimal>=0<=100=1.5:index day:date? kind:enum(big,small)=big "
-    "secret:str?:private foals:many(item) unique(kind,day) "
-    "stripes:list(width:int>=1=2 kind:enum(a,b)=a like:ref(item)? note:text? price:decimal<=9.5)"
+    "fee:decimal(12,2)>=0=1.5 mail:email site:url?:private extra:json tags:array(str(9)) secret:str?:private foals:many(item) unique(kind,day) "
+    "stripes:list(width:int>=1=2 kind:enum(a,b)=a like:ref(item)? note:text? price:decimal<=9.5 "
+    "words:array(str(3)) map:json? at:url(99))"
 )
 NEW = (
     "note:text? code:int>=1?:unique:index at:datetime?:index shown:bool=true ratio:float=1.5 word:str(9)=red:index tag:str(9)?:unique:nocase "
-    "price:decimal=2.5 other:ref(item,null)? currency:enum(eur,usd)=eur ident:uuid?"
+    "price:decimal=2.5 share:decimal(2,2)=0.5:index pieces:decimal(9,0)? contact:email?:unique:nocase link:url(99)? map:json={} facts:json? words:array(str) numbers:array(int)? other:ref(item,null)? currency:enum(eur,usd)=eur ident:uuid?"
 )
 
 
@@ -207,14 +208,44 @@ def test_what_cannot_be_changed_is_refused(
     assert message in refusal(service, "item", **asked)
 
 
+def test_an_array_keeps_the_type_of_its_elements(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9) labels:array(int)")
+    message = "'labels' is an array of int and cannot become one of str"
+    assert message in refusal(service, "zebra", change="labels:array(str)")
+
+
+def test_json_with_a_class_of_its_own_is_left_alone(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9) extra:json size:int")
+    schemas = service / "app" / "schemas" / "zebras.py"
+    text = schemas.read_text(encoding="utf-8").replace("dict[str, JsonValue]", "JsonObject")
+    own = "class Extra(Schema):\n    a: int\n\n\nclass ZebraCreate"
+    text = text.replace("class ZebraCreate", own).replace(": JsonObject", ": Extra")
+    schemas.write_text(text, encoding="utf-8")
+    field(service, "zebra", add="note:text?")
+    assert "\n    extra: Extra\n" in schemas.read_text(encoding="utf-8")
+    assert "'extra' is no field that make resource has written" in refusal(
+        service, "zebra", drop="extra"
+    )
+
+
+def test_a_decimal_keeps_its_places(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9) fee:decimal(12,2)")
+    for fee in ("fee:decimal(12,3)", "fee:decimal"):
+        assert "'fee' has 2 places" in refusal(service, "zebra", change=fee)
+    field(service, "zebra", change="fee:decimal(15,2)")
+    schemas = (service / "app" / "schemas" / "zebras.py").read_text(encoding="utf-8")
+    assert "Fee = Annotated[Decimal, Digits(15, 2), " in schemas
+
+
 LATER = (
     "name:str(128):unique:nocase weight:decimal>=0<=50=1.5 since:date? kind:enum(big,small,huge)=big "
-    "herd:ref(item,null)? foals:many(item) unique(kind,since) "
-    "stripes:list(width:int>=1=2 kind:enum(a,b)=a like:ref(item)? note:text? price:decimal<=9.5)"
+    "fee:decimal(15,2)>=0=1.5 mail:email page:url?:private more:json labels:array(str(99)) herd:ref(item,null)? foals:many(item) unique(kind,since) "
+    "stripes:list(width:int>=1=2 kind:enum(a,b)=a like:ref(item)? note:text? price:decimal<=9.5 "
+    "words:array(str(3)) map:json? at:url(99))"
 )
 ASKED = {
-    "rename": "title:name day:since place:herd",
-    "change": "kind:enum(big,small,huge)=big weight:decimal>=0<=50=1.5 herd:ref(item,null)?",
+    "rename": "title:name day:since site:page extra:more tags:labels place:herd",
+    "change": "kind:enum(big,small,huge)=big labels:array(str(99)) fee:decimal(15,2)>=0=1.5 weight:decimal>=0<=50=1.5 herd:ref(item,null)?",
     "drop": "secret",
 }
 

@@ -2,14 +2,14 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from app.api.etags import etag, versions
-from app.schemas.base import Day, Entity, Exact, Ids
+from app.schemas.base import Day, Digits, EmailAddress, Entity, Exact, HttpUrl, Ids, JsonObject
 
 DAYS: TypeAdapter[date] = TypeAdapter(Day)
 NUMBERS: TypeAdapter[Decimal] = TypeAdapter(Exact)
@@ -31,11 +31,120 @@ def test_what_is_not_exact_is_no_decimal(sent: object) -> None:
         NUMBERS.validate_python(sent)
 
 
+@pytest.mark.parametrize(
+    ("digits", "fitting", "other"),
+    [
+        (Digits(12, 2), "9999999999.99", "0.001"),
+        (Digits(3, 0), "999", "0.0"),
+        (Digits(2, 2), "0.99", "1.00"),
+    ],
+)
+def test_a_decimal_may_have_digits_of_its_own(digits: Digits, fitting: str, other: str) -> None:
+    numbers: TypeAdapter[Decimal] = TypeAdapter(Annotated[Decimal, digits])
+    assert str(numbers.validate_python(fitting)) == fitting
+    assert numbers.dump_json(Decimal(fitting)) == f'"{fitting}"'.encode()
+    for wrong in (other, f"1{fitting}"):
+        with pytest.raises(ValidationError, match=f"{digits.places} of them after the point"):
+            numbers.validate_python(wrong)
+
+
 def test_a_day_is_neither_a_number_nor_an_instant() -> None:
     assert DAYS.validate_python("2026-01-31") == date(2026, 1, 31)
     for sent in (0, "0", "2026-1-31", "2026-01-31T00:00:00", "2026-02-30"):
         with pytest.raises(ValidationError):
             DAYS.validate_python(sent)
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [("Ada@Example.COM", "Ada@example.com"), (f"ada@{'x' * 60}.com", f"ada@{'x' * 60}.com")],
+)
+def test_an_email_address_has_a_domain_in_lower_case(sent: str, stored: str) -> None:
+    assert TypeAdapter(EmailAddress).validate_python(sent) == stored
+
+
+@pytest.mark.parametrize("sent", ["ada", "ada@", "@a.com", "a\0@a.com", "\ud800@a.com", 1])
+def test_what_is_no_email_address_is_refused(sent: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(EmailAddress).validate_python(sent)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "https://example.com",
+        "http://EXAMPLE.com/",
+        "https://my_files.example.com:8443/a/%C3%A9;b?c=d&e=(f)#g/h?",
+        "https://example.com?a",
+        "https://127.0.0.1",
+    ],
+)
+def test_a_url_stays_as_it_was_sent(sent: str) -> None:
+    assert TypeAdapter(HttpUrl).validate_python(sent) == sent
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "example.com",
+        "//example.com",
+        "ftp://example.com",
+        "javascript:alert(1)//https://example.com",
+        " https://example.com",
+        "https://example.com\n",
+        "https://",
+        "https:///a",
+        "https:example.com",
+        "https://example.com@evil.example",
+        "https://example.com\\a",
+        "https://example.com/a b",
+        "https://example.com/%",
+        "https://example.com/\0",
+        "https://example.com/\ud800",
+        1,
+    ],
+)
+def test_what_is_no_url_of_the_web_is_refused(sent: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(HttpUrl).validate_python(sent)
+
+
+JSON: TypeAdapter[dict[str, Any]] = TypeAdapter(JsonObject)
+
+
+def nested(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": [value]}
+    return value
+
+
+def test_json_stays_as_it_was_sent_but_for_how_numbers_are_written() -> None:
+    sent = {"a": [None, True, 1.5, -(2**63) + 1, 2**63 - 1, "\U0001f529"], "": {"b": {}}}
+    assert JSON.validate_python(sent) == sent
+    assert JSON.validate_python(nested(15))
+    assert str(JSON.validate_python({"a": [1e16, 2.0, -0.0]})) == "{'a': [10000000000000000, 2, 0]}"
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        *(({"a": [number]}, "more than 64 bits") for number in (2**63, -(2**63), 1e19, 1e400)),
+        ({"a": float("nan")}, "more than 64 bits"),
+        ({"a": "\0"}, "must not contain NUL"),
+        ({"\0": 1}, "must not contain NUL"),
+        ({"a": {"b": "\ud800"}}, "must not contain NUL characters or halves of surrogate pairs"),
+        (nested(17), "deeper than 32 levels"),
+        (nested(100_000), "deeper than 32 levels"),
+        ([], "valid dictionary"),
+        ("{}", "valid dictionary"),
+        (None, "valid dictionary"),
+        ({"a": object()}, "valid JSON"),
+    ],
+)
+def test_json_that_not_every_database_stores_is_refused(sent: object, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        JSON.validate_python(sent)
 
 
 def test_ids_are_given_once_each() -> None:

@@ -6,9 +6,31 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 {% if cookiecutter.database == "sqlite" %}
-from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Table, func, text
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    MetaData,
+    Table,
+    case,
+    func,
+    select,
+    text,
+)
 {% else %}
-from sqlalchemy import ColumnElement, DateTime, Dialect, MetaData, Numeric, Table, text
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 {% endif %}
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -26,6 +48,13 @@ from app.db.decimals import ExactDecimal
 from app.schemas.base import DIGITS, PLACES
 {% endif %}
 
+# The type of a decimal with digits and places of its own.
+{% if cookiecutter.database == "sqlite" %}
+Exact = ExactDecimal
+{% else %}
+Exact = Numeric
+{% endif %}
+
 # How text sorts: the same on every machine, as in Python.
 {% if cookiecutter.database == "sqlite" %}
 BY_CODE_POINT = "BINARY"
@@ -41,6 +70,17 @@ def contains(column: InstrumentedAttribute[str | None], part: str) -> ColumnElem
     return func.instr(column, part) > 0
 {% else %}
     return column.contains(part, autoescape=True)
+{% endif %}
+
+
+def has(column: InstrumentedAttribute[Any], element: int | str) -> ColumnElement[bool]:
+    """Whether the array has this element."""
+{% if cookiecutter.database == "sqlite" %}
+    elements = func.json_each(column).table_valued("value")
+    is_there = select(elements).where(elements.c.value == element).exists()
+    return case((column.is_not(None), is_there))  # what is null has an unknown element
+{% else %}
+    return column.contains([element])
 {% endif %}
 
 
@@ -83,9 +123,15 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 - declared by SQLAlchemy
         datetime: UtcDateTime,
 {% if cookiecutter.database == "sqlite" %}
-        Decimal: ExactDecimal,
+        Decimal: Exact(),
+        dict[str, Any]: JSON(none_as_null=True),
+        list[int]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
 {% else %}
-        Decimal: Numeric(DIGITS, PLACES),
+        Decimal: Exact(DIGITS, PLACES),
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[int]: ARRAY(Integer),
+        list[str]: ARRAY(String),
 {% endif %}
     }
 

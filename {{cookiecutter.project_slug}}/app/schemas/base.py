@@ -1,6 +1,7 @@
 """The types and base classes that every entity's schemas share."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Self
@@ -12,14 +13,23 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    EmailStr,
     Field,
+    GetCoreSchemaHandler,
+    JsonValue,
     StringConstraints,
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import CoreSchema
 
 # What a database's integer holds: 32 bits, signed.
 MAX_INT = 2_147_483_647
+
+# What JSON may hold so that every database stores it and gives it back: numbers of 64 bits, signed.
+MAX_JSON_INT = 2**63 - 1
+MAX_JSON_DEPTH = 32
+NOT_STORED = re.compile(r"[\x00\ud800-\udfff]")
 
 # More than a day inside what a datetime can hold, so that no timezone can push a stored instant
 # over the edge: such a row could never be read again.
@@ -29,11 +39,15 @@ LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
 # What a decimal holds, and how much of it after the point: exact in every database.
 DIGITS, PLACES = 18, 4
-NUMBER = r"-?[0-9]{1,14}(\.[0-9]{1,4})?"
 
 # https://www.rfc-editor.org/rfc/rfc3339#section-5.6
 DAY = r"\d{4}-\d\d-\d\d"
 INSTANT = DAY + r"[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
+
+# https://www.rfc-editor.org/rfc/rfc3986, without user names: they make a host look like another.
+_HOST = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:[0-9]{1,5})?"
+_PATH = r"([A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
+HTTP_URL = re.compile(rf"https?://{_HOST}([/?]{_PATH})?(#{_PATH})?")
 
 
 def _written(pattern: str, kind: type, told: str) -> BeforeValidator:
@@ -55,13 +69,31 @@ def _in_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-def _to_the_last_place(value: Decimal) -> Decimal:
-    return (value + 0).quantize(Decimal(1).scaleb(-PLACES))  # no other zero than 0.0000
-
-
 def _whole(value: object) -> object:
     # To JSON Schema, and to languages whose only numbers are floats, 1.0 is an integer.
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _of_the_web(value: str) -> str:
+    if not HTTP_URL.fullmatch(value):
+        raise ValueError("must be a URL like https://example.com/path")
+    return value
+
+
+def _storable(value: object, depth: int = 0) -> object:
+    if depth > MAX_JSON_DEPTH:
+        raise ValueError(f"must not be nested deeper than {MAX_JSON_DEPTH} levels")
+    if isinstance(value, str) and NOT_STORED.search(value):
+        raise ValueError("must not contain NUL characters or halves of surrogate pairs")
+    if isinstance(value, int | float):
+        if not -MAX_JSON_INT <= value <= MAX_JSON_INT:
+            raise ValueError("must not contain numbers of more than 64 bits")
+        # Databases differ in how they write 1e20, 1.0 and -0.0.
+        is_whole = isinstance(value, float) and value.is_integer()
+        return int(value) if is_whole else value
+    if isinstance(value, dict):
+        return {_storable(key): _storable(one, depth + 1) for key, one in value.items()}
+    return [_storable(one, depth + 1) for one in value] if isinstance(value, list) else value
 
 
 # No database stores a NUL character in a text that other programs can read.
@@ -73,12 +105,47 @@ UtcDatetime = Annotated[
     AfterValidator(_in_utc),
 ]
 Day = Annotated[date, _written(DAY, date, "a day like 2026-01-31")]
-Exact = Annotated[
-    Decimal,
-    _written(NUMBER, Decimal, f'a number in quotes like "9.99", with {PLACES} places at most'),
-    AfterValidator(_to_the_last_place),
-    WithJsonSchema({"type": "string", "pattern": f"^{NUMBER}$"}),
-]
+
+
+def _digits(most: int) -> str:
+    return "[0-9]{1," + str(most) + "}"
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Makes a decimal a text of so many digits, some of them after the point, that is exact."""
+
+    digits: int
+    places: int
+
+    @property
+    def pattern(self) -> str:
+        whole, places = self.digits - self.places, self.places
+        before = _digits(whole) if whole else "0"
+        return rf"-?{before}(\.{_digits(places)})?" if places else f"-?{before}"
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        told = f"a number in quotes, with {self.digits} digits at most, {self.places} of them after"
+        return handler.generate_schema(
+            Annotated[
+                Decimal,
+                _written(self.pattern, Decimal, f"{told} the point"),
+                AfterValidator(self._to_the_last_place),
+                WithJsonSchema({"type": "string", "pattern": f"^{self.pattern}$"}),
+            ]
+        )
+
+    def _to_the_last_place(self, value: Decimal) -> Decimal:
+        return (value + 0).quantize(Decimal(1).scaleb(-self.places))  # no other zero than 0.00
+
+
+Exact = Annotated[Decimal, Digits(DIGITS, PLACES)]
+EmailAddress = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
+# It stays as it was sent: pydantic's own HttpUrl adds a slash.
+HttpUrl = Annotated[str, AfterValidator(_of_the_web), Field(json_schema_extra={"format": "uri"})]
+JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_storable)]
 
 
 def _distinct(ids: tuple[UUID, ...]) -> tuple[UUID, ...]:

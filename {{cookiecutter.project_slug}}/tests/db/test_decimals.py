@@ -38,7 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import StatementError
 {% endif %}
 
-from app.db.base import Base
+from app.db.base import Base, Exact
 
 EXACT = Base.registry.type_annotation_map[Decimal]
 orders = Table(
@@ -48,12 +48,15 @@ orders = Table(
     Column("quantity", Integer),
     Column("total", EXACT),
     Column("tax", EXACT),
+    Column("price", Exact(12, 2)),
+    Column("units", Exact(9, 0), default=7),
 )
-id_, quantity, total, tax = orders.c
+id_, quantity, total, tax, price, units = orders.c
+NAMES = ("id", "quantity", "total", "tax", "price")
 ROWS = [
-    {"id": 1, "quantity": 2, "total": Decimal("5.5"), "tax": Decimal("0.5")},
-    {"id": 2, "quantity": 3, "total": Decimal(10), "tax": Decimal("0.0002")},
-    {"id": 3, "quantity": 1, "total": Decimal("-1.2"), "tax": None},
+    (1, 2, Decimal("5.5"), Decimal("0.5"), Decimal("1.25")),
+    (2, 3, Decimal(10), Decimal("0.0002"), Decimal("2.5")),
+    (3, 1, Decimal("-1.2"), None, Decimal("3.75")),
 ]
 
 Make = Callable[[], Any]
@@ -70,7 +73,7 @@ def database_with_orders(database: Engine) -> Iterator[Engine]:
 def connection(database_with_orders: Engine) -> Iterator[Connection]:
     """A transaction in which there are three orders, and which is rolled back."""
     with database_with_orders.connect() as connection:
-        connection.execute(insert(orders), ROWS)
+        connection.execute(insert(orders), [dict(zip(NAMES, row, strict=True)) for row in ROWS])
         yield connection
 
 
@@ -109,6 +112,16 @@ OF_ONE: dict[str, tuple[Make, str]] = {
     "an integer cast to it": (lambda: cast(quantity, EXACT) + total, "7.5"),
     "a literal cast to it": (lambda: cast(5, EXACT), "5"),
     "a cast to its own type": (lambda: cast(total, EXACT), "5.5"),
+    "with places of its own": (lambda: price, "1.25"),
+    "with places of its own + an int": (lambda: price + 1, "2.25"),
+    "with places of its own + a literal": (lambda: price + literal(1), "2.25"),
+    "with places of its own * a column": (lambda: price * quantity, "2.5"),
+    "a column * one with places of its own": (lambda: quantity * price, "2.5"),
+    "coalesce with places of its own": (lambda: func.coalesce(null(), price, 5), "1.25"),
+    "a case with places of its own": (lambda: case((price > 5, price), else_=5), "5"),
+    "an integer cast to places of its own": (lambda: cast(quantity, Exact(12, 2)) + price, "3.25"),
+    "cast to more places": (lambda: cast(price, EXACT) + total, "6.75"),
+    "without places": (lambda: units + 1, "8"),
     "a scalar subquery": (lambda: select(total).where(FIRST).scalar_subquery() + 1, "6.5"),
 }
 
@@ -131,6 +144,8 @@ OF_ALL: dict[str, tuple[Make, str]] = {
         lambda: func.coalesce(func.sum(total).filter(id_ > 3), Decimal("7.5")),
         "7.5",
     ),
+    "sum with places of its own": (lambda: func.sum(price * quantity), "13.75"),
+    "avg with places of its own": (lambda: func.avg(price), "2.5"),
     "min": (lambda: func.min(total), "-1.2"),
     "max": (lambda: func.max(total), "10"),
     "max - min": (lambda: func.max(total) - func.min(total), "11.2"),
@@ -183,6 +198,8 @@ CONDITIONS: dict[str, tuple[Make, list[int]]] = {
     "in columns": (lambda: total.in_([tax, Decimal(10)]), [2]),
     "in a subquery": (lambda: total.in_(select(func.max(total))), [2]),
     "> a product": (lambda: total > tax * quantity * 2, [1, 2]),
+    "with places of its own > a Decimal": (lambda: price > Decimal("1.25"), [2, 3]),
+    "with places of its own in": (lambda: price.in_([Decimal("2.5"), 1]), [2]),
     "tuples": (lambda: tuple_(total, id_) > (Decimal("5.5"), 1), [2]),
     "tuples of columns": (lambda: tuple_(total, id_) > tuple_(tax, id_), [1, 2]),
     "tuples in a subquery": (lambda: tuple_(total, id_).in_(select(total, id_)), [1, 2, 3]),
@@ -281,6 +298,12 @@ OTHERS: dict[str, tuple[Make, object]] = {
     "cast to Integer": (lambda: cast(total, Integer), 6),
     "cast to Numeric": (lambda: cast(total, Numeric(18, 1)), Decimal("5.5")),
     "cast from a text": (lambda: cast(literal("5.5"), EXACT), Decimal("5.5")),
+    "+ other places": (lambda: total + price, Decimal("6.75")),
+    "> other places": (lambda: total > price, True),
+    "in other places": (lambda: total.in_([price]), False),
+    "coalesce with other places": (lambda: func.coalesce(total, price), Decimal("5.5")),
+    "a case with other places": (lambda: case((id_ > 1, price), else_=total), Decimal("5.5")),
+    "cast to fewer places": (lambda: cast(total, Exact(12, 2)), Decimal("5.5")),
     "a union": (
         lambda: union_all(
             select(quantity).where(id_ > 3), select(total).where(FIRST)
@@ -324,6 +347,21 @@ def test_a_fifth_place_is_refused(connection: Connection) -> None:
             _ = number > total
         with pytest.raises(StatementError, match="at most 4 places: round it first"):
             connection.execute(insert(orders).values(total=number))
+
+
+def test_a_third_place_is_refused_where_there_are_two(connection: Connection) -> None:
+    with pytest.raises(ValueError, match="at most 2 places: round it first"):
+        _ = price > Decimal("0.001")
+    with pytest.raises(StatementError, match="at most 2 places: round it first"):
+        connection.execute(insert(orders).values(price=Decimal("0.001")))
+
+
+def test_statements_that_differ_in_places_alone_are_not_taken_for_each_other(
+    connection: Connection,
+) -> None:
+    for places in (2, 4):
+        number = literal(Decimal("1.5"), Exact(12, places))
+        assert connection.scalar(select(number)) == Decimal("1.5")
 
 
 def test_a_number_that_overflows_is_refused(connection: Connection) -> None:

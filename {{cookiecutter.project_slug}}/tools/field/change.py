@@ -321,6 +321,16 @@ def _check(old: Field | None, new: Field) -> None:
             f"{new.name!r} is {old.kind} and cannot become {new.kind}: add another field, fill it in "
             "the revision, and drop this one"
         )
+    if old.element and new.element and old.element.kind != new.element.kind:
+        raise Refused(
+            f"{new.name!r} is an array of {old.element.kind} and cannot become one of "
+            f"{new.element.kind}: add another field, fill it in the revision, and drop this one"
+        )
+    if old.places != new.places:
+        raise Refused(
+            f"{new.name!r} has {old.places} places, also for the release before: add another field, fill "
+            "it in the revision, and drop this one"
+        )
     if old.to != new.to:
         raise Refused(f"{new.name!r} cannot refer to something else: add another field")
     if old.optional and not new.optional and not (old.default and new.default):

@@ -9,27 +9,29 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
-from annotated_types import Ge, Le
-from pydantic import AwareDatetime
+from annotated_types import Ge, Le, MaxLen
+from pydantic import AwareDatetime, EmailStr, JsonValue
 from pydantic.fields import FieldInfo
 from sqlalchemy import Column, String, Table, UniqueConstraint
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.schemas.base import MAX_INT, Schema
+from app.db.base import Exact
+from app.schemas.base import DIGITS, MAX_INT, PLACES, HttpUrl, Schema
 from tools.resource.fields import Target
 from tools.resource.names import Refused
 from tools.resource.options import DEFAULT_SIZES, ON_DELETE, resources
 from tools.resource.parse import parse
 
-KINDS = {
-    int: "int",
-    float: "float",
-    Decimal: "decimal",
-    bool: "bool",
-    datetime.date: "date",
-    AwareDatetime: "datetime",
-    UUID: "uuid",
-}
+KINDS = [
+    (int, "int"),
+    (float, "float"),
+    (bool, "bool"),
+    (datetime.date, "date"),
+    (AwareDatetime, "datetime"),
+    (UUID, "uuid"),
+    (EmailStr, "email"),
+    (dict[str, JsonValue], "json"),
+]
 
 
 def specs(root: Path, resource: Target) -> dict[str, str]:
@@ -125,8 +127,8 @@ def _spec(root: Path, table: Table, name: str, info: FieldInfo) -> str:
         rule = next((f",{word}" for word, sql in ON_DELETE.items() if sql == key.ondelete), "")
         target = next((one.name for one in resources(root) if one.plural == plural), plural)
         return f"{name.removesuffix('_id')}:ref({target}{rule}){optional}{unique}"
-    limits = [*_limits(info.annotation, info.metadata)]
-    kind = _kind(column, _base(info.annotation))
+    limits = [*_limits(info)]
+    kind = _kind(column, info)
     index = ":index" * any(
         [key for key in one.columns.keys() if key != "owner"] == [name, "id"]  # noqa: SIM118 - no dict
         for one in table.indexes
@@ -145,13 +147,27 @@ def _unique(table: Table, name: str) -> str:
     return ""
 
 
-def _kind(column: Column[Any], base: Any) -> str:
+def _kind(column: Column[Any], info: FieldInfo) -> str:
+    base = _base(info.annotation)
     if isinstance(base, tuple):
         return f"enum({','.join(base)})"
-    if isinstance(column.type, String):
+    if get_origin(base) is tuple:
+        return f"array({_element(get_args(base)[0])})"
+    if isinstance(column.type, String) and base is str:
         kind, size = "str" if column.type.collation else "text", column.type.length
+        if get_args(HttpUrl)[1] in _metadata(info):
+            kind = "url"
         return kind if size == DEFAULT_SIZES[kind] else f"{kind}({size})"
-    return KINDS.get(base, "")
+    if isinstance(column.type, Exact):
+        digits, places = column.type.precision, column.type.scale
+        return "decimal" if (digits, places) == (DIGITS, PLACES) else f"decimal({digits},{places})"
+    return next((kind for type_, kind in KINDS if type_ == base), "")
+
+
+def _element(annotation: Any) -> str:
+    (size,) = [one.max_length for one in _metadata(annotation) if isinstance(one, MaxLen)] or [0]
+    kind = "int" if _base(annotation) is int else "str"
+    return kind if size == DEFAULT_SIZES.get(kind, 0) else f"{kind}({size})"
 
 
 def _base(annotation: Any) -> Any:
@@ -167,21 +183,24 @@ def _base(annotation: Any) -> Any:
     return annotation
 
 
-def _limits(annotation: Any, metadata: list[Any]) -> Iterator[str]:
-    for one in metadata:
-        if isinstance(one, FieldInfo):
-            yield from _limits(None, one.metadata)
-        elif isinstance(one, Ge) and one.ge != -MAX_INT:
+def _limits(info: FieldInfo) -> Iterator[str]:
+    for one in _metadata(info):
+        if isinstance(one, Ge) and one.ge != -MAX_INT:
             yield f">={_number(one.ge)}"
         elif isinstance(one, Le) and one.le != MAX_INT:
             yield f"<={_number(one.le)}"
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        base, *more = get_args(annotation)
-        yield from _limits(base, more)
-    elif origin in {Union, UnionType}:
+
+
+def _metadata(annotation: Any) -> Iterator[Any]:
+    """What a type is annotated with, also those of a union."""
+    if isinstance(annotation, FieldInfo):
+        yield from (each for one in annotation.metadata for each in _metadata(one))
+        yield from _metadata(annotation.annotation)
+    elif get_origin(annotation) in {Annotated, Union, UnionType}:
         for one in get_args(annotation):
-            yield from _limits(one, [])
+            yield from _metadata(one)
+    else:
+        yield annotation
 
 
 def _number(bound: Any) -> str:
@@ -190,7 +209,7 @@ def _number(bound: Any) -> str:
 
 
 def _default(info: FieldInfo) -> str:
-    value = info.default
-    if info.is_required() or value is None:
+    value = {} if info.default_factory else info.default
+    if info.is_required() or value in (None, ()):
         return ""
     return f"={str(value).lower() if isinstance(value, bool) else value}"

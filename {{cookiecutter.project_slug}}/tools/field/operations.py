@@ -124,6 +124,14 @@ def in_database(field: Field) -> str:
 {% else %}
         return f'sa.text("{number}")'
 {% endif %}
+    if field.kind == "json" and field.default:
+        return """sa.text("'{}'")"""
+    if field.element and field.default:
+{% if cookiecutter.database == "sqlite" %}
+        return """sa.text("'[]'")"""
+{% else %}
+        return """sa.text("'{}'")"""
+{% endif %}
     if field.kind == "bool" and field.default:
         return f"sa.{field.default.lower()}()"
     if field.kind in {"int", "float"} and field.default:

@@ -5,22 +5,25 @@ from decimal import Decimal
 from sqlalchemy.sql.compiler import RESERVED_WORDS
 
 from app.db.base import BY_CODE_POINT
-{% if cookiecutter.database == "sqlite" %}
-from app.schemas.base import PLACES
-{% endif %}
 from tools.resource.fields import Field, Target, quoted
+
+ELEMENTS = {"int": "sa.Integer()", "str": "sa.String()"}
 
 
 def mapped(field: Field) -> str:
     """What a table has after the name of its attribute."""
-    kind = f"Mapped[{field.of.python}{' | None' if field.optional else ''}]"
+    python = field.of.python.format(element=field.element.of.python if field.element else "")
+    kind = f"Mapped[{python}{' | None' if field.optional else ''}]"
     sizes = {
         "str": f"{field.size}, collation=BY_CODE_POINT",
+        "email": f"{field.size}, collation=BY_CODE_POINT",
         "text": f"{field.size}",
+        "url": f"{field.size}",
         "enum": f"{_longest(field)}",
     }
     given = [quoted(field.stored)] if field.stored else []
     given += [f"String({sizes[field.kind]})"] if field.kind in sizes else []
+    given += [f"Exact({field.digits}, {field.places})"] if field.has_own_precision else []
     if field.to:
         rule = f', ondelete="{field.on_delete}"' if field.on_delete else ""
         given.append(f'ForeignKey("{field.to.plural}.id"{rule})')
@@ -42,8 +45,13 @@ def related(field: Field, to: Target, keys: list[tuple[Field, Target]]) -> str:
 
 def in_revision(field: Field) -> str:
     """The type of its column."""
-    size = _longest(field) or field.size
-    return field.of.column.format(size=size, collation=f'"{BY_CODE_POINT}"')
+    return field.of.column.format(
+        size=_longest(field) or field.size,
+        collation=f'"{BY_CODE_POINT}"',
+        digits=field.digits,
+        places=field.places,
+        element=ELEMENTS[field.element.kind] if field.element else "",
+    )
 
 
 def unique_name(resource: Target, field: Field) -> str:
@@ -73,7 +81,7 @@ def _in_sql(field: Field) -> str:
 def _stored(field: Field, number: Decimal) -> str:
     if field.kind == "decimal":
 {% if cookiecutter.database == "sqlite" %}
-        return str(int(number.scaleb(PLACES)))
+        return str(int(number.scaleb(field.places)))
 {% else %}
         return f"{number:f}"
 {% endif %}

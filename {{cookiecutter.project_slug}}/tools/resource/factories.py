@@ -4,14 +4,12 @@ from collections.abc import Callable, Collection
 from decimal import Decimal
 from math import ceil, floor
 
-from app.schemas.base import PLACES
 from tools.resource.fields import Field, quoted
 from tools.resource.parse import Resource
 from tools.resource.samples import can_differ, lowest, one
 
 # How many values a number has where it need not differ in all rows.
 STEPS = 100
-CENTS = "99".ljust(PLACES, "0")
 
 
 def distinct(resource: Resource) -> set[str]:
@@ -36,6 +34,11 @@ def _text(field: Field) -> str:
     return "str(number)" if field.size > STEPS else f"str(number % {10**field.size})"
 
 
+def _url(field: Field) -> str:
+    is_long = field.size >= len("https://example.com/12345678")
+    return 'f"https://example.com/{number}"' if is_long else one(field)
+
+
 def _int(field: Field) -> str:
     low = lowest(field)
     if field.high is None and field.differs:
@@ -53,9 +56,15 @@ def _float(field: Field) -> str:
 
 
 def _decimal(field: Field) -> str:
-    low = max(0, ceil(field.low or 0))
-    count = STEPS if field.high is None else min(STEPS, floor(field.high) - low)
-    return 'f"{' + _counted(low, count) + f'}}.{CENTS}"' if count > 1 else one(field)
+    low, largest = max(0, ceil(field.low or 0)), 10 ** (field.digits - field.places)
+    high = largest if field.high is None else min(largest, floor(field.high))
+    count = min(STEPS, high - low)
+    cents = "." + "99".ljust(field.places, "0")[: field.places] if field.places else ""
+    return 'f"{' + _counted(low, count) + f'}}{cents}"' if count > 1 else one(field)
+
+
+def _array(field: Field) -> str:
+    return f"[{VALUES[field.element.kind](field.element)}]" if field.element else "[]"
 
 
 def _date(field: Field) -> str:
@@ -80,6 +89,8 @@ def _enum(field: Field) -> str:
 VALUES: dict[str, Callable[[Field], str]] = {
     "str": _text,
     "text": _text,
+    "email": lambda field: f'f"{field.name}' + '{number}@example.com"',
+    "url": _url,
     "int": _int,
     "float": _float,
     "decimal": _decimal,
@@ -87,6 +98,8 @@ VALUES: dict[str, Callable[[Field], str]] = {
     "date": _date,
     "datetime": _datetime,
     "uuid": lambda _: "str(UUID(int=number))",
+    "json": lambda field: '{"' + field.name + '": number}',
+    "array": _array,
     "enum": _enum,
 }
 

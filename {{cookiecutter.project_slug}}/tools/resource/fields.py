@@ -4,9 +4,12 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 
-from app.schemas.base import PLACES
+from app.schemas.base import DIGITS, PLACES, Digits
 from tools.resource.kinds import ALIASED, KINDS, NUMBERS, TIMES, Kind
 from tools.resource.names import camel
+
+# In entities: what is stored has been checked already, see `app.schemas.base.Entity`.
+STORED = {"datetime": "AwareDatetime", "email": "str", "json": "dict[str, JsonValue]"}
 
 
 def quoted(text: str) -> str:
@@ -69,7 +72,10 @@ class Field:
     kind: str
     alias: str = ""  # its name among the types of the schemas
     size: int = 255
+    digits: int = DIGITS
+    places: int = PLACES
     choices: tuple[str, ...] = ()
+    element: "Field | None" = None  # one of those that an array has
     to: Target | None = None
     to_itself: bool = False  # to the resource that has it, and sent by its id alone
     on_delete: str = ""  # what the removal of what it refers to does, in SQL
@@ -104,8 +110,7 @@ class Field:
 
     @property
     def in_entity(self) -> str:
-        # What is stored has been checked already: see `app.schemas.base.Entity`.
-        type_ = "AwareDatetime" if self.kind == "datetime" else self.type
+        type_ = STORED.get(self.kind, self.type)
         return f"{type_} | None" if self.optional else type_
 
     @property
@@ -129,7 +134,8 @@ class Field:
 
     @property
     def is_sorted(self) -> bool:
-        is_found = self.index or (self.kind == "str" and self.unique and not self.nocase)
+        is_text = self.kind in {"str", "email"}
+        is_found = self.index or (is_text and self.unique and not self.nocase)
         return is_found and not self.optional
 
     @property
@@ -139,7 +145,7 @@ class Field:
             return ""
         if self.kind == "str":
             return f"{self.key}_contains"
-        return self.key if self.kind in {"bool", "enum", "ref"} else ""
+        return self.key if self.kind in {"bool", "email", "array", "enum", "ref"} else ""
 
     @property
     def ranges(self) -> list[tuple[str, str]]:
@@ -154,6 +160,8 @@ class Field:
     def in_range(self) -> str:
         if self.kind == "int":
             return "Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]"
+        if self.has_own_precision:
+            return f"Annotated[Decimal, Digits({self.digits}, {self.places})]"
         return "float" if self.kind == "float" else self.of.schema
 
     @property
@@ -165,22 +173,39 @@ class Field:
     def in_filter(self) -> str:
         if self.is_one_of_several:
             return f"tuple[{self.type}, ...] = ()"
-        text = f"Annotated[Text, Field(max_length={self.size})]"
-        return f"{text if self.kind == 'str' else 'bool'} | None = None"
+        one = self.element or self
+        text = f"Annotated[Text, Field(max_length={one.size})]"
+        number = "Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]"
+        types = {"str": text, "int": number, "email": self.type, "bool": "bool"}
+        return f"{types[one.kind]} | None = None"
+
+    @property
+    def precision(self) -> Digits:
+        return Digits(self.digits, self.places)
+
+    @property
+    def has_own_precision(self) -> bool:
+        return self.precision != Digits(DIGITS, PLACES)
 
     def definition(self, example: str) -> str:
         """What its alias stands for."""
         if self.choices:
             return f"Literal[{', '.join(map(quoted, self.choices))}]"
+        if self.element:
+            elements = f"tuple[{self.element.definition('')}, ...]"
+            return f"Annotated[{elements}, Field(max_length=MAX_LINKS, examples=[{example}])]"
         limits = [f"{name}={bound}" for name, bound in self._limits()]
-        limits.append(f"examples=[{example}]")
+        limits += [f"examples=[{example}]"] if example else []
         whole = ", Whole" if self.kind == "int" else ""
-        return f"Annotated[{self.of.schema}, Field({', '.join(limits)}){whole}]"
+        base = self.of.schema
+        if self.has_own_precision:
+            base = f"Decimal, Digits({self.digits}, {self.places})"
+        return f"Annotated[{base}, Field({', '.join(limits)}){whole}]"
 
     def _limits(self) -> list[tuple[str, str]]:
         if self.kind == "str":
             return [("min_length", "1"), ("max_length", str(self.size))]
-        if self.kind == "text":
+        if self.kind in {"text", "url"}:
             return [("max_length", str(self.size))]
         # An integer always has bounds: those of its column.
         bounds = {"ge": "-MAX_INT", "le": "MAX_INT"} if self.kind == "int" else {}
@@ -191,7 +216,7 @@ class Field:
     def written(self, number: Decimal) -> str:
         """A number of it in Python."""
         if self.kind == "decimal":
-            return f'Decimal("{number:.{PLACES}f}")'
+            return f'Decimal("{number:.{self.places}f}")'
         return str(float(number) if self.kind == "float" else int(number))
 
 

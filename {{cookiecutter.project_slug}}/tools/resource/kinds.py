@@ -16,16 +16,30 @@ class Kind(NamedTuple):
 KINDS = {
     "str": Kind("str", "Text", "sa.String(length={size}, collation={collation})"),
     "text": Kind("str", "Text", "sa.String(length={size})"),
+    "email": Kind(
+        "str",
+        "EmailAddress",
+        "sa.String(length={size}, collation={collation})",
+        ('"ada@example.com"', '"eve@example.com"'),
+        ('"ada"', '"ada@"', '"a\\x00@example.com"', "1", '"x@" + "x." * 130 + "com"'),
+    ),
+    "url": Kind(
+        "str",
+        "HttpUrl",
+        "sa.String(length={size})",
+        ('"https://example.com"', '"http://localhost:8000/a?b=c#d"'),
+        ('"example.com"', '"ftp://example.com"', '"https://"', '"https://example.com/\\x00"', "1"),
+    ),
     "int": Kind("int", "StrictInt", "sa.Integer()", wrong=('"1"', "True", "1.5")),
     "float": Kind("float", "StrictFloat", "sa.Double()", wrong=('"1.5"', "True")),
 {% if cookiecutter.database == "sqlite" %}
-    "decimal": Kind("Decimal", "Exact", "sa.BigInteger()", wrong=("1.5", '"1,5"', '"0.00001"')),
+    "decimal": Kind("Decimal", "Exact", "sa.BigInteger()", wrong=("1.5", '"1,5"')),
 {% else %}
     "decimal": Kind(
         "Decimal",
         "Exact",
-        "sa.Numeric(precision=18, scale=4)",
-        wrong=("1.5", '"1,5"', '"0.00001"'),
+        "sa.Numeric(precision={digits}, scale={places})",
+        wrong=("1.5", '"1,5"'),
     ),
 {% endif %}
     "bool": Kind("bool", "StrictBool", "sa.Boolean()", ("True", "False"), ("1", '"perhaps"')),
@@ -40,10 +54,30 @@ KINDS = {
         ("0", '"2026-01-31"', '"2026-01-31T12:00:00"'),
     ),
     "uuid": Kind("UUID", "UUID", "sa.Uuid()", ("str(UUID(int=1))", "str(UUID(int=2))"), ('"one"',)),
+    "json": Kind(
+        "dict[str, Any]",
+        "JsonObject",
+{% if cookiecutter.database == "sqlite" %}
+        "sa.JSON()",
+{% else %}
+        "postgresql.JSONB()",
+{% endif %}
+        ('{"theme": "dark", "sizes": [1, 2.5, None]}', '{"theme": {"light": True}}'),
+        ("[]", '"{}"', '{"a": "\\x00"}', '{"a": [2**63]}'),
+    ),
+    "array": Kind(
+        "list[{element}]",
+        "",
+{% if cookiecutter.database == "sqlite" %}
+        "sa.JSON()",
+{% else %}
+        "sa.ARRAY({element})",
+{% endif %}
+    ),
     "enum": Kind("str", "", "sa.String(length={size})", wrong=('"no such value"', "1")),
     "ref": Kind("UUID", "UUID", "sa.Uuid()", wrong=('"one"',)),
 }
 TIMES = {"date", "datetime"}
 NUMBERS = {"int", "float", "decimal"}
 # Those that have a name of their own in the schemas.
-ALIASED = {"str", "text", "int", "float", "decimal", "enum"}
+ALIASED = {"str", "text", "url", "int", "float", "decimal", "array", "enum"}

@@ -40,8 +40,8 @@ IMPORTED = {
 ATTRIBUTES = {
     *(name for base in (Base, BaseModel, Query) for name in (*dir(base), *dir(type(base)))),
     *(*Entity.model_fields, *Query.model_fields),
-    *("bool", "date", "datetime", "entity", "float", "int", "registry", "str", "table"),
-    "mapped_column",
+    *("bool", "date", "datetime", "dict", "entity", "float", "int", "list", "registry", "str"),
+    *("mapped_column", "table", "tuple"),
 {% if cookiecutter.database == "postgres" %}
     *("cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"),  # columns of every table
 {% endif %}

@@ -5,40 +5,64 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from app.schemas.base import MAX_INT, NUMBER
+from app.schemas.base import DIGITS, MAX_INT, PLACES
 from tools.resource.fields import Field, Link, Target, quoted
 from tools.resource.names import NAME, Refused, check_field, singular_of
 
 NUMBERS = {
     "int": r"-?[0-9]{1,10}",
     "float": r"-?[0-9]{1,15}(\.[0-9]{1,15})?",
-    "decimal": NUMBER,
+    "decimal": "",  # it depends on its digits
 }
 # Which of them fit.
 FITTING = {
     "int": f"a whole number from {-MAX_INT} to {MAX_INT}",
     "float": "at most 15 digits before the point and 15 after it",
-    "decimal": "at most 14 digits before the point and 4 after it",
 }
 # What becomes of a row when that which it refers to is removed.
 ON_DELETE = {"restrict": "RESTRICT", "cascade": "CASCADE", "null": "SET NULL"}
 SECRET = re.compile(r"(^|_)(pas+wo?r?d|pass(phrase)?|pwd|token|secrete?)($|_)")  # ruff's S105
+EMPTY = "Field(default_factory=dict)"
 WORD = re.compile(r"[\w.,+-]+")
-DEFAULT_SIZES = {"str": 255, "text": 2000}
-LONGEST = {"str": 10_000, "text": 100_000}
+LONGEST_EMAIL = 254
+DEFAULT_SIZES = {"str": 255, "text": 2000, "url": 2083}
+LONGEST = {"str": 10_000, "text": 100_000, "url": 2083}
+SHORTEST = {"url": 50}  # those of the tests fit
 LONGEST_CONSTRAINT = 63  # bytes
 
 
 def size(kind: str, given: str | None, spec: str) -> int:
     if given is None:
         return DEFAULT_SIZES[kind]
-    longest = LONGEST[kind]
-    if not re.fullmatch(r"[1-9][0-9]{0,5}", given):
-        raise Refused(f"{given!r} of {spec!r} is no length: take 1 to {longest}")
+    shortest, longest = SHORTEST.get(kind, 1), LONGEST[kind]
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", given) or int(given) < shortest:
+        raise Refused(f"{given!r} of {spec!r} is no length: take {shortest} to {longest}")
     if int(given) > longest:
         more = ", or text" if kind == "str" else ""
         raise Refused(f"{spec!r} is too long: take {longest} at most{more}")
     return int(given)
+
+
+def precision(given: str | None, spec: str) -> tuple[int, int]:
+    """How many digits a decimal has, and how many of them after the point."""
+    if given is None:
+        return DIGITS, PLACES
+    found = re.fullmatch(r"([1-9][0-9]?) *, *(0|[1-9][0-9]?)", given)
+    if not found or not int(found[2]) <= int(found[1]) <= DIGITS:
+        raise Refused(
+            f"{given!r} of {spec!r} is nothing that a decimal has: take its digits, {DIGITS} at most, and "
+            "how many of them are after the point, like decimal(12,2)"
+        )
+    return int(found[1]), int(found[2])
+
+
+def element(given: str | None, spec: str) -> Field:
+    """One of those that an array has."""
+    found = re.fullmatch(r"(int|str)(?:\(([^()]*)\))?", given or "")
+    if not found or (found[1] == "int" and found[2] is not None):
+        raise Refused(f"{spec!r} is an array of nothing: take array(str(30)) or array(int)")
+    kind = found[1]
+    return Field("", kind, size=size(kind, found[2], spec) if kind == "str" else 0)
 
 
 def choices(given: str | None, spec: str) -> tuple[str, ...]:
@@ -165,28 +189,40 @@ def is_owned(root: Path, plural: str) -> bool:
     return table.is_file() and "(OwnedTable):" in table.read_text(encoding="utf-8")
 
 
-def number(kind: str, text: str, spec: str) -> Decimal:
-    pattern = NUMBERS.get(kind)
-    if not pattern:
+def number(field: Field, text: str, spec: str) -> Decimal:
+    kind = field.kind
+    if kind not in NUMBERS:
         raise Refused(f"{spec!r} has a bound, which only {', '.join(NUMBERS)} have: leave it out")
+    pattern = field.precision.pattern if kind == "decimal" else NUMBERS[kind]
     if not re.fullmatch(pattern, text) or (kind == "int" and abs(int(text)) > MAX_INT):
-        raise Refused(f"{text!r} of {spec!r} is no {kind} that fits: take {FITTING[kind]}")
+        raise Refused(f"{text!r} of {spec!r} is no {kind} that fits: take {_fitting(field)}")
     return Decimal(text)
+
+
+def _fitting(field: Field) -> str:
+    if field.kind == "decimal":
+        before = field.digits - field.places
+        return f"at most {before} digits before the point and {field.places} after it"
+    return FITTING[field.kind]
 
 
 def default(field: Field, text: str | None, spec: str) -> str:
     """As it is written in Python."""
+    if field.kind == "array" and text is None and not field.optional:
+        return "()"
     if text is None:
         return ""
     if field.kind in {"str", "text"} and SECRET.search(field.name):
         raise Refused(f"{spec!r} would write a secret into the code: leave the default out")
     if field.kind in NUMBERS:
-        value = number(field.kind, text, spec)
+        value = number(field, text, spec)
         low, high = field.low, field.high
         if (low is None or low <= value) and (high is None or value <= high):
             return field.written(value)
     elif field.kind == "bool" and text in {"true", "false"}:
         return text.title()
+    elif field.kind == "json" and text == "{}":
+        return EMPTY
     elif text in field.choices or _is_text(field, text):
         return quoted(text)
     raise Refused(f"{text!r} of {spec!r} is no default that it may have: {_defaults(field)}")
@@ -200,6 +236,8 @@ def _defaults(field: Field) -> str:
         return f"take letters, digits and _ . , + - only, {field.size} at most"
     if words := field.choices or ("true", "false") * (field.kind == "bool"):
         return f"take {' or '.join(words)}"
+    if field.kind == "json":
+        return "take {}"
     return f"no {field.kind} has one, so leave it out"
 
 

@@ -21,10 +21,13 @@ from tools.resource.names import (
 )
 from tools.resource.options import (
     LONGEST_CONSTRAINT,
+    LONGEST_EMAIL,
     choices,
     default,
+    element,
     link,
     number,
+    precision,
     reference,
     size,
     tables,
@@ -32,17 +35,18 @@ from tools.resource.options import (
 from tools.resource.samples import DISTINCT, can_differ
 
 MORE = r"(>=|<=|=)([^<>=:?]+)|(\?|:unique|:nocase|:index|:private)"
-FIELD = re.compile(rf"([^:]+):(\w+)(?:\(([^)]*)\))?((?:{MORE})*)")
+FIELD = re.compile(rf"([^:]+):(\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?((?:{MORE})*)")
 LINK = re.compile(r"[^:]+:many\b")
 LIST = re.compile(r"([^:]+):list\b(?:\((.*)\))?", re.DOTALL)
-SPEC = re.compile(r"(?:[^\s(]|\((?:[^()]|\([^()]*\))*\)?)+")
+NESTED = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)?"
+SPEC = re.compile(rf"(?:[^\s(]|{NESTED})+")
 TOGETHER = re.compile(r"unique\(([^()]*)\)")
 LONGEST_UNIQUE = 500  # letters of four bytes each, in an entry of an index
 LONGEST_TOGETHER = 600
 LONGEST_UNIQUE_OWNED = 400  # beside the 255 letters of an owner
-UNIQUE = ("str", "int", "date", "datetime", "uuid", "ref")
+UNIQUE = ("str", "email", "int", "date", "datetime", "uuid", "ref")
 UNIQUE_TOGETHER = (*UNIQUE, "decimal", "bool", "enum")
-INDEXED = ("str", "int", "float", "decimal", "bool", "date", "datetime", "uuid", "enum")
+INDEXED = ("str", "email", "int", "float", "decimal", "bool", "date", "datetime", "uuid", "enum")
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,8 @@ def _check_owner(resource: Resource) -> None:
 
 
 def _check_index(own: Target, field: Field, more: Collection[str], spec: str) -> None:
-    if ":nocase" in more and (field.kind != "str" or ":unique" not in more):
+    is_text = field.kind in {"str", "email"}
+    if ":nocase" in more and not (is_text and ":unique" in more):
         raise Refused(f"{spec!r} is no text that is unique: write str:unique:nocase")
     if ":index" not in more:
         return
@@ -161,7 +166,7 @@ def _check_index(own: Target, field: Field, more: Collection[str], spec: str) ->
         raise Refused(
             f"{field.kind!r} of {spec!r} cannot have an index: take one of {', '.join(INDEXED)}"
         )
-    if field.kind == "str" and ":unique" in more and ":nocase" not in more:
+    if is_text and ":unique" in more and ":nocase" not in more:
         raise Refused(f"{spec!r} has an index already, as it is unique: leave out :index")
     name = f"ix_{own.plural}_{'owner_' * own.owned}{field.name}_id"
     if len(name) > LONGEST_CONSTRAINT:
@@ -228,7 +233,7 @@ def _check_together(own: Target, fields: tuple[Field, ...], spec: str) -> None:
                 f"of {', '.join(UNIQUE_TOGETHER)}"
             )
     longest = LONGEST_UNIQUE_OWNED if own.owned else LONGEST_TOGETHER
-    if sum(field.size for field in fields if field.kind == "str") > longest:
+    if sum(field.size for field in fields if field.kind in {"str", "email"}) > longest:
         raise Refused(f"{spec!r} is too long for an index: take {longest} letters at most together")
     if not any(map(can_differ, fields)):
         raise Refused(f"{spec!r} leaves few different rows: add one of {', '.join(UNIQUE)} to it")
@@ -327,7 +332,7 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     if kind not in KINDS:
         types = ", ".join((*KINDS, "many", "list"))
         raise Refused(f"{kind!r} of {spec!r} is no type: take one of {types}")
-    if given is not None and kind not in {"str", "text", "enum", "ref"}:
+    if given is not None and kind not in {"str", "text", "url", "decimal", "array", "enum", "ref"}:
         raise Refused(f"{kind!r} of {spec!r} takes nothing in parentheses: leave them out")
     if ":unique" in more and kind not in UNIQUE:
         raise Refused(f"{kind!r} of {spec!r} cannot be unique: take one of {', '.join(UNIQUE)}")
@@ -343,13 +348,8 @@ def _field(root: Path, own: Target, spec: str) -> Field:
         index=":index" in more,
         private=":private" in more,
     )
-    if kind in {"str", "text"}:
-        field = replace(field, size=size(kind, given, spec))
-    elif kind == "enum":
-        field = replace(field, choices=choices(given, spec))
-    elif kind == "ref":
-        field = reference(root, field, given, own, spec)
-    bounds = {sign: number(kind, more[sign], spec) for sign in (">=", "<=") if sign in more}
+    field = _of_kind(root, field, given, own, spec)
+    bounds = {sign: number(field, more[sign], spec) for sign in (">=", "<=") if sign in more}
     low, high = bounds.get(">="), bounds.get("<=")
     if low is not None and high is not None and low > high:
         raise Refused(f"{spec!r} lets nothing in: its lower bound is above the other")
@@ -359,3 +359,19 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     if field.unique and kind == "int" and not can_differ(field):
         raise Refused(f"{spec!r} leaves less than {DISTINCT} different values: widen its bounds")
     return replace(field, default=default(field, more.get("="), spec))
+
+
+def _of_kind(root: Path, field: Field, given: str | None, own: Target, spec: str) -> Field:
+    """The field with what its type is given in parentheses."""
+    if field.kind == "email":
+        return replace(field, size=LONGEST_EMAIL)
+    if field.kind in {"str", "text", "url"}:
+        return replace(field, size=size(field.kind, given, spec))
+    if field.kind == "decimal":
+        digits, places = precision(given, spec)
+        return replace(field, digits=digits, places=places)
+    if field.kind == "array":
+        return replace(field, element=element(given, spec))
+    if field.kind == "enum":
+        return replace(field, choices=choices(given, spec))
+    return reference(root, field, given, own, spec) if field.kind == "ref" else field

@@ -158,10 +158,11 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
             if not (field.to or field.private)
             for values in _changes(field)
         ],
-        "chosen": [field for field in filtered if field.kind in {"bool", "enum"}],
+        "chosen": [field for field in filtered if field.kind in {"bool", "email", "array", "enum"}],
         "empty": [field for field in filtered if field.kind == "str" and field.optional],
         "filtered": filtered,
         "ranged": [field for field in fields if field.ranges],
+        "arrays": [(field, field.element) for field in fields if field.element],
         "found_by": [field for field in filtered if not field.to_itself],
         "matching": [
             *(_match(field) for field in filtered),
@@ -181,6 +182,8 @@ def _match(field: Field) -> str:
     asked, there = f"query.{field.filter}", f"row.{field.key}"
     if field.is_one_of_several:
         return f"(not {asked} or {there} in {asked})"
+    if field.element:
+        return f"({asked} is None or {asked} in ({there}{' or ()' if field.optional else ''}))"
     if field.kind != "str":
         return f"({asked} is None or {asked} == {there})"
     found = f"{asked} in {there}"

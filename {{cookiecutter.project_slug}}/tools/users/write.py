@@ -8,11 +8,7 @@ from tools.resource.render import rendered, revision_of, tidy
 from tools.resource.write import write_files
 
 TEMPLATES = Path(__file__).parent / "templates"
-DEPENDENCIES = (
-    "pwdlib[argon2]>=0.3,<0.4",
-    "email-validator>=2.3,<3",
-    "python-multipart>=0.0.31,<0.1",
-)
+DEPENDENCIES = ("pwdlib[argon2]>=0.3,<0.4", "python-multipart>=0.0.31,<0.1")
 
 PATHS = """
 # Those that give out tokens, or take them back: clients send expired ones along.

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 from alembic import op
+{% if cookiecutter.database == "postgres" %}
+from sqlalchemy.dialects import postgresql
+{% endif %}
 
 revision: str = "${revision}"
 down_revision: str | None = ${quoted(down_revision) if down_revision else None}

@@ -1,5 +1,6 @@
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -7,7 +8,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.base import BY_CODE_POINT, Base, EntityTable
+from app.db.base import BY_CODE_POINT, Base, EntityTable, Exact
 from app.db.owned import OwnedRow, OwnedTable
 % for to in targets:
 from app.db.tables.${to.plural} import ${to.entity}Table

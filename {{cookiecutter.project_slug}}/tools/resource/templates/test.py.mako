@@ -152,6 +152,29 @@ def test_a_value_that_is_wrong_is_refused_by_the_name_of_its_field(
     assert wrong_fields(client.patch(url, json={field: value})) == [("body", field)]
 
 
+% if arrays:
+% if not in_database:
+@in_memory
+% endif
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+% for field, element in arrays:
+% for value in wrong(element):
+        ("${field.key}", ${value}),
+% endfor
+% endfor
+    ],
+)
+def test_a_wrong_element_is_refused_by_its_place(
+    client: TestClient, field: str, value: object
+) -> None:
+    url, sent = f"{URL}/{create(client)['id']}", {field: [value]}
+    for response in (client.post(URL, json=body(${client}) | sent), client.patch(url, json=sent)):
+        assert wrong_fields(response) == [("body", f"{field}.0")]
+
+
+% endif
 % if changes:
 @pytest.mark.parametrize(
     ("field", "before", "after"),
@@ -316,7 +339,7 @@ def test_a_list_can_be_filtered(client: TestClient) -> None:
 % endif
     assert found(client, URL) == [${name}["id"], other["id"]]
 % for field in found_by:
-    assert found(client, URL, ${field.filter}=${name}["${field.key}"]) == [${name}["id"]]
+    assert found(client, URL, ${field.filter}=${name}["${field.key}"]${"[0]" if field.element else ""}) == [${name}["id"]]
 % if field.is_one_of_several:
     both = [${name}["${field.key}"], other["${field.key}"]]
     assert found(client, URL, ${field.filter}=both) == [${name}["id"], other["id"]]
