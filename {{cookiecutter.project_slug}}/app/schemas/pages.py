@@ -28,7 +28,7 @@ Key = TypeVar("Key", bound=str)
 
 # The names of fields, `-name` for a descending one; rows that have the same are sorted by the next.
 Sort = Annotated[tuple[Key, ...], Field(max_length=2)]
-Order = tuple[tuple[str, bool], ...]
+SortKeys = tuple[tuple[str, bool], ...]
 Cursor = Annotated[str, Field(max_length=2000, json_schema_extra={"format": "cursor"})]
 
 
@@ -48,14 +48,14 @@ class Query(Schema):
     total: bool = Field(False, description="Whether to count all that match, on all pages.")
 
     @property
-    def order(self) -> Order:
+    def sort_keys(self) -> SortKeys:
         """Each field of `sort`, and whether it is descending; then the id, as the last of them."""
         keys = [(key.removeprefix("-"), key.startswith("-")) for key in self.sort]
         return (*keys, ("id", any(descending for _, descending in keys[-1:])))
 
     @property
     def after(self) -> list[Any] | None:
-        """Where the page before this one ended: what its last row has in the fields of `order`."""
+        """Where the page before this one ended: what its last row has in the fields of `sort_keys`."""
         return None if self.cursor is None else _decode(self.cursor, self.sort, self.entity)
 
     @field_validator("cursor")
@@ -80,7 +80,7 @@ class Page(BaseModel, Generic[E]):
 
 
 def _encode(last: Entity, query: Query) -> str:
-    values = [getattr(last, field) for field, _ in query.order]
+    values = [getattr(last, field) for field, _ in query.sort_keys]
     return urlsafe_b64encode(to_json({"sort": query.sort, "values": values})).decode()
 
 

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from app.repositories.base import C, E, Q, Repository, U
 from app.repositories.errors import Conflict, Dangling, InUse, NotFound, Stale
 from app.schemas.base import Entity, Schema
-from app.schemas.pages import Order, Page
+from app.schemas.pages import Page, SortKeys
 
 if TYPE_CHECKING:
     from tests.fakes.store import Rows
@@ -60,11 +60,11 @@ class InMemoryRepository(Repository[E, C, U, Q]):
             and self._matches(row, query)
         ]
         total = len(rows)
-        for field, descending in reversed(query.order):
+        for field, descending in reversed(query.sort_keys):
             rows.sort(key=attrgetter(field), reverse=descending)
         after = query.after
         if after is not None:
-            rows = [row for row in rows if follows(row, query.order, after)]
+            rows = [row for row in rows if follows(row, query.sort_keys, after)]
         found = Page.of([self._as_of_now(row) for row in rows], query)
         if query.total:
             found.total = total
@@ -181,8 +181,8 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         return row.model_copy(update=new)
 
 
-def follows(row: Entity, order: Order, after: list[Any]) -> bool:
-    """Whether it comes after the row that has these values in the fields of `order`."""
+def follows(row: Entity, order: SortKeys, after: list[Any]) -> bool:
+    """Whether it comes after the row that has these values in the fields of `sort_keys`."""
     for (field, descending), value in zip(order, after, strict=True):
         if (own := getattr(row, field)) != value:
             is_less: bool = own < value

@@ -101,6 +101,7 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         "numbered": lambda field: factories.numbered(field, distinct),
         "lower_and_upper": samples.lower_and_upper,
         "quoted": quoted,
+        "among": _among,
         "uq": partial(columns.unique_name, resource),
         "columns": columns,
         "name": resource.name,
@@ -176,6 +177,12 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         "exact": [field.key for field in fields if field.is_sorted and field.kind == "decimal"],
         "sorts": ", ".join(quoted(f"{sign}{sort}") for sort in sorts for sign in ("", "-")),
     }
+
+
+def _among(keys: list[str]) -> str:
+    """A condition of a key, as it is written for one and for several."""
+    listed = ", ".join(map(quoted, keys))
+    return "in {" + listed + "}" if len(keys) > 1 else f"== {listed}"
 
 
 def _match(field: Field) -> str:

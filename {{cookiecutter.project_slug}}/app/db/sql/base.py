@@ -102,13 +102,13 @@ class SqlRepository(Repository[E, C, U, Q]):
 
     async def find(self, query: Q) -> Page[E]:
         after = query.after
-        statement = page(type(self), query.order, after is not None)
+        statement = page(type(self), query.sort_keys, after is not None)
         if conditions := [*self._created(query), *self._conditions(query)]:
             statement = statement.where(*conditions)
         parameters: dict[str, Any] = {"limit": query.limit + 1}
         parameters |= {
             f"after_{field}": value
-            for (field, _), value in zip(query.order, after or (), strict=False)
+            for (field, _), value in zip(query.sort_keys, after or (), strict=False)
         }
         found = Page.of(await self._entities(self.scoped(statement), parameters), query)
         if query.total:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, ColumnElement, Integer, Select, and_, bindparam, or_, tuple_
 
-from app.schemas.pages import Order
+from app.schemas.pages import SortKeys
 
 if TYPE_CHECKING:
     from app.db.sql.base import SqlRepository
@@ -19,7 +19,7 @@ def one(repository: "AnyRepository") -> Select[Any]:
 
 
 @cache
-def page(repository: "AnyRepository", order: Order, follows: bool) -> Select[Any]:
+def page(repository: "AnyRepository", order: SortKeys, follows: bool) -> Select[Any]:
     """At most `limit` rows, those after `after_<column>` of each column if one `follows` a page."""
     columns = repository.table.__table__.columns
     by = [(columns[field], descending) for field, descending in order]
