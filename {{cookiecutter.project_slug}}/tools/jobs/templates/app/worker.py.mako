@@ -1,0 +1,254 @@
+"""`python -m app.worker` runs the jobs that the service has added: see docs/jobs.md."""
+
+import pkgutil
+import random
+import signal
+{% if cookiecutter.concurrency == "async" %}
+import asyncio
+from asyncio import Lock, sleep
+{% else %}
+from threading import Lock, Thread
+from time import sleep
+{% endif %}
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from importlib import import_module
+from time import monotonic, perf_counter
+from types import ModuleType
+from uuid import UUID
+
+import structlog
+from prometheus_client import Gauge, Histogram, start_http_server
+from structlog.contextvars import bound_contextvars
+from uuid_utils.compat import uuid7
+
+from app import services
+from app.db.base import now
+from app.db.session import SqlStore
+from app.db.sql.queue import Claimed, Queue
+from app.logs import configure_logging
+from app.repositories.errors import Unavailable
+from app.repositories.jobs import Job
+from app.repositories.store import Store
+from app.settings import Settings, read_settings
+
+POLL = 0.5  # seconds
+LONGEST_WAIT = timedelta(hours=6)
+MAX_ERROR = 2000  # characters
+
+WAITING = Gauge("jobs_waiting", "Due and not running; each worker counts all of them.", ["job"])
+DEAD = Gauge("jobs_dead", "Not tried again; each worker counts all of them.", ["job"])
+OLDEST = Gauge("jobs_oldest_waiting_seconds", "For how long one of them has been due, at most.")
+DURATION = Histogram("job_duration_seconds", "One attempt.", ["job", "outcome"])
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+class Abandoned(Exception):
+    """A job was claimed once more after its last attempt, which nobody has seen end."""
+
+
+class Worker:
+    def __init__(self, store: Store, jobs: Mapping[str, Job[...]], settings: Settings) -> None:
+        self.store = store
+        self.jobs = jobs
+        self.settings = settings
+        self.id = uuid7()
+        self.lease = timedelta(seconds=settings.jobs_lease)
+        self.running: set[UUID] = set()
+        self._turn = Lock()  # who has it asks for the next job, for all
+        self._deadline: float | None = None
+        self._next_beat = 0.0
+        self.ticks = {name: now() for name, job in jobs.items() if job.cron}
+        self._counted = {*jobs}
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._deadline is not None
+
+    def stop(self, *_: object) -> None:
+        """Has it begin nothing more, and end after SHUTDOWN_TIMEOUT; at once when called again."""
+        grace = 0 if self.is_stopping else self.settings.shutdown_timeout
+        self._deadline = monotonic() + grace
+
+    async def run(self) -> None:
+        """Returns when the worker was stopped, and what runs has ended or was given back."""
+        await self._wait_for_the_schema()
+{% if cookiecutter.concurrency == "async" %}
+        slots = [asyncio.create_task(self._work()) for _ in range(self.settings.jobs_concurrency)]
+        while not all(slot.done() for slot in slots) and not self._is_late():
+            await self.look_after_the_queue()
+            await sleep(POLL)
+        left = [*self.running]
+        for slot in slots:
+            slot.cancel()
+        await asyncio.gather(*slots, return_exceptions=True)
+{% else %}
+        # They are daemons: Python would wait for those that are late.
+        slots = [
+            Thread(target=self._work, daemon=True) for _ in range(self.settings.jobs_concurrency)
+        ]
+        for slot in slots:
+            slot.start()
+        while any(slot.is_alive() for slot in slots) and not self._is_late():
+            self.look_after_the_queue()
+            sleep(POLL)
+        left = [*self.running]
+{% endif %}
+        if left:
+            async with self._queue() as queue:
+                await queue.give_back(left)
+        await self.store.close()
+
+    async def claim(self) -> Claimed | None:
+        """A job that is due, if there is one."""
+        async with self.store.read(snapshot=False) as repositories:
+            queue = Queue(repositories.session, self.id, self.lease)
+            if not await queue.has_due(self.jobs):
+                return None
+        async with self._queue() as queue:
+            return await queue.claim(self.jobs)
+
+    async def perform(self, claimed: Claimed) -> None:
+        """Runs a job, and stores how that ended."""
+        fields = {"job": claimed.name, "job_id": str(claimed.id), "request_id": claimed.request_id}
+        begun = perf_counter()
+        self.running.add(claimed.id)
+        try:
+            with bound_contextvars(**fields, attempt=claimed.attempts), _going_on():
+                outcome = await self._outcome(claimed)
+                seconds = perf_counter() - begun
+                DURATION.labels(claimed.name, outcome).observe(seconds)
+                log.info("job", logger=__name__, outcome=outcome, seconds=round(seconds, 6))
+        finally:
+            self.running.discard(claimed.id)
+
+    async def _outcome(self, claimed: Claimed) -> str:
+        job = self.jobs[claimed.name]
+        try:
+            await self._call(job, claimed)
+        except Exception as error:
+            is_last = claimed.attempts >= job.attempts
+            log.exception("a job has failed", logger=__name__)
+            # What a text of the database cannot hold is escaped in it.
+            told = repr(error)[:MAX_ERROR]
+            async with self._queue() as queue:
+                await queue.fail(claimed, told, None if is_last else _wait(job, claimed.attempts))
+            return "dead" if is_last else "failed"
+        async with self._queue() as queue:
+            is_ours = await queue.finish(claimed)
+        return "done" if is_ours else "lost"
+
+    async def _call(self, job: Job[...], claimed: Claimed) -> None:
+        if claimed.attempts > job.attempts:
+            raise Abandoned
+        await job.run(self.store, claimed.arguments)
+
+    async def _work(self) -> None:
+        while not self.is_stopping:
+            async with self._turn:
+                claimed = await self._next()
+            if claimed:
+                await self.perform(claimed)
+
+    async def _next(self) -> Claimed | None:
+        """Waits for it; None if the worker stops meanwhile."""
+        while not self.is_stopping:
+            with _going_on():
+                if claimed := await self.claim():
+                    return claimed
+            await sleep(POLL)
+        return None
+
+    async def look_after_the_queue(self) -> None:
+        with _going_on():
+            if monotonic() >= self._next_beat:
+                await self.beat()
+                self._next_beat = monotonic() + self.settings.jobs_lease / 3
+        with _going_on():
+            for name, at in self.ticks.items():
+                if at <= now() and not self.is_stopping:
+                    await self._tick(name)
+
+    async def beat(self) -> None:
+        """Keeps what runs, and shows what waits."""
+        if self.running:
+            async with self._queue() as queue:
+                await queue.keep([*self.running])
+        async with self.store.read() as repositories:
+            counts = await Queue(repositories.session, self.id, self.lease).counts()
+        self._counted |= counts.waiting.keys() | counts.dead.keys()
+        for name in self._counted:
+            WAITING.labels(name).set(counts.waiting.get(name, 0))
+            DEAD.labels(name).set(counts.dead.get(name, 0))
+        OLDEST.set((now() - counts.oldest).total_seconds() if counts.oldest else 0)
+
+    async def _tick(self, name: str) -> None:
+        async with self._queue() as queue:
+            self.ticks[name] = await queue.tick(self.jobs[name])
+
+    async def _wait_for_the_schema(self) -> None:
+        """A release migrates beside its rollout."""
+        while not self.is_stopping:
+            with _going_on():
+                await self.store.check()
+                log.info("the worker begins", logger=__name__, jobs=sorted(self.jobs))
+                return
+            await sleep(POLL)
+
+    def _is_late(self) -> bool:
+        return self._deadline is not None and monotonic() >= self._deadline
+
+    @asynccontextmanager
+    async def _queue(self) -> AsyncIterator[Queue]:
+        async with self.store.write() as repositories:
+            yield Queue(repositories.session, self.id, self.lease)
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """No error in it ends the worker: the lease of a job that is left ends, and it runs again."""
+    try:
+        yield
+    except Unavailable as error:
+        log.warning(str(error), logger=__name__)
+    except Exception:
+        log.exception("unexpected error", logger=__name__)
+
+
+def _wait(job: Job[...], attempts: int) -> timedelta:
+    """Some time less than the whole wait: what has failed at once shall not come back at once."""
+    wait = min(job.backoff * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
+    return wait * random.uniform(0.5, 1)  # noqa: S311 - nobody has to be kept from guessing it
+
+
+def find_jobs(package: ModuleType = services) -> dict[str, Job[...]]:
+    """Those of all modules of the package, by their names."""
+    found: dict[str, Job[...]] = {}
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        for value in vars(import_module(module.name)).values():
+            if isinstance(value, Job) and found.setdefault(value.name, value) is not value:
+                raise ValueError(f"Two jobs are called {value.name}: rename one of them.")
+    return found
+
+
+def main(
+    jobs: Mapping[str, Job[...]] | None = None, store: Callable[[Settings], Store] = SqlStore
+) -> None:
+    settings = read_settings()
+    configure_logging(settings)
+    worker = Worker(store(settings), find_jobs() if jobs is None else jobs, settings)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, worker.stop)
+    if settings.jobs_metrics_port:
+        start_http_server(settings.jobs_metrics_port, settings.host)
+{% if cookiecutter.concurrency == "async" %}
+    asyncio.run(worker.run())
+{% else %}
+    worker.run()
+{% endif %}
+
+
+if __name__ == "__main__":
+    main()
