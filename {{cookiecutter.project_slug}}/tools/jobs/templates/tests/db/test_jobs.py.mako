@@ -6,12 +6,12 @@ from asyncio import sleep
 {% else %}
 from time import sleep
 {% endif %}
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
-from unittest.mock import Mock
+from unittest.mock import Mock, call
 from uuid import UUID
 
 import pytest
@@ -20,10 +20,12 @@ from prometheus_client import REGISTRY
 from pydantic import ValidationError
 from sqlalchemy import select, update
 from structlog.contextvars import bound_contextvars
+from structlog.testing import capture_logs
 
 from app import worker as module
 from app.db.base import now
 from app.db.session import SqlStore
+from app.db.sql.queue import Queue
 from app.db.tables.jobs import JobTable, ScheduleTable
 from app.repositories.errors import ReadOnly, Unavailable
 from app.repositories.jobs import Job, job
@@ -38,8 +40,10 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick_and_quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(module, "POLL", 0.01)
+    with capture_logs():
+        yield
 
 
 @pytest.fixture
@@ -239,6 +243,19 @@ async def test_two_workers_do_not_claim_the_same_job(
     ]
 
 
+async def test_a_job_that_another_worker_was_first_to_claim_is_left_to_it(
+    sql_store: SqlStore, worker: Worker, other: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def claimed_meanwhile(queue: Queue, names: Collection[str]) -> bool:
+        monkeypatch.undo()
+        assert await other.claim()
+        return True
+
+    await add(sql_store, fail)
+    monkeypatch.setattr(Queue, "has_due", claimed_meanwhile)
+    assert await worker.claim() is None
+
+
 async def test_a_claim_that_was_not_kept_goes_to_another_worker(
     sql_store: SqlStore, worker: Worker, other: Worker
 ) -> None:
@@ -426,9 +443,12 @@ async def test_a_worker_that_is_stopped_before_its_schema_is_there_ends(
     assert worker.is_stopping
 
 
-def test_sigterm_ends_a_worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("port", ["", "1234"])
+def test_sigterm_ends_a_worker(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
     monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
-    monkeypatch.setenv("JOBS_METRICS_PORT", "1234")
+    monkeypatch.setenv("JOBS_METRICS_PORT", port)
     serve = Mock()
     monkeypatch.setattr(module, "start_http_server", serve)
 
@@ -443,7 +463,7 @@ def test_sigterm_ends_a_worker(settings: Settings, monkeypatch: pytest.MonkeyPat
     finally:
         for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
             signal.signal(number, handler)
-    serve.assert_called_once_with(1234, "127.0.0.1")
+    assert serve.mock_calls == ([call(1234, "127.0.0.1")] if port else [])
 
 
 ONE = """
