@@ -58,6 +58,7 @@ class Worker:
         self.lease = timedelta(seconds=settings.jobs_lease)
         self.running: set[UUID] = set()
         self._turn = Lock()  # who has it asks for the next job, for all
+        self._has_work = False  # the last claim found some
         self._deadline: float | None = None
         self._next_beat = 0.0
         self.ticks = {name: now() for name, job in jobs.items() if job.cron}
@@ -103,12 +104,17 @@ class Worker:
 
     async def claim(self) -> Claimed | None:
         """A job that is due, if there is one."""
-        async with self.store.read(snapshot=False) as repositories:
-            queue = Queue(repositories.session, self.id, self.lease)
-            if not await queue.has_due(self.jobs):
-                return None
+        if not (self._has_work or await self._has_due()):
+            return None
         async with self._queue() as queue:
-            return await queue.claim(self.jobs)
+            claimed = await queue.claim(self.jobs)
+        self._has_work = claimed is not None
+        return claimed
+
+    async def _has_due(self) -> bool:
+        """An idle worker does not take the lock of the writers."""
+        async with self.store.read(snapshot=False) as repositories:
+            return await Queue(repositories.session, self.id, self.lease).has_due(self.jobs)
 
     async def perform(self, claimed: Claimed) -> None:
         """Runs a job, and stores how that ended."""

@@ -6,7 +6,7 @@ from asyncio import sleep
 {% else %}
 from time import sleep
 {% endif %}
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -25,14 +25,13 @@ from structlog.testing import capture_logs
 from app import worker as module
 from app.db.base import now
 from app.db.session import SqlStore
-from app.db.sql.queue import Queue
 from app.db.tables.jobs import JobTable, ScheduleTable
 from app.repositories.errors import ReadOnly, Unavailable
 from app.repositories.jobs import Job, job
 from app.repositories.store import Store
 from app.settings import Settings
 from app.worker import Worker, find_jobs, main
-from tests.jobs import JOBS, each_minute, fail, tell, work
+from tests.jobs import JOBS, SCHEDULED, each_minute, fail, tell, work
 from tests.widgets import WidgetSqlStore, WidgetTable
 from tools import queue
 
@@ -48,12 +47,12 @@ def _quick_and_quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def worker(sql_store: SqlStore, settings: Settings) -> Worker:
-    return Worker(sql_store, JOBS, settings)
+    return Worker(sql_store, JOBS | SCHEDULED, settings)
 
 
 @pytest.fixture
 def other(sql_store: SqlStore, settings: Settings) -> Worker:
-    return Worker(sql_store, JOBS, settings)
+    return Worker(sql_store, JOBS | SCHEDULED, settings)
 
 
 async def add(store: Store, *jobs: Job[[]]) -> None:
@@ -241,19 +240,6 @@ async def test_two_workers_do_not_claim_the_same_job(
         *[row.id for row in await rows(sql_store)],
         None,
     ]
-
-
-async def test_a_job_that_another_worker_was_first_to_claim_is_left_to_it(
-    sql_store: SqlStore, worker: Worker, other: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def claimed_meanwhile(queue: Queue, names: Collection[str]) -> bool:
-        monkeypatch.undo()
-        assert await other.claim()
-        return True
-
-    await add(sql_store, fail)
-    monkeypatch.setattr(Queue, "has_due", claimed_meanwhile)
-    assert await worker.claim() is None
 
 
 async def test_a_claim_that_was_not_kept_goes_to_another_worker(

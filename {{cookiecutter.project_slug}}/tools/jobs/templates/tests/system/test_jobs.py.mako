@@ -3,6 +3,7 @@
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -48,6 +49,10 @@ def begun(database: Engine) -> Counter[str]:
     return Counter(name.partition(",")[0] for name in widgets(database) if ", begun" in name)
 
 
+def has_begun(database: Engine, number: int) -> bool:
+    return len(begun(database)) > number
+
+
 def ended(database: Engine) -> set[str]:
     return {name for name in widgets(database) if ", begun" not in name}
 
@@ -87,7 +92,7 @@ def test_no_job_is_lost_however_often_workers_are_killed(
     start_worker(JOBS_CONCURRENCY=2)
     for killed in range(3):
         worker = start_worker(JOBS_CONCURRENCY=2)
-        within(20, lambda known=killed: len(begun(database)) > 10 * known + 5)  # type: ignore[misc] # it has a default
+        within(20, partial(has_begun, database, 10 * killed + 5))
         worker.kill()
     within(40, lambda: left(database) == [])
     assert ended(database) == names

@@ -47,20 +47,20 @@ class Queue:
         return found is not None
 
     async def claim(self, names: Collection[str]) -> Claimed | None:
-        statement = (
-            select(JobTable)
+        first = (
+            select(JobTable.id)
             .where(*_due(names))
             .order_by(JobTable.priority, JobTable.due_at)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        row = await self.session.scalar(statement)
-        if row is None:
-            return None
-        row.attempts += 1
-        row.claimed_by = self.worker
-        row.due_at = now() + self.lease
-        return Claimed(row.id, row.name, row.arguments, row.attempts, row.request_id)
+        attempts = JobTable.attempts + 1
+        claim = {"attempts": attempts, "claimed_by": self.worker, "due_at": now() + self.lease}
+        statement = update(JobTable).where(JobTable.id == first.scalar_subquery()).values(claim)
+        columns = (getattr(JobTable, name) for name in Claimed._fields)
+        rows = await self.session.execute(statement.returning(*columns))
+        found = rows.one_or_none()
+        return Claimed(*found) if found else None
 
     async def keep(self, ids: Collection[UUID]) -> None:
         """Begins their leases anew."""
