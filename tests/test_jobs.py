@@ -19,7 +19,67 @@ from tests.conftest import (
 )
 from tests.test_deployment import compose, container, pod, valid
 from tests.test_services import request, serving
+from tests.test_promises import Edit, Installed, is_noticed, undone
 from tests.test_users import make_users
+
+ADD, QUEUE, PROGRAM = "app/db/sql/jobs.py", "app/db/sql/queue.py", "app/worker.py"
+NAMES = "    yield JobTable.name.in_(names)\n"
+OURS = """        yield JobTable.claimed_by == self.worker
+        yield JobTable.attempts == claimed.attempts
+"""
+# Each promise that docs/jobs.md lists, broken once.
+UNDO: dict[str, Edit] = {
+    "a block that is rolled back adds no job": (
+        ADD,
+        "        return added\n",
+        "        await self.session.commit()\n        return added\n",
+    ),
+    "two workers do not claim the same job": (
+        QUEUE,
+        '"claimed_by": self.worker, "due_at": now() + self.lease}',
+        '"claimed_by": self.worker, "due_at": now()}',
+    ),
+    "a job whose worker was killed runs again": (
+        QUEUE,
+        NAMES,
+        f"{NAMES}    yield JobTable.claimed_by.is_(None)\n",
+    ),
+    "a claim is kept as long as its job runs": (
+        PROGRAM,
+        "await queue.keep([*self.running])",
+        "pass",
+    ),
+    "a worker that has lost its claim ends nothing": (QUEUE, OURS, ""),
+    "a job that fails is tried again": (
+        PROGRAM,
+        "is_last = claimed.attempts >= job.attempts",
+        "is_last = True",
+    ),
+    "a dead job leaves its key to others": (
+        QUEUE,
+        '{"due_at": None, "unique_key": None}',
+        '{"due_at": None}',
+    ),
+    "a job that ends its workers is dead at last": (
+        PROGRAM,
+        "if claimed.attempts > job.attempts:",
+        "if False:",
+    ),
+    "a job of a newer release waits": (QUEUE, NAMES, ""),
+    "a schedule adds nothing before it is due": (QUEUE, "elif row.due_at <= at:", "else:"),
+    "a schedule adds nothing while the job before has not ended": (
+        QUEUE,
+        'job.options(unique_key=f"cron {job.name}")',
+        "job.options()",
+    ),
+    "what runs may end after SIGTERM": (
+        PROGRAM,
+        "grace = 0 if self.is_stopping else self.settings.shutdown_timeout",
+        "grace = 0",
+    ),
+    "what does not end is given back": (PROGRAM, "await queue.give_back(left)", "pass"),
+}
+PROMISE = re.compile(r"^\| ([^|]+) \| [^|]+ \| `([^|]+)` \|$", re.MULTILINE)
 
 # A job that a route adds, as docs/jobs.md has it.
 SERVICE = """
@@ -154,3 +214,16 @@ def test_jobs_are_not_written_over_what_somebody_has_changed(
     assert done.returncode != 0
     assert "Nothing is written: app/repositories/jobs.py is there already" in done.stdout
     assert service.run("git", "status", "--porcelain") == ""
+
+
+@pytest.mark.slower
+def test_each_promise_is_broken_without_what_keeps_it(bake: Bake) -> None:
+    service = bake(database="sqlite", concurrency="async")
+    service.run("make", "install")
+    commit(service, "First commit")
+    make_jobs(service)
+    told = service.read("docs/jobs.md").partition("## What is promised")[2].partition("\n## ")[0]
+    tests = dict(PROMISE.findall(told))
+    assert tests.keys() == UNDO.keys()
+    for promise, edit in UNDO.items():
+        is_noticed(Installed(service, {}), undone(service, [edit]), tests[promise])

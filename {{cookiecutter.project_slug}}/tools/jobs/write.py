@@ -8,7 +8,7 @@ from tools.resource.register import ARGUMENTS, FAKES, FIELDS, IMPORTS, Line
 SETTINGS = """
     # Jobs that a worker runs at a time, and seconds after which those of one that is gone run again.
     jobs_concurrency: PositiveInt = 4
-    jobs_lease: Seconds = 60
+    jobs_lease: float = Field(60, ge=2, le=3600)
     # Where a worker serves its metrics.
     jobs_metrics_port: int | None = Field(None, ge=1, le=65535)
 """

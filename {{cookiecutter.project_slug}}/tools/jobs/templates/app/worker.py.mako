@@ -118,11 +118,13 @@ class Worker:
 
     async def perform(self, claimed: Claimed) -> None:
         """Runs a job, and stores how that ended."""
-        fields = {"job": claimed.name, "job_id": str(claimed.id), "request_id": claimed.request_id}
+        fields = {"job": claimed.name, "job_id": str(claimed.id), "attempt": claimed.attempts}
+        if claimed.request_id:
+            fields["request_id"] = claimed.request_id
         begun = perf_counter()
         self.running.add(claimed.id)
         try:
-            with bound_contextvars(**fields, attempt=claimed.attempts), _going_on():
+            with bound_contextvars(**fields), _going_on():
                 outcome = await self._outcome(claimed)
                 seconds = perf_counter() - begun
                 DURATION.labels(claimed.name, outcome).observe(seconds)

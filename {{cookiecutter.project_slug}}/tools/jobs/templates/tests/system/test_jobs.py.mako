@@ -28,7 +28,7 @@ StartWorker = Callable[..., subprocess.Popen[str]]
 def start_worker(settings: Settings, start: Start, tmp_path: Path) -> StartWorker:
     def start_worker(**variables: object) -> subprocess.Popen[str]:
         url = settings.database_url.get_secret_value()
-        given = {"DATABASE_URL": url, "JOBS_LEASE": 2} | variables
+        given = {"DATABASE_URL": url, "JOBS_LEASE": 3} | variables
         with (tmp_path / "worker.log").open("a") as output:
             texts = {name: str(value) for name, value in given.items()}
             return start("-m", "tests.system.worker", variables=texts, output=output)
@@ -112,7 +112,7 @@ def test_workers_share_the_jobs_and_run_each_once(
 def test_a_job_that_takes_longer_than_the_lease_runs_once(
     start_worker: StartWorker, database: Engine
 ) -> None:
-    add(database, "long", seconds=5)
+    add(database, "long", seconds=6)
     for _ in range(2):
         start_worker()
     within(20, lambda: left(database) == [])
