@@ -18,8 +18,8 @@ from tests.conftest import (
     execute,
 )
 from tests.test_deployment import compose, container, pod, valid
-from tests.test_services import request, serving
 from tests.test_promises import Edit, Installed, is_noticed, undone
+from tests.test_services import request, serving
 from tests.test_users import make_users
 
 ADD, QUEUE, PROGRAM = "app/db/sql/jobs.py", "app/db/sql/queue.py", "app/worker.py"
