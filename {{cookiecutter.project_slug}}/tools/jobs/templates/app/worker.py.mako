@@ -37,16 +37,16 @@ POLL = 0.5  # seconds
 LONGEST_WAIT = timedelta(hours=6)
 MAX_ERROR = 2000  # characters
 
-WAITING = Gauge("jobs_waiting", "Due and not running; each worker counts all of them.", ["job"])
-DEAD = Gauge("jobs_dead", "Not tried again; each worker counts all of them.", ["job"])
-OLDEST = Gauge("jobs_oldest_waiting_seconds", "For how long one of them has been due, at most.")
-DURATION = Histogram("job_duration_seconds", "One attempt.", ["job", "outcome"])
+WAITING = Gauge("jobs_waiting", "Jobs that are due; each worker reports all.", ["job"])
+DEAD = Gauge("jobs_dead", "Jobs that are not retried; each worker reports all.", ["job"])
+OLDEST = Gauge("jobs_oldest_waiting_seconds", "How long the oldest of them has been due.")
+DURATION = Histogram("job_duration_seconds", "Duration of an attempt.", ["job", "outcome"])
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 class Abandoned(Exception):
-    """A job was claimed once more after its last attempt, which nobody has seen end."""
+    """Every worker that ran the job ended before the job did."""
 
 
 class Worker:
@@ -57,7 +57,7 @@ class Worker:
         self.id = uuid7()
         self.lease = timedelta(seconds=settings.jobs_lease)
         self.running: set[UUID] = set()
-        self._turn = Lock()  # who has it asks for the next job, for all
+        self._turn = Lock()  # its holder polls for all slots
         self._has_work = False  # the last claim found some
         self._deadline: float | None = None
         self._next_beat = 0.0
@@ -69,12 +69,12 @@ class Worker:
         return self._deadline is not None
 
     def stop(self, *_: object) -> None:
-        """Has it begin nothing more, and end after SHUTDOWN_TIMEOUT; at once when called again."""
+        """Stops claiming jobs, and ends after SHUTDOWN_TIMEOUT; at once if called again."""
         grace = 0 if self.is_stopping else self.settings.shutdown_timeout
         self._deadline = monotonic() + grace
 
     async def run(self) -> None:
-        """Returns when the worker was stopped, and what runs has ended or was given back."""
+        """Returns once the worker is stopped and its jobs have ended or were given back."""
         await self._wait_for_the_schema()
 {% if cookiecutter.concurrency == "async" %}
         slots = [asyncio.create_task(self._work()) for _ in range(self.settings.jobs_concurrency)]
@@ -86,7 +86,7 @@ class Worker:
             slot.cancel()
         await asyncio.gather(*slots, return_exceptions=True)
 {% else %}
-        # They are daemons: Python would wait for those that are late.
+        # Daemons: Python would wait for the others at its end.
         slots = [
             Thread(target=self._work, daemon=True) for _ in range(self.settings.jobs_concurrency)
         ]
@@ -117,14 +117,14 @@ class Worker:
             return await Queue(repositories.session, self.id, self.lease).has_due(self.jobs)
 
     async def perform(self, claimed: Claimed) -> None:
-        """Runs a job, and stores how that ended."""
+        """Runs a job and stores its outcome."""
         fields = {"job": claimed.name, "job_id": str(claimed.id), "attempt": claimed.attempts}
         if claimed.request_id:
             fields["request_id"] = claimed.request_id
         begun = perf_counter()
         self.running.add(claimed.id)
         try:
-            with bound_contextvars(**fields), _going_on():
+            with bound_contextvars(**fields), _errors_logged():
                 outcome = await self._outcome(claimed)
                 seconds = perf_counter() - begun
                 DURATION.labels(claimed.name, outcome).observe(seconds)
@@ -138,7 +138,7 @@ class Worker:
             await self._call(job, claimed)
         except Exception as error:
             is_last = claimed.attempts >= job.attempts
-            log.exception("a job has failed", logger=__name__)
+            log.exception("job failed", logger=__name__)
             # What a text of the database cannot hold is escaped in it.
             told = repr(error)[:MAX_ERROR]
             async with self._queue() as queue:
@@ -161,26 +161,26 @@ class Worker:
                 await self.perform(claimed)
 
     async def _next(self) -> Claimed | None:
-        """Waits for it; None if the worker stops meanwhile."""
+        """Waits for a job; None if the worker stops meanwhile."""
         while not self.is_stopping:
-            with _going_on():
+            with _errors_logged():
                 if claimed := await self.claim():
                     return claimed
             await sleep(POLL)
         return None
 
     async def look_after_the_queue(self) -> None:
-        with _going_on():
+        with _errors_logged():
             if monotonic() >= self._next_beat:
                 await self.beat()
                 self._next_beat = monotonic() + self.settings.jobs_lease / 3
-        with _going_on():
+        with _errors_logged():
             for name, at in self.ticks.items():
                 if at <= now() and not self.is_stopping:
                     await self._tick(name)
 
     async def beat(self) -> None:
-        """Keeps what runs, and shows what waits."""
+        """Renews leases and updates the metrics."""
         if self.running:
             async with self._queue() as queue:
                 await queue.keep([*self.running])
@@ -197,11 +197,11 @@ class Worker:
             self.ticks[name] = await queue.tick(self.jobs[name])
 
     async def _wait_for_the_schema(self) -> None:
-        """A release migrates beside its rollout."""
+        """Workers of a new release may start before its migrations have run."""
         while not self.is_stopping:
-            with _going_on():
+            with _errors_logged():
                 await self.store.check()
-                log.info("the worker begins", logger=__name__, jobs=sorted(self.jobs))
+                log.info("worker started", logger=__name__, jobs=sorted(self.jobs))
                 return
             await sleep(POLL)
 
@@ -215,8 +215,8 @@ class Worker:
 
 
 @contextmanager
-def _going_on() -> Iterator[None]:
-    """No error in it ends the worker: the lease of a job that is left ends, and it runs again."""
+def _errors_logged() -> Iterator[None]:
+    """Logs errors instead of ending the worker: its jobs run again when their leases end."""
     try:
         yield
     except Unavailable as error:
@@ -226,9 +226,9 @@ def _going_on() -> Iterator[None]:
 
 
 def _wait(job: Job[...], attempts: int) -> timedelta:
-    """Some time less than the whole wait: what has failed at once shall not come back at once."""
+    """With jitter, so that jobs that failed together are not retried together."""
     wait = min(job.backoff * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
-    return wait * random.uniform(0.5, 1)  # noqa: S311 - nobody has to be kept from guessing it
+    return wait * random.uniform(0.5, 1)  # noqa: S311 - no secret
 
 
 def find_jobs(package: ModuleType = services) -> dict[str, Job[...]]:

@@ -63,7 +63,7 @@ def widgets(database: Engine) -> list[str]:
 
 
 def left(database: Engine) -> list[tuple[int, bool]]:
-    """The attempts of the jobs that are there, and whether each is claimed."""
+    """The attempts of each job in the table, and whether it is claimed."""
     with database.begin() as connection:
         rows = connection.execute(select(JobTable.attempts, JobTable.claimed_by))
         return [(attempts, claim is not None) for attempts, claim in rows]

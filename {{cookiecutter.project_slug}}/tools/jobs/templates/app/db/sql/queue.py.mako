@@ -1,4 +1,4 @@
-"""What a worker does with the jobs, in blocks of its own."""
+"""The statements of a worker."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ class Counts(NamedTuple):
 
 
 class Queue:
-    """`lease` is for how long a claim holds unless it is kept."""
+    """A claim holds for `lease` unless it is renewed."""
 
     def __init__(self, session: AsyncSession, worker: UUID, lease: timedelta) -> None:
         self.session = session
@@ -63,12 +63,12 @@ class Queue:
         return Claimed(*found) if found else None
 
     async def keep(self, ids: Collection[UUID]) -> None:
-        """Begins their leases anew."""
+        """Renews their leases."""
         ours = JobTable.id.in_(ids), JobTable.claimed_by == self.worker
         await self.session.execute(update(JobTable).where(*ours).values(due_at=now() + self.lease))
 
     async def give_back(self, ids: Collection[UUID]) -> None:
-        """As if they had not been claimed."""
+        """Undoes their claims."""
         ours = JobTable.id.in_(ids), JobTable.claimed_by == self.worker
         attempts = JobTable.attempts - 1
         await self.session.execute(
