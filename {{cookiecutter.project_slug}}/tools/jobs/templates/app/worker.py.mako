@@ -86,7 +86,7 @@ class Worker:
             slot.cancel()
         await asyncio.gather(*slots, return_exceptions=True)
 {% else %}
-        # Daemons: Python would wait for the others at its end.
+        # Daemon threads: Python waits for all others before it exits.
         slots = [
             Thread(target=self._work, daemon=True) for _ in range(self.settings.jobs_concurrency)
         ]
