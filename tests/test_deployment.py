@@ -290,7 +290,7 @@ def test_only_a_service_that_can_have_replicas_has_manifests(
 
 def manifests(service: Service) -> dict[str, dict[str, Any]]:
     """What is in deploy/, by its kind."""
-    files = {path.name: path for path in service.files("deploy/*")}
+    files = {path.name: path for path in service.path.glob("deploy/*")}
     made = {name: yaml.safe_load(path.read_text(encoding="utf-8")) for name, path in files.items()}
     assert {name: manifest["kind"] for name, manifest in made.items()} == KINDS
     return {manifest["kind"]: manifest for manifest in made.values()}

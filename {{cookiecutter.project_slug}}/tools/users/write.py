@@ -1,13 +1,10 @@
-"""Writes users: all of it, or nothing where something of it is there already and differs."""
+"""Users: what `make users` writes."""
 
-import re
 from pathlib import Path
 
-from tools.resource.register import IMPORTS, Line, with_lines
-from tools.resource.render import rendered, revision_of, tidy
-from tools.resource.write import write_files
+from tools.parts import Part
+from tools.resource.register import IMPORTS, Line
 
-TEMPLATES = Path(__file__).parent / "templates"
 DEPENDENCIES = ("pwdlib[argon2]>=0.3,<0.4", "python-multipart>=0.0.31,<0.1")
 
 PATHS = """
@@ -87,23 +84,10 @@ OPTIONAL: dict[str, list[Line]] = {
     ],
 }
 
-
-def write(root: Path) -> list[Path]:
-    """What was not there before."""
-    texts = {
-        path.relative_to(TEMPLATES).with_suffix(""): rendered(path, {})
-        for path in TEMPLATES.rglob("*/*.mako")
-    }
-    path, known = revision_of(root, "create_users")
-    texts[path] = rendered(TEMPLATES / "revision.py.mako", known)
-    services = Path("app", "services", "__init__.py")
-    if not (root / services).exists():
-        texts[services] = ""
-    texts = {path: tidy(root, path, text) for path, text in texts.items()}
-    lines = {name: lines for name, lines in OPTIONAL.items() if _has_places(root / name, lines)}
-    return write_files(root, texts, with_lines(root, LINES | lines))
-
-
-def _has_places(path: Path, lines: list[Line]) -> bool:
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    return all(re.search(pattern, text, re.MULTILINE) for _, pattern in lines)
+USERS = Part(
+    templates=Path(__file__).parent / "templates",
+    revision="create_users",
+    lines=LINES,
+    optional=OPTIONAL,
+    dependencies=DEPENDENCIES,
+)

@@ -1,0 +1,113 @@
+"""Jobs: functions that a worker calls after the COMMIT of the block that has added them."""
+
+import inspect
+from abc import ABC, abstractmethod
+{% if cookiecutter.concurrency == "async" %}
+from collections.abc import Awaitable, Callable
+{% else %}
+from collections.abc import Callable
+{% endif %}
+from dataclasses import dataclass, field, make_dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, get_type_hints
+from uuid import UUID
+
+from cronsim import CronSim
+from pydantic import TypeAdapter
+
+if TYPE_CHECKING:  # which has a field for the repository below
+    from app.repositories.store import Store
+
+P = ParamSpec("P")
+{% if cookiecutter.concurrency == "async" %}
+Function = Callable[Concatenate["Store", P], Awaitable[None]]
+{% else %}
+Function = Callable[Concatenate["Store", P], None]
+{% endif %}
+
+
+@dataclass(frozen=True)
+class Job(Generic[P]):
+    """A function and how it is run; called, it runs at once."""
+
+    function: Function[P]
+    parameters: TypeAdapter[Any]
+    attempts: int
+    backoff: timedelta
+    priority: int
+    cron: str | None
+    delay: timedelta = timedelta()
+    unique_key: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    async def __call__(self, store: "Store", /, *args: P.args, **kwargs: P.kwargs) -> None:
+        await self.function(store, *args, **kwargs)
+
+    def options(
+        self,
+        *,
+        delay: timedelta = timedelta(),
+        priority: int | None = None,
+        unique_key: str | None = None,
+    ) -> "Job[P]":
+        """The same job, to be added with these options."""
+        chosen = self.priority if priority is None else priority
+        return replace(self, delay=delay, priority=chosen, unique_key=unique_key)
+
+    def dumped(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """The arguments in JSON. Raises a `ValidationError` for those the function cannot take."""
+        signature = inspect.signature(self.function)
+        _, *given = signature.bind(None, *args, **kwargs).arguments.items()
+        arguments = self.parameters.validate_python(dict(given))
+        return self.parameters.dump_json(arguments).decode()
+
+    async def run(self, store: "Store", arguments: str) -> None:
+        """Calls the function with what `dumped` has returned, by this release or an earlier one."""
+        function: Any = self.function
+        await function(store, **vars(self.parameters.validate_json(arguments)))
+
+
+def job(
+    *,
+    attempts: int = 10,
+    backoff: timedelta = timedelta(seconds=10),
+    priority: int = 0,
+    cron: str | None = None,
+) -> Callable[[Function[P]], Job[P]]:
+    """Makes a job of a function of `app.services`, which is known by the function's name.
+
+    It is tried up to `attempts` times; the wait between two begins with `backoff` and doubles each
+    time, up to six hours. Jobs of a lower `priority` are run first. A job with `cron`, in UTC, is
+    added by the workers themselves, each time that it is due.
+    """
+
+    def declare(function: Function[P]) -> Job[P]:
+        if cron:
+            # These raise an error if it is wrong, or if the function needs an argument.
+            CronSim(cron, datetime.now(UTC))
+            inspect.signature(function).bind(None)
+        return Job(function, _parameters(function), attempts, backoff, priority, cron)
+
+    return declare
+
+
+def _parameters(function: Callable[..., Any]) -> TypeAdapter[Any]:
+    """Those after the store."""
+    hints = get_type_hints(function, include_extras=True)
+    _, *parameters = inspect.signature(function).parameters.values()
+    fields = [
+        (each.name, hints[each.name], field(default=each.default))
+        if each.default is not each.empty
+        else (each.name, hints[each.name])
+        for each in parameters
+    ]
+    return TypeAdapter(make_dataclass(function.__name__, fields, kw_only=True))
+
+
+class JobRepository(ABC):
+    @abstractmethod
+    async def add(self, job: Job[P], /, *args: P.args, **kwargs: P.kwargs) -> UUID | None:
+        """The job's id; None if another with its `unique_key` has not ended yet."""

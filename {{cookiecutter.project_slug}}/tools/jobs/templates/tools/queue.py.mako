@@ -1,0 +1,82 @@
+"""`python -m tools.queue` shows the jobs that have not ended, and has dead ones tried again."""
+
+from argparse import ArgumentParser
+{% if cookiecutter.concurrency == "async" %}
+from asyncio import run
+{% endif %}
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, select, update
+
+from app.db.base import now
+from app.db.session import SqlStore
+from app.db.tables.jobs import JobTable
+from app.repositories.store import Store
+from app.settings import read_settings
+
+SHOWN = 1000
+
+
+def state(row: JobTable) -> str:
+    if row.due_at is None:
+        return "dead"
+    if row.due_at > now():
+        return "running" if row.claimed_by else "later"
+    return "waiting"
+
+
+async def shown(store: Store) -> list[str]:
+    """A line for each job, the dead ones first."""
+    statement = select(JobTable).order_by(JobTable.due_at.is_not(None), JobTable.due_at)
+    async with store.read() as repositories:
+        rows = await repositories.session.scalars(statement.limit(SHOWN))
+        return [
+            f"{row.id}  {state(row):8} {row.name} {row.arguments} priority={row.priority} "
+            f"attempts={row.attempts} due={row.due_at} error={row.error}"
+            for row in rows
+        ]
+
+
+async def retry(store: Store, ids: Sequence[UUID]) -> list[str]:
+    """Those of these ids that are dead, or all of the dead."""
+    again = {"due_at": now(), "attempts": 0}
+    async with store.write() as repositories:
+        statement = update(JobTable).where(*_dead(ids)).values(again).returning(JobTable.id)
+        return [f"{id_}  again" for id_ in await repositories.session.scalars(statement)]
+
+
+async def remove(store: Store, ids: Sequence[UUID]) -> list[str]:
+    """As above."""
+    async with store.write() as repositories:
+        statement = delete(JobTable).where(*_dead(ids)).returning(JobTable.id)
+        return [f"{id_}  deleted" for id_ in await repositories.session.scalars(statement)]
+
+
+def _dead(ids: Sequence[UUID]) -> list[ColumnElement[bool]]:
+    is_dead = JobTable.due_at.is_(None)
+    return [is_dead, JobTable.id.in_(ids)] if ids else [is_dead]
+
+
+async def main() -> None:
+    parser = ArgumentParser(prog="python -m tools.queue", description=__doc__)
+    parser.add_argument("--retry", nargs="*", type=UUID, metavar="ID", help="dead ones, or all")
+    parser.add_argument("--delete", nargs="*", type=UUID, metavar="ID", help="dead ones, or all")
+    options = parser.parse_args()
+    store = SqlStore(read_settings())
+    if options.retry is not None:
+        lines = await retry(store, options.retry)
+    elif options.delete is not None:
+        lines = await remove(store, options.delete)
+    else:
+        lines = await shown(store)
+    await store.close()
+    print("\n".join(lines) or "There are none.")
+
+
+if __name__ == "__main__":
+{% if cookiecutter.concurrency == "async" %}
+    run(main())
+{% else %}
+    main()
+{% endif %}

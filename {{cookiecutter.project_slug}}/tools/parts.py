@@ -1,0 +1,66 @@
+"""Writes a part of the service: all of it, or nothing where something of it is there and differs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from tools.resource.names import Refused
+from tools.resource.register import Line, with_lines
+from tools.resource.render import rendered, revision_of, tidy
+from tools.resource.write import write_files
+
+
+class Part(NamedTuple):
+    # Those in folders are of files, by their names; `revision.py.mako` is of the revision.
+    templates: Path
+    revision: str
+    lines: dict[str, list[Line]]
+    # Of files that a team may have deleted or rewritten.
+    optional: dict[str, list[Line]]
+    dependencies: tuple[str, ...]
+    # Files that are written where another one is there.
+    where: dict[Path, Path] = {}  # noqa: RUF012 - of a tuple, and nobody changes it
+
+
+def write(root: Path, part: Part) -> list[Path]:
+    """What was not there before."""
+    texts = {
+        path.relative_to(part.templates).with_suffix(""): rendered(path, {})
+        for path in part.templates.rglob("*/*.mako")
+    }
+    path, known = revision_of(root, part.revision)
+    texts[path] = rendered(part.templates / "revision.py.mako", known)
+    services = Path("app", "services", "__init__.py")
+    if not (root / services).exists():
+        texts[services] = ""
+    texts = {
+        path: tidy(root, path, text) if path.suffix == ".py" else text
+        for path, text in texts.items()
+        if (root / part.where.get(path, "")).exists()
+    }
+    lines = {
+        name: lines for name, lines in part.optional.items() if _has_places(root / name, lines)
+    }
+    return write_files(root, texts, with_lines(root, part.lines | lines))
+
+
+def _has_places(path: Path, lines: list[Line]) -> bool:
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return all(re.search(pattern, text, re.MULTILINE) for _, pattern in lines)
+
+
+def run(part: Part) -> None:
+    root = Path.cwd()
+    try:
+        written = write(root, part)
+    except Refused as reason:
+        sys.exit(f"Nothing is written: {reason}.")
+    for path in written:
+        print(path.as_posix())
+    command = ["uv", "add", "--quiet", *part.dependencies]
+    if written and subprocess.run(command, check=False).returncode:
+        told = " ".join(map(repr, part.dependencies))
+        sys.exit(f"Add the dependencies yourself: uv add {told}")
+    print("Next: read it, then make check" if written else "Nothing to do: they are there already")
