@@ -79,7 +79,7 @@ UNDO: dict[str, list[Edit]] = {
         (REPOSITORY, "case((before > now, before), else_=now)", "now"),
     ],
     "Rows of one instant have an order": [
-        (STATEMENTS, "tuple_(*order), tuple_(*before)", "order[0], before[0]"),
+        (STATEMENTS, "for field, descending in order]", "for field, descending in order[:1]]"),
     ],
     "An instant comes back in UTC": [
         (BASE, "{stored}+00:00", "{stored}+01:00"),

@@ -207,7 +207,8 @@ def test_a_body_that_comes_slowly_and_steadily_is_read(settings: Settings) -> No
     read = bytearray()
 
     async def app(_: Scope, receive: Receive, __: Send) -> None:
-        read.extend((await receive())["body"])
+        message = await receive()
+        read.extend(message["body"])
 
     async def slow() -> Message:
         await asyncio.sleep(0.02)
