@@ -28,6 +28,7 @@ from sqlalchemy import (
     Numeric,
     String,
     Table,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -71,6 +72,11 @@ def contains(column: InstrumentedAttribute[str | None], part: str) -> ColumnElem
 {% else %}
     return column.contains(part, autoescape=True)
 {% endif %}
+
+
+def is_in_either_case(column: InstrumentedAttribute[Any], text: str) -> ColumnElement[bool]:
+    """Whether it is `text`, its letters A to Z in upper or lower case; read from an index of lower()."""
+    return func.lower(column) == text.encode().lower().decode()  # bytes know no other letters
 
 
 def has(column: InstrumentedAttribute[Any], element: int | str) -> ColumnElement[bool]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Executable, exc, func, select, text, update
 
+from app.db.base import is_in_either_case
 {% if cookiecutter.database == "sqlite" %}
 from app.db.session import SqlStore, writing
 {% else %}
@@ -236,3 +237,15 @@ async def test_a_savepoint_may_be_rolled_back_alone(sql_store: SqlStore) -> None
     async with sql_store.read() as repositories:
         page = await widgets_of(repositories).find(WidgetFilter())
     assert [widget.name for widget in page.items] == ["bolt"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"), [("bOLT É", 1), ("Bolt É", 1), ("bolt é", 0), ("bolt", 0)]
+)
+async def test_letters_of_either_case_are_the_same(
+    sql_store: SqlStore, asked: str, expected: int
+) -> None:
+    async with sql_store.write() as repositories:
+        await widgets_of(repositories).add(WidgetCreate(name="Bolt É"))
+        same = select(func.count()).where(is_in_either_case(WidgetTable.name, asked))
+        assert await repositories.session.scalar(same) == expected

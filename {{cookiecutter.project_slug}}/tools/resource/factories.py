@@ -1,10 +1,12 @@
 """What a factory gives each field: an expression of `number`, of the same form as in JSON."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from decimal import Decimal
 from math import ceil, floor
 
 from tools.resource.fields import Field, quoted
+from tools.resource.names import singular_of
 from tools.resource.parse import Resource
 from tools.resource.samples import can_differ, lowest, one
 
@@ -64,7 +66,10 @@ def _decimal(field: Field) -> str:
 
 
 def _array(field: Field) -> str:
-    return f"[{VALUES[field.element.kind](field.element)}]" if field.element else "[]"
+    if field.element is None:
+        return "[]"
+    element = replace(field.element, name=singular_of(field.name))
+    return f"[{VALUES[element.kind](element)}]"
 
 
 def _date(field: Field) -> str:

@@ -190,7 +190,12 @@ def _match(field: Field) -> str:
     if field.is_one_of_several:
         return f"(not {asked} or {there} in {asked})"
     if field.element:
-        return f"({asked} is None or {asked} in ({there}{' or ()' if field.optional else ''}))"
+        elements = f"({there} or ())" if field.optional else there
+        return f"({asked} is None or {asked} in {elements})"
+    if field.nocase and field.kind != "str":
+        same = f"{asked}.lower() == {there}.lower()"
+        known = f"{there} is not None and " if field.optional else ""
+        return f"({asked} is None or ({known}{same}))"
     if field.kind != "str":
         return f"({asked} is None or {asked} == {there})"
     found = f"{asked} in {there}"

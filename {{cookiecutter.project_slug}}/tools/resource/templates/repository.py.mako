@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import joinedload, selectinload
 
-from app.db.base import contains, has
+from app.db.base import contains, has, is_in_either_case
 from app.db.sql.base import Children, Link, SqlRepository
 from app.db.sql.columns import ColumnRepository
 from app.db.sql.owned import OwnedRepository
@@ -62,6 +62,9 @@ class Sql${entity}Repository(
 % elif field.kind == "str":
         if query.${field.filter} is not None:
             yield contains(${entity}Table.${field.key}, query.${field.filter})
+% elif field.nocase:
+        if query.${field.filter} is not None:
+            yield is_in_either_case(${entity}Table.${field.key}, query.${field.filter})
 % elif field.element:
         if query.${field.filter} is not None:
             yield has(${entity}Table.${field.key}, query.${field.filter})

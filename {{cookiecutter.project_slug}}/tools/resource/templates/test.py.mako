@@ -89,7 +89,7 @@ def test_a_created_${name}_tells_where_it_is_and_which_version(client: TestClien
 
 % if defaulted or links or lists:
 def test_${a_name}_may_do_without_what_has_a_default(client: TestClient) -> None:
-    defaults${": dict[str, Any]" if links or lists else ""} = {
+    defaults${": dict[str, Any]" if links or lists or any(field.kind in {"array", "json"} for field in defaulted) else ""} = {
 % for field in defaulted:
         "${field.key}": ${answered(field.default)},
 % endfor
@@ -219,6 +219,9 @@ def test_${field.name}_is_taken_in_upper_and_lower_case(client: TestClient) -> N
     again = {"${field.key}": ${name}["${field.key}"].upper()}
     errors = problem(client.post(URL, json=body(${client}) | again), 409)["errors"]
     assert [error["field"] for error in errors] == ["${field.key}"]
+% if field.kind == "email":
+    assert found(client, URL, ${field.filter}=again["${field.key}"]) == [${name}["id"]]
+% endif
     url = f"{URL}/{${name}['id']}"
     assert client.patch(url, json=again).status_code == 200
 
