@@ -50,6 +50,7 @@ SPELLED = (
     "docs/first-month.md",
     "docs/jobs.md",
     "docs/ownership.md",
+    "docs/webhooks.md",
     "tests/db/conftest.py",
     "tests/db/test_contract.py",
     "tests/db/test_engine.py",

@@ -79,8 +79,8 @@ def its_checks_pass(service: Service) -> None:
     assert missed == [] or loses_lines(service, output), output
 
 
-def steps(service: Service) -> Iterator[tuple[str, str, str, str]]:
-    text = service.read(PAGE)
+def steps(service: Service, page: str = PAGE) -> Iterator[tuple[str, str, str, str]]:
+    text = service.read(page)
     found = STEP.findall(text)
     assert len(found) == text.count("\n```") / 2
     yield from found
