@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     JsonValue,
+    PlainSerializer,
     StringConstraints,
     WithJsonSchema,
     model_validator,
@@ -111,6 +112,10 @@ def _digits(most: int) -> str:
     return "[0-9]{1," + str(most) + "}"
 
 
+# With more of them, Python writes a small decimal like 0E-7.
+PLAIN_PLACES = 6
+
+
 @dataclass(frozen=True)
 class Digits:
     """Makes a decimal a text of so many digits, some of them after the point, that is exact."""
@@ -128,14 +133,15 @@ class Digits:
         self, source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         told = f"a number in quotes, with {self.digits} digits at most, {self.places} of them after"
-        return handler.generate_schema(
-            Annotated[
-                Decimal,
-                _written(self.pattern, Decimal, f"{told} the point"),
-                AfterValidator(self._to_the_last_place),
-                WithJsonSchema({"type": "string", "pattern": f"^{self.pattern}$"}),
-            ]
-        )
+        type_: Any = Annotated[
+            Decimal,
+            _written(self.pattern, Decimal, f"{told} the point"),
+            AfterValidator(self._to_the_last_place),
+            WithJsonSchema({"type": "string", "pattern": f"^{self.pattern}$"}),
+        ]
+        if self.places > PLAIN_PLACES:
+            type_ = Annotated[type_, PlainSerializer("{:f}".format, str, when_used="json")]
+        return handler.generate_schema(type_)
 
     def _to_the_last_place(self, value: Decimal) -> Decimal:
         return (value + 0).quantize(Decimal(1).scaleb(-self.places))  # no other zero than 0.00

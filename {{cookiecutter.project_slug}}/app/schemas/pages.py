@@ -5,6 +5,7 @@ nor repeat the others.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from uuid import UUID
@@ -81,6 +82,7 @@ class Page(BaseModel, Generic[E]):
 
 def _encode(last: Entity, query: Query) -> str:
     values = [getattr(last, field) for field, _ in query.sort_keys]
+    values = [f"{value:f}" if isinstance(value, Decimal) else value for value in values]
     return urlsafe_b64encode(to_json({"sort": query.sort, "values": values})).decode()
 
 

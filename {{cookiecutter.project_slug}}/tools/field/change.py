@@ -326,6 +326,11 @@ def _check(old: Field | None, new: Field) -> None:
             f"{new.name!r} is an array of {old.element.kind} and cannot become one of "
             f"{new.element.kind}: add another field, fill it in the revision, and drop this one"
         )
+    if old.element and new.element and old.element.size > new.element.size:
+        raise Refused(
+            f"{new.name!r} has elements of up to {old.element.size} letters in rows that are there, which no "
+            "database checks: add another field, fill it in the revision, and drop this one"
+        )
     if old.places != new.places:
         raise Refused(
             f"{new.name!r} has {old.places} places, also for the release before: add another field, fill "

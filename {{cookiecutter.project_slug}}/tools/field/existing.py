@@ -205,6 +205,8 @@ def _metadata(annotation: Any) -> Iterator[Any]:
 
 def _number(bound: Any) -> str:
     """As it was given: a decimal has all of its places in the schemas."""
+    if isinstance(bound, float):
+        return f"{Decimal(str(bound)):f}"
     return f"{bound.normalize():f}" if isinstance(bound, Decimal) else str(bound)
 
 
@@ -212,4 +214,4 @@ def _default(info: FieldInfo) -> str:
     value = {} if info.default_factory else info.default
     if info.is_required() or value in (None, ()):
         return ""
-    return f"={str(value).lower() if isinstance(value, bool) else value}"
+    return f"={str(value).lower() if isinstance(value, bool) else _number(value)}"

@@ -21,7 +21,9 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 {% if cookiecutter.database == "postgres" %}
+% if any("postgresql." in line for block in (*up, *down) for line in block):
 from sqlalchemy.dialects import postgresql
+% endif
 {% endif %}
 
 revision: str = "${revision}"

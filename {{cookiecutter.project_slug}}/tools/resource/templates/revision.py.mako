@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 {% if cookiecutter.database == "postgres" %}
+% if any(field.kind == "json" for field in (*fields, *(each for rows in lists for each in rows.fields))):
 from sqlalchemy.dialects import postgresql
+% endif
 {% endif %}
 
 revision: str = "${revision}"
