@@ -36,7 +36,7 @@ from my_service_client.models import (
     EventCreateStatus,
     EventStatus,
     EventUpdate,
-    ListEventsSort,
+    ListEventsSortItem,
     ListEventsStatusItem,
     PageEvent,
     Place,
@@ -81,8 +81,8 @@ assert read_event.sync(event.id, client=client) == event
 known = read_event.sync_detailed(event.id, client=client, if_none_match=tag)
 assert (known.status_code, known.parsed) == (304, None)
 published = ListEventsStatusItem.PUBLISHED
-newest = ListEventsSort.VALUE_1
-page = list_events.sync(client=client, status=[published], place_id=[place.id], sort=newest)
+newest = ListEventsSortItem.VALUE_1
+page = list_events.sync(client=client, status=[published], place_id=[place.id], sort=[newest])
 assert page == PageEvent(items=[event], next_cursor=None)
 
 changes = EventUpdate(note="Bring chairs.")

@@ -100,6 +100,8 @@ def add_events(service: Service) -> None:
     for folder in folders:
         write_like_items(service, f"app/{folder}/items.py")
     write_like_items(service, "tests/fakes/items.py")
+    if (service.path / "tests" / "factories").is_dir():  # since 0.4
+        write_like_items(service, "tests/factories/items.py")
     write_like_items(service, "tests/api/test_items.py")
 
     register_the_table(service)

@@ -38,7 +38,7 @@ class Query(Schema):
 
     entity: ClassVar[type[Entity]]
 
-    sort: tuple[str, ...]
+    sort: tuple[str, ...] | str  # one field, or several
     limit: int = Field(50, ge=1, le=100, description="The most items that the page may hold.")
     cursor: Cursor | None = Field(
         None, description="The `next_cursor` of the page before, same sort."
@@ -51,19 +51,21 @@ class Query(Schema):
     @property
     def sort_keys(self) -> SortKeys:
         """Each field of `sort`, and whether it is descending; then the id, as the last of them."""
-        keys = [(key.removeprefix("-"), key.startswith("-")) for key in self.sort]
+        keys = [(key.removeprefix("-"), key.startswith("-")) for key in _fields(self.sort)]
         return (*keys, ("id", any(descending for _, descending in keys[-1:])))
 
     @property
     def after(self) -> list[Any] | None:
         """Where the page before this one ended: what its last row has in the fields of `sort_keys`."""
-        return None if self.cursor is None else _decode(self.cursor, self.sort, self.entity)
+        if self.cursor is None:
+            return None
+        return _decode(self.cursor, _fields(self.sort), self.entity)
 
     @field_validator("cursor")
     @classmethod
     def _can_be_decoded(cls, cursor: str | None, info: ValidationInfo) -> str | None:
         if cursor is not None and "sort" in info.data:
-            _decode(cursor, info.data["sort"], cls.entity)
+            _decode(cursor, _fields(info.data["sort"]), cls.entity)
         return cursor
 
 
@@ -80,10 +82,14 @@ class Page(BaseModel, Generic[E]):
         return cls(items=items, next_cursor=next_cursor)
 
 
+def _fields(sort: tuple[str, ...] | str) -> tuple[str, ...]:
+    return (sort,) if isinstance(sort, str) else sort
+
+
 def _encode(last: Entity, query: Query) -> str:
     values = [getattr(last, field) for field, _ in query.sort_keys]
     values = [f"{value:f}" if isinstance(value, Decimal) else value for value in values]
-    return urlsafe_b64encode(to_json({"sort": query.sort, "values": values})).decode()
+    return urlsafe_b64encode(to_json({"sort": _fields(query.sort), "values": values})).decode()
 
 
 def _decode(cursor: str, sort: tuple[str, ...], entity: type[Entity]) -> list[Any]:

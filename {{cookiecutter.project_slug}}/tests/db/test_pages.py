@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 from uuid import UUID
 
 import pytest
@@ -29,6 +29,12 @@ def subclasses(kind: type[Any]) -> Iterator[type[Any]]:
         yield subclass
 
 
+def sorts_of(annotation: Any) -> tuple[str, ...]:
+    """Those of a `Literal`, or of a tuple of it."""
+    arguments = get_args(annotation)
+    return arguments if get_origin(annotation) is Literal else get_args(arguments[0])
+
+
 REPOSITORIES = {
     repository.entity: repository
     for repository in subclasses(SqlRepository)
@@ -37,8 +43,7 @@ REPOSITORIES = {
 SORTS = [
     (REPOSITORIES[query.entity], sort)
     for query in Query.__subclasses__()
-    for sorts in get_args(query.model_fields["sort"].annotation)
-    for sort in get_args(sorts)
+    for sort in sorts_of(query.model_fields["sort"].annotation)
 ]
 
 VALUES: dict[object, object] = {
