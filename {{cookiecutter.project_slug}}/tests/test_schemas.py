@@ -48,6 +48,13 @@ def test_a_decimal_may_have_digits_of_its_own(digits: Digits, fitting: str, othe
             numbers.validate_python(wrong)
 
 
+@pytest.mark.parametrize("places", [0, 2, 6, 7, 18])
+def test_a_small_decimal_is_written_with_all_of_its_places(places: int) -> None:
+    adapter = TypeAdapter[Decimal](Annotated[Decimal, Digits(18, places)])
+    written = "0." + "0" * places if places else "0"
+    assert adapter.dump_json(adapter.validate_python("0")).decode() == f'"{written}"'
+
+
 def test_a_day_is_neither_a_number_nor_an_instant() -> None:
     assert DAYS.validate_python("2026-01-31") == date(2026, 1, 31)
     for sent in (0, "0", "2026-1-31", "2026-01-31T00:00:00", "2026-02-30"):
