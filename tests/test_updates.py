@@ -87,8 +87,9 @@ def put_after(service: Service, name: str, place: str, line: str) -> None:
 def write_like_items(service: Service, name: str) -> None:
     """The file of the second entity: that of the items, renamed."""
     text = service.read(name)
-    for old, new in (("Item", "Event"), ("item", "event"), ('["events"]', '["items"]')):
-        text = text.replace(old, new)  # the last: a page has items, whatever they are
+    names = (("Item", "Event"), ("item", "event"))
+    for old, new in (*names, ('["events"]', '["items"]'), (".events()", ".items()")):
+        text = text.replace(old, new)  # the last: pages and dictionaries have items
     (service.path / name.replace("item", "event")).write_text(text, encoding="utf-8")
 
 
