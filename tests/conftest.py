@@ -258,6 +258,14 @@ def commit(service: Service, message: str) -> None:
         service.run("git", *command, **IDENTITY, **NO_GIT_CONFIG)
 
 
+def make_once(service: Service, *arguments: str, **variables: str) -> None:
+    """Writes what this target writes; to do so again changes nothing."""
+    service.run("make", *arguments, **variables)
+    commit(service, " ".join(arguments))
+    assert "Nothing to do" in service.run("make", *arguments)
+    assert service.run("git", "status", "--porcelain") == ""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_traces_in_the_home_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps cookiecutter's memory of past answers out of what these tests render, and back."""

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import VARIANTS, Bake, Service, begun, variant_id
+from tests.test_fleet import free_ports
 
 pytestmark = pytest.mark.slower
 
@@ -225,7 +226,7 @@ def test_no_client_sees_what_another_order_of_writes_would_have_shown(
     service = bake(**answers)
     service.run("make", "install")
     with service.lent("database") as url, ExitStack() as servers:
-        known = {"DATABASE_URL": url, "WORKERS": "2", "AUTH": "none", "PORT": str(free_port())}
+        known = {"DATABASE_URL": url, "WORKERS": "2", "AUTH": "none", "PORT": str(free_ports(1)[0])}
         service.run("uv", "run", "alembic", "upgrade", "head", **known)
         history, wrong = clients_see(service, known, servers)
     assert wrong == []
@@ -294,13 +295,6 @@ def served(service: Service, known: dict[str, str], servers: ExitStack) -> Any:
             return process
         time.sleep(0.05)
     raise AssertionError(process.communicate()[0])
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def write(row: str, began: float, value: int, version: int, base: int | None = None) -> Seen:

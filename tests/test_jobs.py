@@ -16,11 +16,11 @@ from tests.conftest import (
     default_choice,
     each_variant,
     execute,
+    make_once,
 )
 from tests.test_deployment import compose, container, pod, valid
 from tests.test_promises import Edit, Installed, is_noticed, undone
 from tests.test_services import request, serving
-from tests.test_users import make_users
 
 ADD, QUEUE, PROGRAM = "app/db/sql/jobs.py", "app/db/sql/queue.py", "app/worker.py"
 NAMES = "    yield JobTable.name.in_(names)\n"
@@ -100,21 +100,13 @@ ADDED = "        await repositories.jobs.add(count_up, item_id=item.id)\n"
 WORKER = (".venv/bin/python", "-m", "app.worker")
 
 
-def make_jobs(service: Service) -> None:
-    """Writes them; to do so again changes nothing."""
-    service.run("make", "jobs")
-    commit(service, "Jobs")
-    assert "Nothing to do" in service.run("make", "jobs")
-    assert service.run("git", "status", "--porcelain") == ""
-
-
 @pytest.mark.slow
 @each_variant
 def test_jobs_are_complete_and_green_at_once(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
     commit(service, "First commit")
-    make_jobs(service)
+    make_once(service, "jobs")
     assert all_is_covered(service, service.run("make", "check"))
     service.run("uv", "run", "pytest", "tests/system/test_jobs.py")
     its_worker_is_deployed(service)
@@ -128,8 +120,8 @@ def test_jobs_users_and_a_resource_are_green_together(
     service = bake(database=database, concurrency=concurrency)
     service.run("make", "install")
     commit(service, "First commit")
-    make_users(service)
-    make_jobs(service)
+    make_once(service, "users")
+    make_once(service, "jobs")
     service.run("make", "resource", "name=event", "fields=title:str(128) place:ref(item)")
     assert all_is_covered(service, service.run("make", "check"))
     a_route_adds_a_job(service)
@@ -195,7 +187,7 @@ def test_a_service_without_fakes_and_compose_file_takes_jobs(
     shutil.rmtree(service.path / "tests" / "fakes")
     (service.path / "compose.yaml").unlink()
     commit(service, "First commit")
-    make_jobs(service)
+    make_once(service, "jobs")
     assert not (service.path / "tests" / "fakes").exists()
     service.run("uv", "run", "mypy")
     service.run("uv", "run", "pytest", "tests/db/test_jobs.py")
@@ -221,7 +213,7 @@ def test_each_promise_is_broken_without_what_keeps_it(bake: Bake) -> None:
     service = bake(database="sqlite", concurrency="async")
     service.run("make", "install")
     commit(service, "First commit")
-    make_jobs(service)
+    make_once(service, "jobs")
     told = service.read("docs/jobs.md").partition("## What is promised")[2].partition("\n## ")[0]
     tests = dict(PROMISE.findall(told))
     assert tests.keys() == UNDO.keys()

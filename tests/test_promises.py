@@ -123,9 +123,7 @@ UNDO: dict[str, list[Edit]] = {
     "Nothing that was sent is sent back": [
         (ERRORS, "    RequestValidationError: on_invalid_request,\n", ""),
     ],
-    "A body has a limit": [
-        (MIDDLEWARE, "                    if size > limit:\n", "                    if False:\n")
-    ],
+    "A body has a limit": [(MIDDLEWARE, "                    check(size)\n", "")],
     "No redirect repeats the Host header": [
         (MAIN, "redirect_slashes=False", "redirect_slashes=True")
     ],

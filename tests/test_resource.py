@@ -18,10 +18,10 @@ from tests.conftest import (
     default_choice,
     each_choice,
     execute,
+    make_once,
 )
 from tests.items import ITEMS, for_both_databases, written
 from tests.test_services import request, serving
-from tests.test_users import make_users
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +57,7 @@ def test_resources_and_users_are_complete_and_green_at_once(
     assert "'place:ref(gone)' refers to no resource" in refused(service, "place:ref(gone)")
     assert "is no field" in refused(service, "a:str'; touch pwned; `touch pwned` '")
     assert "pwned" not in service.run("git", "ls-files", "--others")
-    make_users(service)
+    make_once(service, "users")
     assert all_is_covered(service, service.run("make", "check"))
     it_answers(service)
     its_users_log_in(service)
@@ -112,10 +112,7 @@ def the_items_are_what_it_writes(service: Service) -> None:
 
 def resource(service: Service, *arguments: str) -> None:
     """Writes it; to do so again changes nothing."""
-    service.run("make", "resource", *arguments, UV_OFFLINE="1")
-    commit(service, " ".join(arguments))
-    assert "Nothing to do" in service.run("make", "resource", *arguments)
-    assert service.run("git", "status", "--porcelain") == ""
+    make_once(service, "resource", *arguments, UV_OFFLINE="1")
 
 
 def refused(service: Service, fields: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.conftest import Bake, Service, commit
+from tests.conftest import Bake, Service, commit, make_once
 from tests.test_promises import Edit, Installed, is_noticed, undone
 
 THREAT = re.compile(r"^\| ([^|]+) \| [^|]+ \| `([^|]+)` \|$", re.MULTILINE)
@@ -108,14 +108,6 @@ UNDO_OWNED: dict[str, Edit] = {
 }
 
 
-def make_users(service: Service) -> None:
-    """Writes them; to do so again changes nothing."""
-    service.run("make", "users")
-    commit(service, "Users")
-    assert "Nothing to do" in service.run("make", "users")
-    assert service.run("git", "status", "--porcelain") == ""
-
-
 @pytest.mark.slow
 def test_users_are_not_written_over_what_somebody_has_changed(bake: Bake) -> None:
     service = bake()
@@ -134,7 +126,7 @@ def test_each_attack_succeeds_without_its_prevention(bake: Bake) -> None:
     service = bake(database="sqlite", concurrency="async")
     service.run("make", "install")
     commit(service, "First commit")
-    make_users(service)
+    make_once(service, "users")
     threats = listed(service, "docs/authentication.md")
     assert {*threats} == {*UNDO, "tokens and passwords in logs"}
     for threat, edit in UNDO.items():

@@ -130,12 +130,13 @@ class BodyLimit:
         """Returns its size; None if the client has left. Raises `TimeoutError` or `TooLarge`."""
         limit, where = self._limit(route_path(scope))
         announced = Headers(scope=scope).get("content-length", "")
-        size = int(announced[:18]) if announced.isdecimal() else 0
-        too_large = TooLarge(f"A body may have at most {limit:,} bytes here: see {where}.")
-        if size > limit:
-            raise too_large
-        loop = asyncio.get_running_loop()
-        begun, size, more = loop.time(), 0, True
+
+        def check(size: int) -> None:
+            if size > limit:
+                raise TooLarge(f"A body may have at most {limit:,} bytes here: see {where}.")
+
+        check(int(announced[:18]) if announced.isdecimal() else 0)
+        begun, size, more = asyncio.get_running_loop().time(), 0, True
         try:
             async with asyncio.timeout(self.timeout) as timeout:
                 while more:
@@ -145,8 +146,7 @@ class BodyLimit:
                     part = message.get("body", b"")
                     more = message.get("more_body", False)
                     size += len(part)
-                    if size > limit:
-                        raise too_large
+                    check(size)
                     await _in_time(size, body.write, part)
                     timeout.reschedule(begun + self.timeout + size / SLOWEST)
         except TimeoutError:

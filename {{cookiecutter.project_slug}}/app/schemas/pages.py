@@ -5,7 +5,6 @@ nor repeat the others.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from uuid import UUID
@@ -20,7 +19,6 @@ from pydantic import (
     field_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import to_json
 
 from app.schemas.base import Entity, Schema, UtcDatetime
 
@@ -87,9 +85,10 @@ def _fields(sort: tuple[str, ...] | str) -> tuple[str, ...]:
 
 
 def _encode(last: Entity, query: Query) -> str:
-    values = [getattr(last, field) for field, _ in query.sort_keys]
-    values = [f"{value:f}" if isinstance(value, Decimal) else value for value in values]
-    return urlsafe_b64encode(to_json({"sort": _fields(query.sort), "values": values})).decode()
+    sort = _fields(query.sort)
+    values = tuple(getattr(last, field) for field, _ in query.sort_keys)
+    position = _position_model(query.entity, sort).model_construct(sort=sort, values=values)
+    return urlsafe_b64encode(position.model_dump_json().encode()).decode()
 
 
 def _decode(cursor: str, sort: tuple[str, ...], entity: type[Entity]) -> list[Any]:

@@ -12,7 +12,7 @@ from uuid import UUID
 from annotated_types import Ge, Le, MaxLen
 from pydantic import AwareDatetime, EmailStr, JsonValue
 from pydantic.fields import FieldInfo
-from sqlalchemy import Column, String, Table, UniqueConstraint
+from sqlalchemy import Column, Index, String, Table, UniqueConstraint
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.db.base import Exact
@@ -113,8 +113,13 @@ def _lists(root: Path, resource: Target, table: Any, schemas: Any) -> Iterator[t
 def _together(table: Table) -> list[str]:
     """Fields that are unique together."""
     rules = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
-    named = ([column.key for column in one.columns if column.key != "owner"] for one in rules)
+    named = map(_named, rules)
     return sorted(f"unique({','.join(names)})" for names in named if len(names) > 1)
+
+
+def _named(key: UniqueConstraint | Index) -> list[str]:
+    """Its columns, without the owner that rows of users have."""
+    return [column.key for column in key.columns if column.key != "owner"]
 
 
 def _spec(root: Path, table: Table, name: str, info: FieldInfo) -> str:
@@ -129,19 +134,16 @@ def _spec(root: Path, table: Table, name: str, info: FieldInfo) -> str:
         return f"{name.removesuffix('_id')}:ref({target}{rule}){optional}{unique}"
     limits = [*_limits(info)]
     kind = _kind(column, info)
-    index = ":index" * any(
-        [key for key in one.columns.keys() if key != "owner"] == [name, "id"]  # noqa: SIM118 - no dict
-        for one in table.indexes
-    )
+    index = ":index" * any(_named(one) == [name, "id"] for one in table.indexes)
     return f"{name}:{kind}{optional}{''.join(limits)}{unique}{index}"
 
 
 def _unique(table: Table, name: str) -> str:
     for one in table.constraints:
-        if isinstance(one, UniqueConstraint) and {*one.columns.keys()} - {"owner"} == {name}:
+        if isinstance(one, UniqueConstraint) and _named(one) == [name]:
             return ":unique"
     for index in table.indexes:
-        if index.unique and {*index.columns.keys()} - {"owner"} == {name}:
+        if index.unique and _named(index) == [name]:
             is_lower = any(isinstance(each, FunctionElement) for each in index.expressions)
             return ":unique:nocase" if is_lower else ""
     return ""

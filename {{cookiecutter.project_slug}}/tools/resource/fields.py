@@ -8,6 +8,8 @@ from app.schemas.base import DIGITS, PLACES, Digits
 from tools.resource.kinds import ALIASED, KINDS, NUMBERS, TIMES, Kind
 from tools.resource.names import camel
 
+# In filters: a query has no strict integers.
+ASKED_INT = "Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]"
 # In entities: what is stored has been checked already, see `app.schemas.base.Entity`.
 STORED = {"datetime": "AwareDatetime", "email": "str", "json": "dict[str, JsonValue]"}
 
@@ -159,7 +161,7 @@ class Field:
     @property
     def in_range(self) -> str:
         if self.kind == "int":
-            return "Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]"
+            return ASKED_INT
         if self.has_own_precision:
             return f"Annotated[Decimal, Digits({self.digits}, {self.places})]"
         return "float" if self.kind == "float" else self.of.schema
@@ -175,8 +177,7 @@ class Field:
             return f"tuple[{self.type}, ...] = ()"
         one = self.element or self
         text = f"Annotated[Text, Field(max_length={one.size})]"
-        number = "Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]"
-        types = {"str": text, "int": number, "email": self.type, "bool": "bool"}
+        types = {"str": text, "int": ASKED_INT, "email": self.type, "bool": "bool"}
         return f"{types[one.kind]} | None = None"
 
     @property

@@ -193,7 +193,7 @@ def _match(field: Field) -> str:
         elements = f"({there} or ())" if field.optional else there
         return f"({asked} is None or {asked} in {elements})"
     if field.nocase and field.kind != "str":
-        same = f"{asked}.lower() == {there}.lower()"
+        same = f"{asked}.encode().lower() == {there}.encode().lower()"
         known = f"{there} is not None and " if field.optional else ""
         return f"({asked} is None or ({known}{same}))"
     if field.kind != "str":
