@@ -116,6 +116,10 @@ def _digits(most: int) -> str:
 PLAIN_PLACES = 6
 
 
+def _in_full(value: Decimal) -> str:
+    return f"{value:f}"
+
+
 @dataclass(frozen=True)
 class Digits:
     """Makes a decimal a text of so many digits, some of them after the point, that is exact."""
@@ -140,7 +144,7 @@ class Digits:
             WithJsonSchema({"type": "string", "pattern": f"^{self.pattern}$"}),
         ]
         if self.places > PLAIN_PLACES:
-            type_ = Annotated[type_, PlainSerializer("{:f}".format, str, when_used="json")]
+            type_ = Annotated[type_, PlainSerializer(_in_full, str, when_used="json")]
         return handler.generate_schema(type_)
 
     def _to_the_last_place(self, value: Decimal) -> Decimal:
