@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import Engine, update
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -32,6 +34,13 @@ PASSWORD = "correct horse battery"  # noqa: S105 - of no account outside of thes
 ADA, EVE = "ada@example.com", "eve@example.com"
 ME = "/v1/users/me"
 KEYS = f"{ME}/api-keys"
+CHEAP = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+
+
+@pytest.fixture(autouse=True)
+def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes at full cost would take most of the time of these tests."""
+    monkeypatch.setattr(passwords, "ARGON2", CHEAP)
 
 
 @pytest.fixture
@@ -121,6 +130,7 @@ def test_a_password_is_stored_as_an_argon2_hash(client: TestClient, database: En
     with database.connect() as connection:
         (stored,) = connection.execute(UserTable.__table__.select()).all()
     assert stored.password_hash.startswith("$argon2id$")
+    assert passwords.NOBODY.startswith("$argon2id$v=19$m=65536,t=3,p=4$")  # not CHEAP
 
 
 def test_nobody_learns_whether_an_email_has_an_account(
