@@ -13,7 +13,7 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 from itertools import count
@@ -238,22 +238,8 @@ def test_no_client_sees_what_another_order_of_writes_would_have_shown(
 def clients_see(
     service: Service, known: dict[str, str], servers: ExitStack
 ) -> tuple[list[Seen], list[str]]:
-    server, port = served(service, known, servers), int(known["PORT"])
-    values, history, wrong = count(1), list[Seen](), list[str]()
-    first = Client(port, {}, values, seeded(0), history, wrong)
-    for number in range(ROWS):
-        body = {"name": f"register {number}", "quantity": 0}
-        status, _, item = first.send("POST", "/v1/items", body)
-        assert status == 201
-        first.rows[item["name"]] = item["id"]
-    stop, end = Event(), time.monotonic() + SECONDS
-    threads = [
-        Thread(target=replace(first, random=seeded(seed)).run, args=[stop])
-        for seed in range(CLIENTS)
-    ]
-    for thread in threads:
-        thread.start()
-    try:
+    server, end = served(service, known, servers), time.monotonic() + SECONDS
+    with clients(int(known["PORT"])) as seen:
         for fault in faults(service, known):
             time.sleep(2)
             fault()
@@ -261,11 +247,32 @@ def clients_see(
             os.killpg(server.pid, signal.SIGKILL)
             server = served(service, known, servers)
         time.sleep(max(0, end - time.monotonic()))
+    return seen
+
+
+@contextmanager
+def clients(port: int) -> Iterator[tuple[list[Seen], list[str]]]:
+    """They send requests as long as this lasts: what they have seen, and what was wrong."""
+    values, history, wrong = count(1), list[Seen](), list[str]()
+    first = Client(port, {}, values, seeded(0), history, wrong)
+    for number in range(ROWS):
+        body = {"name": f"register {number}", "quantity": 0}
+        status, _, item = first.send("POST", "/v1/items", body)
+        assert status == 201
+        first.rows[item["name"]] = item["id"]
+    stop = Event()
+    threads = [
+        Thread(target=replace(first, random=seeded(seed)).run, args=[stop])
+        for seed in range(CLIENTS)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield history, wrong
     finally:
         stop.set()
         for thread in threads:
             thread.join()
-    return history, wrong
 
 
 def seeded(seed: int) -> random.Random:
