@@ -14,7 +14,7 @@ from tests.conftest import (
     begun,
     commit,
     default_choice,
-    each_variant,
+    each_choice,
     execute,
     make_once,
 )
@@ -101,7 +101,7 @@ WORKER = (".venv/bin/python", "-m", "app.worker")
 
 
 @pytest.mark.slow
-@each_variant
+@each_choice
 def test_jobs_are_complete_and_green_at_once(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
@@ -113,7 +113,9 @@ def test_jobs_are_complete_and_green_at_once(bake: Bake, answers: dict[str, str]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("database", "concurrency"), [("sqlite", "sync"), ("postgres", "async")])
+@pytest.mark.parametrize(  # those that each_choice leaves out
+    ("database", "concurrency"), [("sqlite", "sync"), ("postgres", "async")]
+)
 def test_jobs_users_and_a_resource_are_green_together(
     bake: Bake, database: str, concurrency: str
 ) -> None:
@@ -124,6 +126,8 @@ def test_jobs_users_and_a_resource_are_green_together(
     make_once(service, "jobs")
     service.run("make", "resource", "name=event", "fields=title:str(128) place:ref(item)")
     assert all_is_covered(service, service.run("make", "check"))
+    service.run("uv", "run", "pytest", "tests/system/test_jobs.py")
+    its_worker_is_deployed(service)
     a_route_adds_a_job(service)
     with serving(service, AUTH="none") as (url, database_url):
         status, item = request(f"{url}/v1/items", "POST", {"name": "bolt"})
