@@ -94,7 +94,7 @@ def test_no_job_is_lost_however_often_workers_are_killed(
         worker = start_worker(JOBS_CONCURRENCY=2)
         within(20, partial(has_begun, database, 10 * killed + 5))
         worker.kill()
-    within(40, lambda: left(database) == [])
+    within(80, lambda: left(database) == [])
     assert ended(database) == names
 
 
@@ -105,7 +105,7 @@ def test_workers_share_the_jobs_and_run_each_once(
     add(database, *names, seconds=0.05)
     for _ in range(3):
         start_worker(JOBS_LEASE=60)
-    within(40, lambda: left(database) == [])
+    within(80, lambda: left(database) == [])
     assert begun(database) == dict.fromkeys(names, 1)
 
 
