@@ -17,6 +17,7 @@ from tests.conftest import (
     each_choice,
     execute,
     make_once,
+    variants,
 )
 from tests.test_deployment import compose, container, pod, valid
 from tests.test_promises import Edit, Installed, is_noticed, undone
@@ -113,13 +114,9 @@ def test_jobs_are_complete_and_green_at_once(bake: Bake, answers: dict[str, str]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(  # those that each_choice leaves out
-    ("database", "concurrency"), [("sqlite", "sync"), ("postgres", "async")]
-)
-def test_jobs_users_and_a_resource_are_green_together(
-    bake: Bake, database: str, concurrency: str
-) -> None:
-    service = bake(database=database, concurrency=concurrency)
+@variants(1, 2)  # those that each_choice leaves out
+def test_jobs_users_and_a_resource_are_green_together(bake: Bake, answers: dict[str, str]) -> None:
+    service = bake(**answers)
     service.run("make", "install")
     commit(service, "First commit")
     make_once(service, "users")

@@ -105,7 +105,7 @@ def test_workers_share_the_jobs_and_run_each_once(
     add(database, *names, seconds=0.05)
     for _ in range(3):
         start_worker(JOBS_LEASE=60)
-    within(80, lambda: left(database) == [])
+    within(40, lambda: left(database) == [])
     assert begun(database) == dict.fromkeys(names, 1)
 
 

@@ -25,7 +25,7 @@ schemathesis.openapi.format("email", st.from_regex(r"[a-z]{1,9}@example\.com", f
 
 
 def owned(settings: Settings) -> FastAPI:
-    return create_app(settings.model_copy(update={"auth": "own", "database_timeout": 30}))
+    return create_app(settings.model_copy(update={"auth": "own"}))
 
 
 DOCUMENT = schemathesis.openapi.from_asgi(
