@@ -122,6 +122,7 @@ def test_jobs_users_and_a_resource_are_green_together(bake: Bake, answers: dict[
     make_once(service, "users")
     make_once(service, "jobs")
     service.run("make", "resource", "name=event", "fields=title:str(128) place:ref(item)")
+    service.run("make", "resource", "name=note", "fields=title:str(128)", "owner=user")
     assert all_is_covered(service, service.run("make", "check"))
     service.run("uv", "run", "pytest", "tests/system/test_jobs.py")
     its_worker_is_deployed(service)

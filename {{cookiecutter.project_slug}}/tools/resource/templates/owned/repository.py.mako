@@ -24,11 +24,11 @@ class OwnedRepository(SqlRepository[E, C, U, Q]):
         return statement.execution_options(owner=self.owner)
 
     async def add(self, new: C) -> E:
-        with _without_owner():
+        with without_owner():
             return await super().add(new)
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
-        with _without_owner():
+        with without_owner():
             return await super().update(id_, changes, versions)
 
     def _row(self, table: type[T], values: dict[str, Any]) -> T:
@@ -36,7 +36,7 @@ class OwnedRepository(SqlRepository[E, C, U, Q]):
 
 
 @contextmanager
-def _without_owner() -> Iterator[None]:
+def without_owner() -> Iterator[None]:
     """A value is unique among the rows of its owner, whom no client has named."""
     try:
         yield

@@ -5,6 +5,8 @@ from sqlalchemy import Executable, delete, func, select, update
 
 from app.db.owned import EVERYBODY, OwnedRow, Unscoped, owned_classes
 from app.db.session import SqlStore
+from app.db.sql.owned import without_owner
+from app.repositories.errors import Conflict
 
 pytestmark = pytest.mark.in_database
 each_table = pytest.mark.parametrize("table", owned_classes())
@@ -28,3 +30,9 @@ async def test_a_statement_without_an_owner_is_refused(
                 await repositories.session.execute(statement)
         everybody = statements[0].execution_options(owner=EVERYBODY)
         assert await repositories.session.scalar(everybody) is None
+
+
+def test_a_value_that_is_taken_is_named_without_its_owner() -> None:
+    with pytest.raises(Conflict) as caught, without_owner():
+        raise Conflict("owner", "title")
+    assert caught.value.fields == ("title",)
