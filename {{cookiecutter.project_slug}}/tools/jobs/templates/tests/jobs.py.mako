@@ -5,6 +5,8 @@ from asyncio import sleep
 {% else %}
 from time import sleep
 {% endif %}
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -23,10 +25,16 @@ async def add_widget(store: Store, name: str) -> None:
 
 @job(attempts=3, backoff=timedelta(0))
 async def work(store: Store, name: str, seconds: float = 0) -> None:
-    """Leaves a widget for each time that it has begun, and one when it has ended."""
+    """Leaves a widget for each time that it has begun and for each that it has ended."""
     await add_widget(store, f"{name}, begun {uuid4()}")
     await sleep(seconds)
-    await add_widget(store, name)
+    # A worker may be killed here, before it deletes the job: the name must be free once more.
+    await add_widget(store, f"{name}, ended {uuid4()}")
+
+
+def counted(widgets: Iterable[str], event: str) -> Counter[str]:
+    """How often each job has "begun" or "ended"."""
+    return Counter(name.partition(",")[0] for name in widgets if f", {event} " in name)
 
 
 @job(attempts=2, backoff=timedelta(minutes=1))

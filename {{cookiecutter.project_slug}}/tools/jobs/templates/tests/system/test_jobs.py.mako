@@ -16,7 +16,7 @@ from app.db.tables.jobs import JobTable
 from app.settings import Settings
 from tests.conftest import Start
 from tests.database import outage
-from tests.jobs import work
+from tests.jobs import counted, work
 from tests.ports import free_port
 from tests.system.conftest import within
 from tests.widgets import WidgetTable
@@ -45,8 +45,7 @@ def add(database: Engine, *names: str, seconds: float = 0) -> None:
 
 
 def begun(database: Engine) -> Counter[str]:
-    """How often each job was."""
-    return Counter(name.partition(",")[0] for name in widgets(database) if ", begun" in name)
+    return counted(widgets(database), "begun")
 
 
 def has_begun(database: Engine, number: int) -> bool:
@@ -54,7 +53,7 @@ def has_begun(database: Engine, number: int) -> bool:
 
 
 def ended(database: Engine) -> set[str]:
-    return {name for name in widgets(database) if ", begun" not in name}
+    return {*counted(widgets(database), "ended")}
 
 
 def widgets(database: Engine) -> list[str]:
@@ -94,7 +93,7 @@ def test_no_job_is_lost_however_often_workers_are_killed(
         worker = start_worker(JOBS_CONCURRENCY=2)
         within(20, partial(has_begun, database, 10 * killed + 5))
         worker.kill()
-    within(80, lambda: left(database) == [])
+    within(40, lambda: left(database) == [])
     assert ended(database) == names
 
 
