@@ -115,12 +115,13 @@ def test_jobs_are_complete_and_green_at_once(bake: Bake, answers: dict[str, str]
 
 @pytest.mark.slow
 @variants(1, 2)  # those that each_choice leaves out
-def test_jobs_users_and_a_resource_are_green_together(bake: Bake, answers: dict[str, str]) -> None:
+def test_all_parts_and_a_resource_are_green_together(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
     commit(service, "First commit")
     make_once(service, "users")
     make_once(service, "jobs")
+    make_once(service, "idempotency")
     service.run("make", "resource", "name=event", "fields=title:str(128) place:ref(item)")
     service.run("make", "resource", "name=note", "fields=title:str(128)", "owner=user")
     assert all_is_covered(service, service.run("make", "check"))
