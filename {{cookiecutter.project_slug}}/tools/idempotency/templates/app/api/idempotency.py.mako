@@ -75,18 +75,17 @@ async def once(
         ),
     ] = None,
 ) -> Once:
+    lifetime = timedelta(seconds=settings.idempotency_key_lifetime)
+    if key is None:
+        return Once(None, "", lifetime)
     whose = user.subject if user else ""
-    scope = (whose, request.method, request.url.path, key or "")
+    scope = (whose, request.method, request.url.path, key)
     content = request.url.query.encode() + b"\0" + await request.body()
-    return Once(
-        key and _digest(*(part.encode() for part in scope)),
-        _digest(content),
-        timedelta(seconds=settings.idempotency_key_lifetime),
-    )
+    return Once(_digest("\0".join(scope).encode()), _digest(content), lifetime)
 
 
-def _digest(*parts: bytes) -> str:
-    return sha256(b"\0".join(parts)).hexdigest()
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()
 
 
 OnceDep = Annotated[Once, Depends(once)]
