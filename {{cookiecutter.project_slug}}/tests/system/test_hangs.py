@@ -113,9 +113,7 @@ def test_a_frozen_issuer_holds_no_request(serve: Serve, start: Start, tmp_path: 
     process = start(*command, "--directory", str(tmp_path), variables={})
     address = f"{issuer.url}/.well-known/jwks.json"
     within(10, lambda: httpx2.get(address).status_code == 200)
-    server = serve(
-        AUTH="", AUTH_JWKS_URL=address, AUTH_AUDIENCE="items", REQUEST_TIMEOUT=TIMEOUT, WORKERS=2
-    )
+    server = serve(AUTH="", AUTH_JWKS_URL=address, AUTH_AUDIENCE="items", REQUEST_TIMEOUT=TIMEOUT)
 
     def read(_: int) -> httpx2.Response:
         return server.http.get(URL, headers=bearing(issuer.token()))
