@@ -196,7 +196,7 @@ def test_a_client_that_leaves_within_the_response_is_recorded_once(
 ) -> None:
     app = Observation(StreamingResponse(iter([b"some", b"more"])))
     server = {"app": Mock(), "asgi": {"spec_version": "2.4"}}
-    scope = {"type": "http", "method": "GET", "headers": [], **server}
+    scope = {"type": "http", "method": "GET", "path": URL, "headers": [], **server}
     send = AsyncMock(side_effect=[None, OSError])  # the second message is part of the body
     with caplog.at_level(logging.INFO, "app.api.observation"), pytest.raises(ClientDisconnect):
         asyncio.run(app(scope, AsyncMock(), send))
