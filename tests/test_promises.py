@@ -106,6 +106,7 @@ UNDO: dict[str, list[Edit]] = {
             "set_progress_handler(None, 0)",
         ),
     ],
+    "A slow disk holds up others once": [("app/db/driver.py", "ended - begun > SLOW", "False")],
     "Writers wait for each other": [
         (ENGINE, '{"timeout": settings.database_timeout', '{"timeout": 0'),
         (ENGINE, "pool_timeout=settings.database_timeout", "pool_timeout=0.001"),
@@ -194,6 +195,9 @@ UNDO: dict[str, list[Edit]] = {
     "A token that is not valid is refused": [
         ("app/api/issuer.py", '["exp", "iss", "sub", self.audience_claim]', "[]"),
     ],
+    "An issuer that hangs holds no request": [
+        ("app/api/issuer.py", "min(FETCH_SECONDS, settings.request_timeout)", "10"),
+    ],
     "Everything asks for a token unless it is listed": [
         ("app/api/auth.py", "or not is_open(path)", 'or path.startswith("/v1/")'),
     ],
@@ -223,6 +227,7 @@ UNDO: dict[str, list[Edit]] = {
     "A schema ahead of the code is ready": [
         (STORE, "if revision in self._outdated:", "if revision != self._head:"),
     ],
+    "No proxy keeps a response": [(OBSERVATION, 'b"private, no-cache" if', 'b"no-cache" if')],
     "No log line tells what was asked for": [
         (
             OBSERVATION,

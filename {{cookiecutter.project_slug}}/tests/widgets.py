@@ -38,7 +38,7 @@ from sqlalchemy.orm import (
 from app import main
 from app.api.dependencies import StoreDep
 from app.api.errors import problems
-from app.api.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, etag, is_known, versions
+from app.api.etags import IfMatch, IfNoneMatch, etag, is_known, tagged, versions
 from app.db.base import BY_CODE_POINT, Base, EntityTable, contains
 from app.db.session import SqlStore
 from app.db.sql.base import Children, Link, SqlRepository
@@ -229,10 +229,10 @@ class WidgetSqlStore(SqlStore):
         return with_widgets(super().repositories(session), widgets)
 
 
-router = APIRouter(prefix="/v1/widgets", responses=problems(401, 422, 500, 503))
+router = APIRouter(prefix="/v1/widgets", responses=problems(401, 422, 429, 500, 503))
 
 
-@router.post("", status_code=201, responses=problems(409, 413))
+@router.post("", status_code=201, responses=tagged(201) | problems(409, 413))
 async def create_widget(
     new: WidgetCreate,
     store: StoreDep,
@@ -254,7 +254,7 @@ async def list_widgets(
         return await widgets_of(repositories).find(query)
 
 
-@router.get("/{widget_id:uuid}", responses=problems(404) | NOT_MODIFIED)
+@router.get("/{widget_id:uuid}", responses=tagged(200, 304) | problems(404))
 async def read_widget(
     widget_id: UUID, store: StoreDep, response: Response, if_none_match: IfNoneMatch = None
 ) -> Widget:
@@ -266,7 +266,7 @@ async def read_widget(
     return widget
 
 
-@router.patch("/{widget_id:uuid}", responses=problems(404, 409, 412, 413))
+@router.patch("/{widget_id:uuid}", responses=tagged(200) | problems(404, 409, 412, 413))
 async def update_widget(
     widget_id: UUID,
     changes: WidgetUpdate,

@@ -68,16 +68,28 @@ def problem(
     return ProblemResponse({**(members or {}), **body.model_dump()}, status, headers)
 
 
+def header(description: str, type_: str = "string") -> dict[str, Any]:
+    """A header that a response always has, for the OpenAPI document."""
+    return {"description": description, "required": True, "schema": {"type": type_}}
+
+
+RETRY_AFTER = {"Retry-After": header("Seconds to wait before the next try.", "integer")}
+HEADERS = {
+    401: {"WWW-Authenticate": header("The scheme of authentication.")},
+    429: RETRY_AFTER,
+    503: RETRY_AFTER,
+}
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route, for the OpenAPI document."""
-    schema = {"$ref": REF.format(model="Problem")}
-    return {
-        status: {
-            "description": _phrase(status),
-            "content": {ProblemResponse.media_type: {"schema": schema}},
-        }
-        for status in statuses
-    }
+    content = {ProblemResponse.media_type: {"schema": {"$ref": REF.format(model="Problem")}}}
+    documented: dict[int | str, dict[str, Any]] = {}
+    for status in statuses:
+        documented[status] = {"description": _phrase(status), "content": content}
+        if status in HEADERS:
+            documented[status]["headers"] = HEADERS[status]
+    return documented
 
 
 class ProblemAPI(FastAPI):

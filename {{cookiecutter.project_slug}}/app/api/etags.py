@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Header
 from pydantic import WithJsonSchema
 
+from app.api.errors import header
 from app.schemas.base import MAX_INT, Entity
 
 # A client that has seen more versions than this of one entity has to read it again.
@@ -20,7 +21,17 @@ Tags = Annotated[list[str] | None, WithJsonSchema({"type": "string"})]
 IfMatch = Annotated[Tags, Header(description="The `ETag` of the version to change.")]
 IfNoneMatch = Annotated[Tags, Header(description="The `ETag` that the client has.")]
 
-NOT_MODIFIED: dict[int | str, dict[str, str]] = {304: {"description": "The client has it."}}
+ETAG = header("The version, for `If-Match` and `If-None-Match`.")
+TAGGED: dict[int, dict[str, Any]] = {
+    200: {"headers": {"ETag": ETAG}},
+    201: {"headers": {"ETag": ETAG, "Location": header("The path of what was created.")}},
+    304: {"headers": {"ETag": ETAG}, "description": "The client has it."},
+}
+
+
+def tagged(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The responses of a route that have an `ETag`, for the OpenAPI document."""
+    return {status: TAGGED[status] for status in statuses}
 
 
 def etag(entity: Entity) -> str:

@@ -20,6 +20,7 @@ from app.settings import Settings
 
 KEYS_SECONDS = 300  # after so long the keys are read again: one may have been withdrawn
 COOLDOWN_SECONDS = 5  # not more often, whatever is asked for
+RETRY_SECONDS = 0.5  # while they cannot be read, and a token needs one that is not known
 FETCH_SECONDS = 3
 LEEWAY_SECONDS = 30  # between the clocks of the issuer and of this machine
 
@@ -42,9 +43,11 @@ class Issuer(Verifier):
             },
         }
         url = str(settings.auth_jwks_url)
-        self.client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_SECONDS)
+        self.timeout = min(FETCH_SECONDS, settings.request_timeout)
+        self.client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=self.timeout)
         self.keys: dict[str, jwt.PyJWK] = {}
         self.expire = self.fetch_from = 0.0
+        self.is_read = False
         self.fetching = asyncio.Lock()
 
     async def user(self, token: str, connection: HTTPConnection) -> User:
@@ -66,7 +69,7 @@ class Issuer(Verifier):
             async with self.fetching:
                 await self._fetch()
         if name not in self.keys:
-            unknown = jwt.InvalidTokenError if self.keys else jwt.PyJWKClientError
+            unknown = jwt.InvalidTokenError if self.is_read else jwt.PyJWKClientError
             raise unknown("its key is not known")
         claims = jwt.decode(token, self.keys[name], **self.expected)
         if self.audience_claim != "aud" and claims[self.audience_claim] != self.audience:
@@ -78,16 +81,17 @@ class Issuer(Verifier):
             return
         try:
             # The client's own timeout is for each of its reads, and they may be many.
-            async with asyncio.timeout(FETCH_SECONDS):
+            async with asyncio.timeout(self.timeout):
                 keys = await to_thread.run_sync(
                     self.client.get_signing_keys, abandon_on_cancel=True
                 )
         except (jwt.PyJWTError, OSError, ValueError, RecursionError) as error:
             log.warning("AUTH_JWKS_URL cannot be read: %s", error)  # the keys from before still do
+            self.is_read, keep, pause = False, COOLDOWN_SECONDS, RETRY_SECONDS
         else:
             self.keys = {str(key.key_id): key for key in keys}
-            self.expire = monotonic() + KEYS_SECONDS
-        self.fetch_from = monotonic() + COOLDOWN_SECONDS
+            self.is_read, keep, pause = True, KEYS_SECONDS, COOLDOWN_SECONDS
+        self.expire, self.fetch_from = monotonic() + keep, monotonic() + pause
 
 
 def roles_of(claims: dict[str, Any], claim: str) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import ExitStack
+from http import HTTPStatus
 from time import perf_counter
 from uuid import uuid4
 
@@ -11,12 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from app.api.errors import METHODS, problem
-from app.api.paths import PROBES
+from app.api.paths import PROBES, route_path
 from app.metrics import ACTIVE, REQUESTS
 
 # https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers
 SAFE_HEADERS = {
-    b"cache-control": b"no-cache",
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"cross-origin-resource-policy": b"same-origin",
     b"referrer-policy": b"no-referrer",
@@ -37,6 +37,15 @@ def request_id(headers: Headers) -> str:
         return given
     trace = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     return trace[1] if trace else uuid4().hex
+
+
+def cache_control(scope: Scope, status: int) -> bytes:
+    """A browser keeps what it has read, and asks with its `ETag` before each use; a proxy does not.
+
+    So nothing has to vary by `Authorization`: https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2
+    """
+    is_read = scope["method"] in {"GET", "HEAD"} and status < HTTPStatus.BAD_REQUEST
+    return b"private, no-cache" if is_read and route_path(scope) not in PROBES else b"no-store"
 
 
 class UnexpectedErrors:
@@ -91,7 +100,8 @@ class Observation:
                 status = message["status"]
                 given = [header for header in message["headers"] if header[0] != b"x-request-id"]
                 names = {name for name, _ in given}
-                added = [header for header in SAFE_HEADERS.items() if header[0] not in names]
+                safe = SAFE_HEADERS | {b"cache-control": cache_control(scope, status)}
+                added = [header for header in safe.items() if header[0] not in names]
                 added.append((b"x-request-id", id_.encode()))
                 if state.draining:
                     added.append((b"connection", b"close"))  # the client's next one goes elsewhere

@@ -327,6 +327,21 @@ def test_a_new_key_is_found_and_not_more_often_than_that(
     assert status(client, issuer.token("first")) == 401  # it was withdrawn
 
 
+def test_a_new_key_that_cannot_be_read_yet_is_no_wrong_token(
+    client: TestClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(issuers, "monotonic", lambda: now[0])
+    assert status(client, issuer.token()) == 200
+    issuer.published, issuer.answer = ["first", "second"], b"down"
+    now[0] += issuers.COOLDOWN_SECONDS
+    assert status(client, issuer.token("second")) == 503
+    assert status(client, issuer.token("first")) == 200
+    issuer.answer = None
+    now[0] += issuers.RETRY_SECONDS
+    assert status(client, issuer.token("second")) == 200
+
+
 def test_a_withdrawn_key_is_forgotten(
     client: TestClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,6 +363,7 @@ def test_keys_that_cannot_be_read_leave_those_from_before(
 ) -> None:
     monkeypatch.setattr(issuers, "KEYS_SECONDS", 0)
     monkeypatch.setattr(issuers, "COOLDOWN_SECONDS", 0)
+    monkeypatch.setattr(issuers, "RETRY_SECONDS", 0)
     issuer.answer = answer
     response = client.get(URL, headers=bearing(issuer.token()))
     problem(response, 503)

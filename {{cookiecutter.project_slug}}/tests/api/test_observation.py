@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from unittest.mock import AsyncMock, Mock
 
 import pytest
-from fastapi import BackgroundTasks, FastAPI
+from fastapi import BackgroundTasks, FastAPI, Response
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from structlog.contextvars import get_contextvars
 
 from app.api.observation import Observation
+from app.api.paths import PROBES
 from tests.api.client import URL, create, in_database, in_memory
 from tests.conftest import application
 
@@ -47,6 +48,22 @@ def test_every_answer_tells_browsers_to_be_careful(client: TestClient, path: str
     assert headers["content-security-policy"].startswith("default-src 'none';")
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert "server" not in headers
+
+
+@in_memory
+def test_browsers_ask_again_for_what_they_keep_and_keep_nothing_else(client: TestClient) -> None:
+    @application(client).get("/public")
+    def public() -> Response:
+        return Response(headers={"Cache-Control": "max-age=60"})
+
+    created = client.post(URL, json={"name": "bolt"})
+    url, known = created.headers["location"], {"If-None-Match": created.headers["etag"]}
+    kept = [client.get(url), client.get(url, headers=known), client.get(URL), client.get("/docs")]
+    assert [response.status_code for response in kept] == [200, 304, 200, 200]
+    assert {response.headers["cache-control"] for response in kept} == {"private, no-cache"}
+    unkept = [created, client.delete(url), client.get(url), *map(client.get, PROBES)]
+    assert {response.headers["cache-control"] for response in unkept} == {"no-store"}
+    assert client.get("/public").headers["cache-control"] == "max-age=60"
 
 
 @in_memory
@@ -179,7 +196,7 @@ def test_a_client_that_leaves_within_the_response_is_recorded_once(
 ) -> None:
     app = Observation(StreamingResponse(iter([b"some", b"more"])))
     server = {"app": Mock(), "asgi": {"spec_version": "2.4"}}
-    scope = {"type": "http", "method": "GET", "headers": [], **server}
+    scope = {"type": "http", "method": "GET", "path": URL, "headers": [], **server}
     send = AsyncMock(side_effect=[None, OSError])  # the second message is part of the body
     with caplog.at_level(logging.INFO, "app.api.observation"), pytest.raises(ClientDisconnect):
         asyncio.run(app(scope, AsyncMock(), send))

@@ -59,6 +59,24 @@ def test_a_widget_is_documented_as_it_is_answered(
     assert set(widget) == set(schema["properties"]) == set(schema["required"])
 
 
+def test_headers_are_documented_as_they_are_answered(
+    document: dict[str, Any], client: TestClient
+) -> None:
+    def documented(path: str, method: str, status: int) -> set[str]:
+        return {*document["paths"][path][method]["responses"][f"{status}"]["headers"]}
+
+    one = "/v1/widgets/{widget_id}"
+    created = client.post("/v1/widgets", json={"name": "bolt"})
+    url, known = created.headers["location"], {"If-None-Match": created.headers["etag"]}
+    assert documented("/v1/widgets", "post", 201) == {"ETag", "Location"}
+    for response in (client.get(url), client.get(url, headers=known)):
+        assert documented(one, "get", response.status_code) == {"ETag"}
+        assert response.headers["etag"]
+    assert documented(one, "patch", 200) == {"ETag"}
+    for status in (429, 503):
+        assert documented(one, "delete", status) == {"Retry-After"}
+
+
 def test_a_problem_is_documented_as_it_is_answered(
     document: dict[str, Any], client: TestClient
 ) -> None:

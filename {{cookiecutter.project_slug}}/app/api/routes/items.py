@@ -5,14 +5,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api.dependencies import StoreDep
 from app.api.errors import problems
-from app.api.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, etag, is_known, versions
+from app.api.etags import IfMatch, IfNoneMatch, etag, is_known, tagged, versions
 from app.schemas.items import Item, ItemCreate, ItemFilter, ItemUpdate
 from app.schemas.pages import Page
 
-router = APIRouter(prefix="/v1/items", tags=["items"], responses=problems(401, 422, 500, 503))
+router = APIRouter(prefix="/v1/items", tags=["items"], responses=problems(401, 422, 429, 500, 503))
 
 
-@router.post("", status_code=201, responses=problems(409, 413))
+@router.post("", status_code=201, responses=tagged(201) | problems(409, 413))
 async def create_item(
     new: ItemCreate,
     store: StoreDep,
@@ -32,7 +32,7 @@ async def list_items(query: Annotated[ItemFilter, Query()], store: StoreDep) -> 
         return await repositories.items.find(query)
 
 
-@router.get("/{item_id:uuid}", responses=problems(404) | NOT_MODIFIED)
+@router.get("/{item_id:uuid}", responses=tagged(200, 304) | problems(404))
 async def read_item(
     item_id: UUID, store: StoreDep, response: Response, if_none_match: IfNoneMatch = None
 ) -> Item:
@@ -44,7 +44,7 @@ async def read_item(
     return item
 
 
-@router.patch("/{item_id:uuid}", responses=problems(404, 409, 412, 413))
+@router.patch("/{item_id:uuid}", responses=tagged(200) | problems(404, 409, 412, 413))
 async def update_item(
     item_id: UUID,
     changes: ItemUpdate,

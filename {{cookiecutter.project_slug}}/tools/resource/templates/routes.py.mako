@@ -8,15 +8,15 @@ from app.api.errors import problems
 % if once:
 from app.api.idempotency import OnceDep
 % endif
-from app.api.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, etag, is_known, versions
+from app.api.etags import IfMatch, IfNoneMatch, etag, is_known, tagged, versions
 from app.api.users import CurrentUser
 from app.schemas.${plural} import ${entity}, ${entity}Create, ${entity}Filter, ${entity}Update
 from app.schemas.pages import Page
 
-router = APIRouter(prefix="${url}", tags=["${words}"], responses=problems(401, 422, 500, 503))
+router = APIRouter(prefix="${url}", tags=["${words}"], responses=problems(401, 422, 429, 500, 503))
 
 
-@router.post("", status_code=201, responses=problems(409, 413))
+@router.post("", status_code=201, responses=tagged(201) | problems(409, 413))
 async def create_${name}(
     new: ${entity}Create,
 % if once:
@@ -52,7 +52,7 @@ async def list_${plural}(
         return await repositories.${plural}${of_user}.find(query)
 
 
-@router.get("/{${name}_id:uuid}", responses=problems(404) | NOT_MODIFIED)
+@router.get("/{${name}_id:uuid}", responses=tagged(200, 304) | problems(404))
 async def read_${name}(
     ${name}_id: UUID, ${user}store: StoreDep, response: Response, if_none_match: IfNoneMatch = None
 ) -> ${entity}:
@@ -64,7 +64,7 @@ async def read_${name}(
     return ${name}
 
 
-@router.patch("/{${name}_id:uuid}", responses=problems(404, 409, 412, 413))
+@router.patch("/{${name}_id:uuid}", responses=tagged(200) | problems(404, 409, 412, 413))
 async def update_${name}(
     ${name}_id: UUID, changes: ${entity}Update, ${user}store: StoreDep, response: Response, if_match: IfMatch = None
 ) -> ${entity}:

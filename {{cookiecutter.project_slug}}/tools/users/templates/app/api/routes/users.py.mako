@@ -34,7 +34,7 @@ SCHEME: dict[str, Any] = {
 }
 OPEN: dict[str, Any] = {"security": []}
 
-router = APIRouter(prefix="/v1", tags=["users"], responses=problems(422, 503))
+router = APIRouter(prefix="/v1", tags=["users"], responses=problems(422, 429, 503))
 
 
 async def logged_in(user: CurrentUser) -> User:
@@ -83,9 +83,7 @@ def wrong_login() -> HTTPException:
     return HTTPException(401, "The e-mail or the password is wrong.", CHALLENGE)
 
 
-@router.post(
-    "/auth/register", status_code=202, openapi_extra=OPEN, responses=problems(413, 429)
-)
+@router.post("/auth/register", status_code=202, openapi_extra=OPEN, responses=problems(413))
 async def register(new: SignUp, store: StoreDep, request: Request) -> None:
     """The response is the same for an e-mail that has an account; that account stays as it is."""
     await limit(store, address(request))
@@ -95,7 +93,7 @@ async def register(new: SignUp, store: StoreDep, request: Request) -> None:
             await users.add(repositories, new.email, password_hash)
 
 
-@router.post("/auth/login", openapi_extra=OPEN, responses=problems(401, 413, 429))
+@router.post("/auth/login", openapi_extra=OPEN, responses=problems(401, 413))
 async def log_in(
     form: Annotated[OAuth2PasswordRequestForm, Depends()],
     store: StoreDep,
@@ -146,7 +144,7 @@ async def read_own_account(user: CurrentUser, store: StoreDep) -> OwnAccount:
         return OwnAccount.model_validate(await users.by_id(repositories, user))
 
 
-@router.put("/users/me/password", responses=problems(401, 403, 404, 409, 413, 429))
+@router.put("/users/me/password", responses=problems(401, 403, 404, 409, 413))
 async def change_password(
     change: PasswordChange, user: LoggedIn, store: StoreDep, settings: SettingsDep
 ) -> Tokens:
@@ -160,7 +158,7 @@ async def change_password(
     return tokens(login, settings)
 
 
-@router.put("/users/me/email", responses=problems(401, 403, 404, 409, 413, 429))
+@router.put("/users/me/email", responses=problems(401, 403, 404, 409, 413))
 async def change_email(
     change: EmailChange, user: LoggedIn, store: StoreDep, request: Request
 ) -> OwnAccount:
