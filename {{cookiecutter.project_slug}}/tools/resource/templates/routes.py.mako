@@ -3,7 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.dependencies import StoreDep
+from app.api.dependencies import StoreDep, once
 from app.api.errors import problems
 from app.api.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, etag, is_known, versions
 from app.api.users import CurrentUser
@@ -30,7 +30,7 @@ async def create_${name}(
     return ${name}
 
 
-@router.get("")
+@router.get("", dependencies=[once(${entity}Filter)])
 async def list_${plural}(
     query: Annotated[${entity}Filter, Query()], ${user}store: StoreDep
 ) -> Page[${entity}]:
