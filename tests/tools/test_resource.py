@@ -133,6 +133,31 @@ def test_a_reference_may_be_written_in_any_way(given: str) -> None:
     assert (field.key, target.name, target.plural) == ("place_id", "item", "items")
 
 
+DOCUMENTED = 'Field(json_schema_extra={"default": "0.0000000"})'
+
+
+@pytest.mark.parametrize(
+    ("spec", "in_create"),
+    [
+        ("fee:decimal(9,7)=0", f'Annotated[Fee, {DOCUMENTED}] = Decimal("0.0000000")'),
+        (
+            "fee:decimal(9,7)?=0:private",
+            f'Annotated[Annotated[Fee | None, PRIVATE], {DOCUMENTED}] = Decimal("0.0000000")',
+        ),
+        ("fee:decimal(9,7)=1", 'Fee = Decimal("1.0000000")'),
+        ("fee:decimal=0", 'Fee = Decimal("0.0000")'),
+    ],
+)
+def test_a_small_default_is_documented_in_full(spec: str, in_create: str) -> None:
+    (field,) = parse(ROOT, "zebra", spec).fields
+    assert field.in_create == in_create
+
+
+def test_a_float_has_one_zero() -> None:
+    (field,) = parse(ROOT, "zebra", "ratio:float>=0").fields
+    assert field.definition("") == "Annotated[StrictFloat, Field(ge=0.0), OneZero]"
+
+
 @pytest.mark.parametrize(
     ("field", "in_table"),
     [

@@ -366,8 +366,8 @@ def _check_null(resource: Target, old: Field, new: Field, spec: str) -> None:
         raise Refused(
             f"{there}, and no {new.kind} has a default: keep the ?, and to require it of new ones "
             f"write `{new.key}: {new.in_create}` in {resource.entity}Create of "
-            f"app/schemas/{resource.plural}.py, and leave it out of `defaults` in "
-            f"tests/api/test_{resource.plural}.py"
+            f"app/schemas/{resource.plural}.py, and change the lines of "
+            f"tests/api/test_{resource.plural}.py that fail then"
         )
     first, then = (_changed(spec, null=null, default=text) for null in (True, False))
     if old.default:

@@ -228,7 +228,8 @@ def _documented(type_: str, default: Decimal) -> str:
     text = f"{default:f}"
     if text == str(default):
         return type_
-    return f"Annotated[{type_}, Field(json_schema_extra=dict(default={quoted(text)}))]"
+    extra = '{"default": ' + quoted(text) + "}"
+    return f"Annotated[{type_}, Field(json_schema_extra={extra})]"
 
 
 @dataclass(frozen=True)
