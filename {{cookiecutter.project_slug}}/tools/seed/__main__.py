@@ -32,8 +32,8 @@ def filled(number: str, owner: str) -> list[str]:
     owned = [one.plural for one in resources if one.owned]
     if owned and settings.checks_tokens and not owner:
         raise Refused(
-            f"{' and '.join(owned)} belong to users, and no token is of {ANONYMOUS.subject}: add owner= "
-            "and the `sub` of a user's tokens, which is the `id` of GET /v1/users/me after make users."
+            f"{' and '.join(owned)} belong to users: add owner=ID, the `sub` of a user's tokens, which "
+            "after make users is the `id` of GET /v1/users/me."
         )
     owner = owner or ANONYMOUS.subject
     upgrade(settings)
