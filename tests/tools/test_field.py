@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.copies import contents, copied, run
+from tests.tools.copies import ROOT, contents, copied, run
 from tools.field.merge import merged
+from tools.resource.options import some_default
+from tools.resource.parse import parse
 
 FIRST = (
     "title:str(128):unique:nocase weight:decimal>=0<=100=1.5:index day:date? kind:enum(big,small)=big "
@@ -214,15 +216,33 @@ NEEDS = (
     ("born:date", "", "born:date?"),
     ("site:url(99):private", "", "site:url(99)?:private"),
     ("mark:email:unique", "", "mark:email?:unique"),
-    ("herd:ref(item,restrict)", "", "herd:ref(item,restrict)?"),
-    ("token:str(9)", "", "token:str(9)?"),
     ("code:int>=2<=9:index", "2", "code:int?>=2<=9:index"),
-    ("debt:float<=-0.5", "-0.5", "debt:float?<=-0.5"),
-    ("share:decimal(2,2)", "0", "share:decimal(2,2)?"),
-    ("word:str(3)", "unk", "word:str(3)?"),
     ("kind:enum(big,small)", "big", "kind:enum(big,small)?"),
-    ("extra:json", "{}", "extra:json?"),
 )
+
+
+@pytest.mark.parametrize(
+    ("spec", "proposed"),
+    [
+        ("herd:ref(item)", ""),
+        ("token:str(9)", ""),
+        ("born:datetime", ""),
+        ("code:int>=2<=9", "2"),
+        ("code:int<=-3", "-3"),
+        ("debt:float<=-0.5", "-0.5"),
+        ("share:decimal(2,2)>=0.25", "0.25"),
+        ("price:decimal", "0"),
+        ("word:str(3)", "unk"),
+        ("note:text", "unknown"),
+        ("extra:json", "{}"),
+        ("shown:bool", "false"),
+    ],
+)
+def test_a_proposed_default_is_one(spec: str, proposed: str) -> None:
+    (field,) = parse(ROOT, "zebra", spec).fields
+    assert some_default(field) == proposed
+    if proposed:
+        assert parse(ROOT, "zebra", f"{spec}={proposed}").fields[0].default
 
 
 def typed(message: str) -> dict[str, str]:
