@@ -113,6 +113,8 @@ def pages(url: str) -> Iterator[dict[str, Any]]:
 def its_refusals_say_what_to_do(service: Service, url: str) -> None:
     assert "APP_ENV is production" in refused(service, DATABASE_URL=url, APP_ENV="production")
     assert "n=many is no number of rows" in refused(service, "n=many", DATABASE_URL=url)
+    issuer = {"AUTH_JWKS_URL": "https://id.example/.well-known/jwks.json", "AUTH_AUDIENCE": "shop"}
+    assert "notes belong to users" in refused(service, DATABASE_URL=url, **issuer)
     factory = service.path / "tests" / "factories" / "tags.py"
     text = factory.read_text(encoding="utf-8")
     remedy = "Change make_tag in tests/factories/tags.py"

@@ -86,6 +86,7 @@ def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: B
         "get_settings",
         "get_store",
         "hangs",
+        "has_no_parameter_twice",
         "has_role",
         "identify",
         "is_cancelled",

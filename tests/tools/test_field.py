@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.copies import contents, copied, run
+from tests.tools.copies import ROOT, contents, copied, run
 from tools.field.merge import merged
+from tools.resource.options import some_default
+from tools.resource.parse import parse
 
 FIRST = (
     "title:str(128):unique:nocase weight:decimal>=0<=100=1.5:index day:date? kind:enum(big,small)=big "
@@ -114,6 +116,7 @@ def test_where_the_place_is_not_clear_the_lines_are_printed(service: Path) -> No
         ("item", "code:int", "'code' needs a value for the rows that are there"),
         ("item", "place:ref(item)", "refers to the resource itself, which has no first one"),
         ("item", "code:int=1:unique", "'code' would be the same in all rows"),
+        ("item", "code:int?=1:unique", 'write add="code:int?:unique"'),
         ("item", "quantity:int?", "'quantity' would be there twice"),
         ("item", "parts:many(item)", "leads to the resource itself"),
         ("item", "", "nothing would change"),
@@ -208,6 +211,99 @@ def test_what_cannot_be_changed_is_refused(
     assert message in refusal(service, "item", **asked)
 
 
+# A field that needs a value, the default that a refusal proposes, and the field without a need.
+NEEDS = (
+    ("born:date", "", "born:date?"),
+    ("site:url(99):private", "", "site:url(99)?:private"),
+    ("mark:email:unique", "", "mark:email?:unique"),
+    ("code:int>=2<=9:index", "2", "code:int?>=2<=9:index"),
+    ("kind:enum(big,small)", "big", "kind:enum(big,small)?"),
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "proposed"),
+    [
+        ("herd:ref(item)", ""),
+        ("token:str(9)", ""),
+        ("born:datetime", ""),
+        ("code:int>=2<=9", "2"),
+        ("code:int<=-3", "-3"),
+        ("debt:float<=-0.5", "-0.5"),
+        ("share:decimal(2,2)>=0.25", "0.25"),
+        ("price:decimal", "0"),
+        ("word:str(3)", "unk"),
+        ("note:text", "unknown"),
+        ("extra:json", "{}"),
+        ("shown:bool", "false"),
+    ],
+)
+def test_a_proposed_default_is_one(spec: str, proposed: str) -> None:
+    (field,) = parse(ROOT, "zebra", spec).fields
+    assert some_default(field) == proposed
+    if proposed:
+        assert parse(ROOT, "zebra", f"{spec}={proposed}").fields[0].default
+
+
+def typed(message: str) -> dict[str, str]:
+    """What a refusal says to type, by the argument."""
+    return dict(re.findall(r'(add|change|drop)="([^"]+)"', message))
+
+
+def test_what_a_new_field_needs_can_be_typed_as_it_is_told(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "title:str")
+    new = []
+    for spec, value, optional in NEEDS:
+        message = refusal(service, "zebra", add=spec)
+        assert typed(message) == {"add": optional}, spec
+        new.append(f"{spec}={value}" if value else optional)
+        assert f'write add="{new[-1]}"' in message
+    field(service, "zebra", add=" ".join(new))
+
+
+def test_what_a_dropped_field_needs_can_be_typed_as_it_is_told(service: Path) -> None:
+    make(service, "tools.resource", "zebra", " ".join(["title:str", *(one[0] for one in NEEDS)]))
+    asked: dict[str, list[str]] = {"drop": [], "change": []}
+    for spec, value, optional in NEEDS:
+        name = spec.partition(":")[0]
+        told = typed(refusal(service, "zebra", drop=name))
+        assert told == {"change": optional} | ({"drop": f"{name}={value}"} if value else {}), spec
+        kind = "drop" if value else "change"
+        asked[kind].append(told[kind])
+    assert typed(refusal(service, "zebra", drop="born=2026-01-31")) == {"change": "born:date?"}
+    field(service, "zebra", **{kind: " ".join(words) for kind, words in asked.items()})
+    field(service, "zebra", drop=" ".join(word.partition(":")[0] for word in asked["change"]))
+
+
+def test_what_a_field_needs_to_be_required_can_be_typed_as_it_is_told(service: Path) -> None:
+    make(service, "tools.resource", "zebra", " ".join(["title:str", *(one[2] for one in NEEDS)]))
+    first, then = [], []
+    for spec, value, optional in NEEDS:
+        message = refusal(service, "zebra", change=spec)
+        if value:
+            assert f'change="{optional}={value}", then in a later release' in message
+            first.append(f"{optional}={value}")
+            then.append(typed(message)["change"])
+            assert then[-1] == f"{spec}={value}"
+        else:
+            assert "has a default: keep the ?" in message, spec
+    assert "write `born: Day` in ZebraCreate of app/schemas/zebras.py" in refusal(
+        service, "zebra", change="born:date"
+    )
+    field(service, "zebra", change=" ".join(first))
+    assert typed(refusal(service, "zebra", change="code:int>=2<=9:index"))["change"] == then[0]
+    field(service, "zebra", change=" ".join(then))
+
+
+def test_what_is_required_of_new_rows_by_hand_stays(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "title:str born:date? legs:int=4")
+    schemas = service / "app" / "schemas" / "zebras.py"
+    text = schemas.read_text(encoding="utf-8")
+    schemas.write_text(text.replace("    born: Day | None = None\n", "    born: Day\n"))
+    field(service, "zebra", add="note:text?")
+    assert "    born: Day\n" in schemas.read_text(encoding="utf-8")
+
+
 def test_an_array_keeps_the_type_of_its_elements(service: Path) -> None:
     make(service, "tools.resource", "zebra", "name:str(9) labels:array(int)")
     message = "'labels' is an array of int and cannot become one of str"
@@ -286,7 +382,7 @@ def _without_references(text: str) -> str:
 
 def test_what_the_release_before_reads_is_given_when_a_field_is_dropped(service: Path) -> None:
     make(service, "tools.resource", "zebra", "name:str(9) word:str(9) code:int=7 at:datetime?")
-    assert 'drop="word=..."' in refusal(service, "zebra", drop="word")
+    assert 'drop="word=unknown"' in refusal(service, "zebra", drop="word")
     assert "is no default that it may have" in refusal(service, "zebra", drop="word=aaaaaaaaaa")
     field(service, "zebra", drop="word=none code at")
     (revision,) = (service / "app/db/migrations/versions").glob("*zebras_stop_using*.py")

@@ -144,6 +144,13 @@ def test_a_name_that_is_no_resource_is_refused(service: Path) -> None:
     assert "there are no resources" in refusal(service, "item")
 
 
+def test_users_are_no_resources(service: Path) -> None:
+    schemas = service / "tools" / "users" / "templates" / "app" / "schemas" / "users.py.mako"
+    (service / "app" / "schemas" / "users.py").write_text(schemas.read_text(encoding="utf-8"))
+    for name in ("own_account", "api_key", "zebra"):
+        assert f"'{name}' is no resource: take one of item.\n" in refusal(service, name)
+
+
 def test_the_table_is_created_again_as_it_was(service: Path) -> None:
     versions = service / "app" / "db" / "migrations" / "versions"
     (created,) = versions.glob("*_create_items_*.py")

@@ -11,6 +11,8 @@ import pytest
 from tests.database import DRIVER
 from tests.tools.copies import ROOT, contents, copied
 from tools.resource.columns import mapped
+from tools.resource.fields import Field
+from tools.resource.kinds import KINDS
 from tools.resource.names import Refused, article
 from tools.resource.parse import parse
 from tools.resource.write import write
@@ -131,6 +133,31 @@ def test_a_text_is_a_default_in_any_script(service: Path) -> None:
 def test_a_reference_may_be_written_in_any_way(given: str) -> None:
     ((field, target),) = parse(ROOT, "zebra", f"place:ref({given})").references
     assert (field.key, target.name, target.plural) == ("place_id", "item", "items")
+
+
+DOCUMENTED = 'Field(json_schema_extra={"default": "0.0000000"})'
+
+
+@pytest.mark.parametrize(
+    ("spec", "in_create"),
+    [
+        ("fee:decimal(9,7)=0", f'Annotated[Fee, {DOCUMENTED}] = Decimal("0.0000000")'),
+        (
+            "fee:decimal(9,7)?=0:private",
+            f'Annotated[Annotated[Fee | None, PRIVATE], {DOCUMENTED}] = Decimal("0.0000000")',
+        ),
+        ("fee:decimal(9,7)=1", 'Fee = Decimal("1.0000000")'),
+        ("fee:decimal=0", 'Fee = Decimal("0.0000")'),
+    ],
+)
+def test_a_small_default_is_documented_in_full(spec: str, in_create: str) -> None:
+    (field,) = parse(ROOT, "zebra", spec).fields
+    assert field.in_create == in_create
+
+
+def test_a_float_has_one_zero() -> None:
+    (field,) = parse(ROOT, "zebra", "ratio:float>=0").fields
+    assert field.definition("") == "Annotated[StrictFloat, Field(ge=0.0), OneZero]"
 
 
 @pytest.mark.parametrize(
@@ -475,3 +502,52 @@ def test_what_will_not_do_is_refused_in_a_sentence(name: str, fields: str, told:
     with pytest.raises(Refused, match=re.escape(told)) as caught:
         parse(ROOT, name, fields)
     assert "\n" not in str(caught.value)
+
+
+WITH_PARENTHESES = {"enum": "enum(a,b)", "array": "array(int)", "ref": "ref(item)"}
+MODIFIERS = {
+    "`=`": ("=1", "=true", "=a", "={}"),
+    "`>=` `<=`": (">=1<=9",),
+    "`:unique`": (":unique",),
+    "`:nocase`": (":unique:nocase",),
+    "`unique(...)`": (" other:int unique(field,other)",),
+    "`:index`": (":index",),
+    "`:private`": (":private",),
+}
+
+
+def parsed(kind: str, modifier: str = "") -> Field | None:
+    spec = f"field:{WITH_PARENTHESES.get(kind, kind)}{modifier}"
+    try:
+        return parse(ROOT, "zebra", spec).fields[0]
+    except Refused:
+        return None
+
+
+def may_have(kind: str) -> dict[str, str]:
+    """What a row of the README's table has to say."""
+    plain = parsed(kind)
+    assert plain
+    known = {name: [parsed(kind, one) for one in ones] for name, ones in MODIFIERS.items()}
+    fields = [field for name in ("`:unique`", "`:index`") for field in known[name] if field]
+    ranges = [name.removeprefix("field") for field in fields for name, _ in field.ranges]
+    filters = {"array": "has it", "str": "`_contains`"}
+    one = filters.get(kind, "one or more" if plain.is_one_of_several else "equal")
+    return {
+        **{name: "yes" if any(found) else "" for name, found in known.items()},
+        "`sort=`": "yes" if any(field.is_sorted for field in fields) else "",
+        "range": ", ".join(f"`{name}`" for name in ranges),
+        "filter": one if plain.filter else "",
+    }
+
+
+def test_the_readme_tells_what_each_type_may_have() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("| type | `=` |") :].partition("\n\n")[0].splitlines()
+    columns, _, *rows = ([cell.strip() for cell in row.split("|")[1:-1]] for row in table)
+    told = {
+        kind: dict(zip(columns[1:], cells, strict=True))
+        for names, *cells in rows
+        for kind in re.findall(r"\w+", names)
+    }
+    assert told == {kind: may_have(kind) for kind in KINDS}

@@ -6,10 +6,20 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import StrictFloat, TypeAdapter, ValidationError
 
 from app.api.etags import etag, versions
-from app.schemas.base import Day, Digits, EmailAddress, Entity, Exact, HttpUrl, Ids, JsonObject
+from app.schemas.base import (
+    Day,
+    Digits,
+    EmailAddress,
+    Entity,
+    Exact,
+    HttpUrl,
+    Ids,
+    JsonObject,
+    OneZero,
+)
 
 DAYS: TypeAdapter[date] = TypeAdapter(Day)
 NUMBERS: TypeAdapter[Decimal] = TypeAdapter(Exact)
@@ -55,6 +65,12 @@ def test_a_small_decimal_is_written_with_all_of_its_places(places: int) -> None:
     assert adapter.dump_json(adapter.validate_python("0")).decode() == f'"{written}"'
 
 
+@pytest.mark.parametrize(("sent", "stored"), [(-0.0, "0.0"), (0, "0.0"), (-1.5, "-1.5")])
+def test_a_float_has_one_zero(sent: float, stored: str) -> None:
+    numbers: TypeAdapter[float] = TypeAdapter(Annotated[StrictFloat, OneZero])
+    assert str(numbers.validate_python(sent)) == stored
+
+
 def test_a_day_is_neither_a_number_nor_an_instant() -> None:
     assert DAYS.validate_python("2026-01-31") == date(2026, 1, 31)
     for sent in (0, "0", "2026-1-31", "2026-01-31T00:00:00", "2026-02-30"):
@@ -68,6 +84,14 @@ def test_a_day_is_neither_a_number_nor_an_instant() -> None:
 )
 def test_an_email_address_has_a_domain_in_lower_case(sent: str, stored: str) -> None:
     assert TypeAdapter(EmailAddress).validate_python(sent) == stored
+
+
+@pytest.mark.parametrize(
+    "sent", ["Ada <ada@example.com>", '"Ada" <ada@example.com>', "<ada@a.com>"]
+)
+def test_an_email_address_with_a_name_is_refused(sent: str) -> None:
+    with pytest.raises(ValidationError, match="must be an address without a name"):
+        TypeAdapter(EmailAddress).validate_python(sent)
 
 
 @pytest.mark.parametrize("sent", ["ada", "ada@", "@a.com", "a\0@a.com", "\ud800@a.com", 1])
@@ -84,10 +108,31 @@ def test_what_is_no_email_address_is_refused(sent: object) -> None:
         "https://my_files.example.com:8443/a/%C3%A9;b?c=d&e=(f)#g/h?",
         "https://example.com?a",
         "https://127.0.0.1",
+        "http://[::1]:65535/a",
+        "https://[2001:db8::7]",
+        "https://xn--bcher-kva.example/%C3%A9",
     ],
 )
 def test_a_url_stays_as_it_was_sent(sent: str) -> None:
     assert TypeAdapter(HttpUrl).validate_python(sent) == sent
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        ("https://example.com:65536/", "must have a valid host, and a port of 65535 at most"),
+        ("https://[::1::2]/", "must have a valid host"),
+        ("https://1.2.3.999/", "must have a valid host"),
+        ("https://ada@example.com/", "must not contain a user name"),
+        ("https://ada:secret@example.com", "must not contain a user name or a password"),
+        ("https://b\u00fccher.example/", "must be in ASCII: a host like xn--"),
+        ("https://example.com/\u00e9", "a path like /%C3%A9"),
+        ("https://example.com/a b", "must be a URL like"),
+    ],
+)
+def test_a_url_that_is_refused_is_told_why(sent: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TypeAdapter(HttpUrl).validate_python(sent)
 
 
 @pytest.mark.parametrize(

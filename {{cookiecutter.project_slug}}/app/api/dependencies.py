@@ -1,10 +1,13 @@
+from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, get_args, get_origin
 
-from fastapi import Depends
+from fastapi import Depends, params
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import HTTPConnection
 
 from app.repositories.store import Repositories, Store
+from app.schemas.pages import Query
 from app.settings import Settings
 
 
@@ -32,3 +35,28 @@ async def get_snapshot(store: StoreDep) -> AsyncIterator[Repositories]:
 
 
 SnapshotDep = Annotated[Repositories, Depends(get_snapshot)]
+
+
+def once(query: type[Query]) -> params.Depends:
+    """A dependency that answers 422 to a parameter given twice which takes one value.
+
+    FastAPI would take the last one: `@router.get("", dependencies=[once(ItemFilter)])`.
+    """
+    single = {name for name, info in query.model_fields.items() if not _is_tuple(info.annotation)}
+
+    async def has_no_parameter_twice(connection: HTTPConnection) -> None:
+        times = Counter(name for name, _ in connection.query_params.multi_items())
+        if twice := sorted(name for name in single if times[name] > 1):
+            raise RequestValidationError(
+                [
+                    {"type": "value_error", "loc": ("query", name), "msg": "must be given once"}
+                    for name in twice
+                ]
+            )
+
+    depends: params.Depends = Depends(has_no_parameter_twice)
+    return depends
+
+
+def _is_tuple(annotation: object) -> bool:
+    return any(get_origin(one) is tuple for one in (annotation, *get_args(annotation)))

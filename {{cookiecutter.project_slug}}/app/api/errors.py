@@ -28,7 +28,23 @@ STATUS: dict[type[errors.RepositoryError], int] = {
     errors.Unavailable: 503,
 }
 RETRY_LATER = {"Retry-After": "1"}  # in seconds
-NO_JSON = FieldProblem(location="body", field="", detail="is not JSON in UTF-8")
+NO_JSON = "is not JSON in UTF-8"
+# What is JSON, and yet too much for Python's parser.
+TOO_MUCH: dict[type[BaseException], str] = {
+    RecursionError: "is nested too deeply",
+    ValueError: "has a number with too many digits",
+}
+# Pydantic would name types of Python.
+IN_JSON = {
+    "dict_type": "Input should be an object",
+    "model_type": "Input should be an object",
+    "model_attributes_type": "Input should be an object",
+    "list_type": "Input should be an array",
+    "tuple_type": "Input should be an array",
+    "too_short": "Input should have at least {min_length} items",
+    "too_long": "Input should have at most {max_length} items",
+    "uuid_type": "Input should be a string with a UUID",
+}
 REF = "#/components/schemas/{model}"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -131,12 +147,27 @@ async def on_invalid_request(_: Request, error: RequestValidationError) -> Probl
         FieldProblem(
             location=str(wrong["loc"][0]),
             field=".".join(str(part) for part in wrong["loc"][1:]),
-            detail=wrong["msg"].removeprefix("Value error, "),
+            detail=_detail(wrong),
         )
         for wrong in error.errors()
         if wrong["type"] != "json_invalid"
     ]
-    return problem(422, "The request is not valid.", fields or [NO_JSON])
+    return _not_valid(fields) if fields else _unreadable(NO_JSON)
+
+
+def _detail(wrong: Mapping[str, Any]) -> str:
+    if message := IN_JSON.get(wrong["type"]):
+        return message.format_map(wrong.get("ctx", {}))
+    detail: str = wrong["msg"]
+    return detail.removeprefix("Value error, ")
+
+
+def _not_valid(fields: Sequence[FieldProblem]) -> ProblemResponse:
+    return problem(422, "The request is not valid.", fields)
+
+
+def _unreadable(detail: str) -> ProblemResponse:
+    return _not_valid([FieldProblem(location="body", field="", detail=detail)])
 
 
 async def on_http_exception(request: Request, error: HTTPException) -> Response:
@@ -147,7 +178,7 @@ async def on_http_exception(request: Request, error: HTTPException) -> Response:
     """
     if error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__:
         # FastAPI answers so to what the JSON parser cannot even read: broken UTF-8, for one.
-        return problem(422, "The request is not valid.", [NO_JSON])
+        return _unreadable(TOO_MUCH.get(type(error.__cause__), NO_JSON))
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed_methods(request))

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import (
     AfterValidator,
+    AnyHttpUrl,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -19,6 +20,7 @@ from pydantic import (
     JsonValue,
     PlainSerializer,
     StringConstraints,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
@@ -46,9 +48,10 @@ DAY = r"\d{4}-\d\d-\d\d"
 INSTANT = DAY + r"[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
 
 # https://www.rfc-editor.org/rfc/rfc3986, without user names: they make a host look like another.
-_HOST = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:[0-9]{1,5})?"
+_HOST = r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 _PATH = r"([A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
 HTTP_URL = re.compile(rf"https?://{_HOST}([/?]{_PATH})?(#{_PATH})?")
+USER_NAME = re.compile(r"https?://[^/?#]*@")
 
 
 def _written(pattern: str, kind: type, told: str) -> BeforeValidator:
@@ -75,9 +78,28 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _without_sign_of_zero(value: float) -> float:
+    return value + 0.0  # of -0.0 too this is 0.0
+
+
 def _of_the_web(value: str) -> str:
+    if not value.isascii():
+        raise ValueError("must be in ASCII: a host like xn--bcher-kva.example, a path like /%C3%A9")
+    if USER_NAME.match(value):
+        raise ValueError("must not contain a user name or a password")
     if not HTTP_URL.fullmatch(value):
         raise ValueError("must be a URL like https://example.com/path")
+    try:
+        AnyHttpUrl(value)
+    except ValidationError:
+        raise ValueError("must have a valid host, and a port of 65535 at most") from None
+    return value
+
+
+def _alone(value: object) -> object:
+    # Pydantic would drop the name without a word.
+    if isinstance(value, str) and "<" in value:
+        raise ValueError("must be an address without a name, like ada@example.com")
     return value
 
 
@@ -100,6 +122,7 @@ def _storable(value: object, depth: int = 0) -> object:
 # No database stores a NUL character in a text that other programs can read.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Whole = BeforeValidator(_whole)
+OneZero = AfterValidator(_without_sign_of_zero)
 UtcDatetime = Annotated[
     AwareDatetime,
     _written(INSTANT, datetime, "an instant like 2026-01-31T12:00:00Z, with its timezone"),
@@ -152,7 +175,9 @@ class Digits:
 
 
 Exact = Annotated[Decimal, Digits(DIGITS, PLACES)]
-EmailAddress = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
+EmailAddress = Annotated[
+    EmailStr, BeforeValidator(_alone), Field(max_length=254, examples=["ada@example.com"])
+]
 # It stays as it was sent: pydantic's own HttpUrl adds a slash.
 HttpUrl = Annotated[str, AfterValidator(_of_the_web), Field(json_schema_extra={"format": "uri"})]
 JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_storable)]

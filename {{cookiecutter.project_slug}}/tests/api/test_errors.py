@@ -62,6 +62,33 @@ def test_a_body_that_is_no_widget_is_a_problem(client: TestClient, body: bytes) 
     assert {location for location, _ in wrong_fields(response)} == {"body"}
 
 
+@in_memory
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"{", "is not JSON in UTF-8"),
+        (b'{"name": "\xff"}', "is not JSON in UTF-8"),
+        (b"[" * 100_000 + b"]" * 100_000, "is nested too deeply"),
+        (b'{"quantity": ' + b"9" * 5_000 + b"}", "has a number with too many digits"),
+        (b"null", "Input should be an object"),
+        (b"[]", "Input should be an object"),
+    ],
+    ids=lambda value: repr(value[:20]),
+)
+def test_a_body_is_told_what_is_wrong_in_words_of_json(
+    client: TestClient, body: bytes, detail: str
+) -> None:
+    response = client.post(URL, content=body, headers={"Content-Type": "application/json"})
+    assert [error["detail"] for error in problem(response, 422)["errors"]] == [detail]
+
+
+@in_memory
+def test_too_many_values_of_a_parameter_are_told_in_words_of_json(client: TestClient) -> None:
+    response = client.get(URL, params={"sort": ["name", "created_at", "quantity"]})
+    (error,) = problem(response, 422)["errors"]
+    assert error["detail"] == "Input should have at most 2 items"
+
+
 def test_a_body_of_another_type_is_a_problem(client: TestClient) -> None:
     assert wrong_fields(client.post(URL, content=b'{"name": "x"}'))
     assert wrong_fields(client.post(URL, data={"name": "x"}))

@@ -177,6 +177,24 @@ def test_a_query_that_is_wrong_is_refused_by_the_name_of_its_parameter(
     assert wrong_fields(refusing.get(URL, params=params)) == [("query", wrong)]
 
 
+@pytest.mark.parametrize(
+    ("params", "wrong"),
+    [
+        ({"is_active": ["true", "false"]}, ["is_active"]),
+        (
+            {"name_contains": ["a", "a"], "limit": [1, 2], "sort": ["name", "-created_at"]},
+            ["limit", "name_contains"],
+        ),
+    ],
+)
+def test_a_parameter_that_takes_one_value_is_given_once(
+    refusing: TestClient, params: dict[str, Any], wrong: list[str]
+) -> None:
+    response = refusing.get(URL, params=params)
+    assert wrong_fields(response) == [("query", name) for name in wrong]
+    assert {error["detail"] for error in response.json()["errors"]} == {"must be given once"}
+
+
 def test_a_cursor_belongs_to_one_sort(client: TestClient) -> None:
     create(client, "a")
     create(client, "b")

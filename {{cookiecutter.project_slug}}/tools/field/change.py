@@ -13,7 +13,7 @@ from tools.field.operations import Pair, Rule, blocks, in_database, keys
 from tools.resource.columns import in_revision
 from tools.resource.fields import Field, Target, quoted
 from tools.resource.names import NAME, Refused
-from tools.resource.options import default, named
+from tools.resource.options import default, named, some_default
 from tools.resource.parse import Resource, parse, split
 from tools.resource.render import must_be_new, next_revision, own_texts, rendered, tidy
 
@@ -175,8 +175,12 @@ class Plan:
             )
         pairs: list[Pair] = [*self.dropped]
         for field in after.fields:
-            old = self.origins.get(field.key)
-            _check(old, field)
+            old, spec = self.origins.get(field.key), self._spec(field)
+            if old:
+                _check(old, field)
+                _check_null(self.resource, old, field, spec)
+            else:
+                _check_new(field, spec)
             pairs.append((old, field))
         texts, unclear = self._texts(after)
         if unclear.keys() - {*map(Path, leave)}:
@@ -211,6 +215,9 @@ class Plan:
                 return key
         return None
 
+    def _spec(self, field: Field) -> str:
+        return next(spec for spec in self.specs.values() if spec.startswith(f"{field.name}:"))
+
     def _known_key(self, word: str) -> str:
         key = self._key(word)
         if key in self.origins:
@@ -233,20 +240,17 @@ class Plan:
 
     def _with_default(self, field: Field, value: str, spec: str, is_unique: bool) -> Field:
         """What rows of this release have for the one before, which reads the column still."""
-        if field.to or is_unique:
-            raise Refused(
-                f"the release before needs {field.name!r} in rows of this one too: release it as "
-                f'one that may be null first, change="{_optional(spec)}"'
-            )
-        if value:
+        other = some_default(field)
+        if value and not is_unique and (other or field.default):
             return replace(field, default=default(field, value, spec))
-        if not field.default:
-            raise Refused(
-                f"the release before needs {field.name!r} in rows of this one too: say what it finds "
-                f'there, like drop="{field.name}=...", or release it as one that may be null first, '
-                f'change="{_optional(spec)}"'
-            )
-        return field
+        if field.default and not (value or is_unique):
+            return field
+        say = f'say what it finds there, like drop="{field.name}={other}", or '
+        raise Refused(
+            f"the release before needs {field.name!r} in rows of this one too: "
+            f"{say * bool(other and not is_unique)}release it as one that may be null first, "
+            f'change="{_changed(spec, null=True)}", and drop it in a later release'
+        )
 
     def _texts(self, after: Resource) -> tuple[Texts, Texts]:
         """Files as they become, and the differences whose place in them is not clear."""
@@ -301,21 +305,33 @@ def _words(rule: str) -> set[str]:
     return {*re.findall(r"\w+", rule)} - {"unique"}
 
 
-def _optional(spec: str) -> str:
-    """The same field, which may be null."""
-    found = re.match(r"[^:]+:\w+(\([^)]*\))?", spec)
-    return f"{found[0]}?{spec[found.end() :]}" if found else spec
+def _changed(spec: str, *, null: bool, default: str | None = None) -> str:
+    """The same field, which may be null or not, with another default if one is given."""
+    found = re.match(r"[^:]+:\w+(\((?:[^()]|\([^()]*\))*\))?", spec)
+    if not found:
+        return spec
+    rest = spec[found.end() :].replace("?", "")
+    if default is not None:
+        rest = re.sub(r"(?<![<>])=[^<>=:?]+", "", rest) + f"={default}" * bool(default)
+    return f"{found[0]}{'?' * null}{rest}"
 
 
-def _check(old: Field | None, new: Field) -> None:
-    if old is None:
-        if not (new.optional or new.default):
-            raise Refused(
-                f"{new.name!r} needs a value for the rows that are there: add a default, like =0, or ?"
-            )
-        if new.unique and not new.optional:
-            raise Refused(f"{new.name!r} would be the same in all rows that are there: add ?")
-        return
+def _check_new(field: Field, spec: str) -> None:
+    optional = _changed(spec, null=True, default="")
+    if field.unique and (field.default or not field.optional):
+        raise Refused(
+            f'{field.name!r} would be the same in all rows that are there: write add="{optional}"'
+        )
+    if not (field.optional or field.default):
+        text = some_default(field)
+        other = f'add="{_changed(spec, null=False, default=text)}" or ' if text else ""
+        raise Refused(
+            f"{field.name!r} needs a value for the rows that are there: write {other}"
+            f'add="{optional}"'
+        )
+
+
+def _check(old: Field, new: Field) -> None:
     if old.kind != new.kind and not {old.kind, new.kind} <= TEXTS:
         raise Refused(
             f"{new.name!r} is {old.kind} and cannot become {new.kind}: add another field, fill it in "
@@ -338,8 +354,25 @@ def _check(old: Field | None, new: Field) -> None:
         )
     if old.to != new.to:
         raise Refused(f"{new.name!r} cannot refer to something else: add another field")
-    if old.optional and not new.optional and not (old.default and new.default):
+
+
+def _check_null(resource: Target, old: Field, new: Field, spec: str) -> None:
+    """A field that may be null no longer."""
+    if new.optional or not old.optional or (old.default and new.default):
+        return
+    there = f"{new.name!r} is null in rows that are there, and in those of the release before"
+    text = None if new.default else some_default(new)
+    if text == "":
         raise Refused(
-            f"{new.name!r} is null in rows that are there, and in those of the release before: "
-            "release it with a default first, then take away the ?"
+            f"{there}, and no {new.kind} has a default: keep the ?, and to require it of new ones "
+            f"write `{new.key}: {new.in_create}` in {resource.entity}Create of "
+            f"app/schemas/{resource.plural}.py, and change the lines of "
+            f"tests/api/test_{resource.plural}.py that fail then"
         )
+    first, then = (_changed(spec, null=null, default=text) for null in (True, False))
+    if old.default:
+        raise Refused(f'{there}: give it a default, change="{then}"')
+    raise Refused(
+        f'{there}: release it with a default first, change="{first}", then in a later release '
+        f'change="{then}"'
+    )

@@ -119,6 +119,8 @@ class Field:
     def in_create(self) -> str:
         default = self.default or ("None" if self.optional else "")
         type_ = self._sent(f"{self.type} | None" if self.optional else self.type)
+        if self.kind == "decimal" and self.default:
+            type_ = _documented(type_, Decimal(self.default.split('"')[1]))
         return f"{type_} = {default}" if default else type_
 
     @property
@@ -197,11 +199,11 @@ class Field:
             return f"Annotated[{elements}, Field(max_length=MAX_LINKS, examples=[{example}])]"
         limits = [f"{name}={bound}" for name, bound in self._limits()]
         limits += [f"examples=[{example}]"] if example else []
-        whole = ", Whole" if self.kind == "int" else ""
+        more = {"int": ", Whole", "float": ", OneZero"}.get(self.kind, "")
         base = self.of.schema
         if self.has_own_precision:
             base = f"Decimal, Digits({self.digits}, {self.places})"
-        return f"Annotated[{base}, Field({', '.join(limits)}){whole}]"
+        return f"Annotated[{base}, Field({', '.join(limits)}){more}]"
 
     def _limits(self) -> list[tuple[str, str]]:
         if self.kind == "str":
@@ -219,6 +221,15 @@ class Field:
         if self.kind == "decimal":
             return f'Decimal("{number:.{self.places}f}")'
         return str(float(number) if self.kind == "float" else int(number))
+
+
+def _documented(type_: str, default: Decimal) -> str:
+    """A type whose default is in full in openapi.json, which would have 0E-7 otherwise."""
+    text = f"{default:f}"
+    if text == str(default):
+        return type_
+    extra = '{"default": ' + quoted(text) + "}"
+    return f"Annotated[{type_}, Field(json_schema_extra={extra})]"
 
 
 @dataclass(frozen=True)

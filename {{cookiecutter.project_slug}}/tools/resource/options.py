@@ -160,12 +160,13 @@ def tables(root: Path) -> dict[str, str]:
 
 
 def resources(root: Path) -> list[Target]:
-    """Those that are there."""
+    """Those that are there; the schemas of users, and others without a repository, are none."""
     return [
         Target(
             re.sub(r"(?<!^)(?=[A-Z])", "_", entity).lower(), path.stem, is_owned(root, path.stem)
         )
         for path in sorted((root / "app" / "schemas").glob("*.py"))
+        if (root / "app" / "repositories" / path.name).is_file()
         for entity in re.findall(
             r"^class (\w+)\(Entity\):", path.read_text(encoding="utf-8"), re.MULTILINE
         )
@@ -239,6 +240,19 @@ def _defaults(field: Field) -> str:
     if field.kind == "json":
         return "take {}"
     return f"no {field.kind} has one, so leave it out"
+
+
+def some_default(field: Field) -> str:
+    """One that it may have, as it is typed, or nothing where it may have none."""
+    if field.kind in NUMBERS:
+        zero = Decimal(0)
+        low = zero if field.low is None else field.low
+        return f"{max(low, zero) if field.high is None else min(max(low, zero), field.high):f}"
+    if field.kind in {"str", "text"}:
+        return "" if SECRET.search(field.name) else "unknown"[: field.size]
+    if field.kind == "enum":
+        return field.choices[0]
+    return {"bool": "false", "json": "{}"}.get(field.kind, "")
 
 
 def _is_text(field: Field, text: str) -> bool:

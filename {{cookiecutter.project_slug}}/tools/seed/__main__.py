@@ -29,6 +29,13 @@ def filled(number: str, owner: str) -> list[str]:
     resources = in_order(Path.cwd())
     if not resources:
         raise Refused("there is no factory in tests/factories.")
+    owned = [one.plural for one in resources if one.owned]
+    if owned and settings.checks_tokens and not owner:
+        raise Refused(
+            f"{' and '.join(owned)} belong to users: add owner=ID, the `sub` of a user's tokens, which "
+            "after make users is the `id` of GET /v1/users/me."
+        )
+    owner = owner or ANONYMOUS.subject
     upgrade(settings)
 {% if cookiecutter.concurrency == "async" %}
     run(seed(settings, resources, int(number), owner))
@@ -45,7 +52,7 @@ def filled(number: str, owner: str) -> list[str]:
 if __name__ == "__main__":
     count, subject = [*sys.argv[1:], "", ""][:2]
     try:
-        lines = filled(count or "100", subject or ANONYMOUS.subject)
+        lines = filled(count or "100", subject)
     except (Refused, CommandError, Unavailable) as reason:
         sys.exit(f"Nothing is written: {reason}")
     print("\n".join(lines))

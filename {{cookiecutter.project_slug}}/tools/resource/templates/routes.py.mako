@@ -3,7 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.dependencies import StoreDep
+from app.api.dependencies import StoreDep, once
 from app.api.errors import problems
 % if once:
 from app.api.idempotency import OnceDep
@@ -44,7 +44,7 @@ async def create_${name}(
     return ${name}
 
 
-@router.get("")
+@router.get("", dependencies=[once(${entity}Filter)])
 async def list_${plural}(
     query: Annotated[${entity}Filter, Query()], ${user}store: StoreDep
 ) -> Page[${entity}]:

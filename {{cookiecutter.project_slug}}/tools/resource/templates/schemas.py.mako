@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import MISSING, AwareDatetime, ConfigDict, Field, JsonValue, StrictBool, StrictFloat, StrictInt
 
 from app.schemas.base import (
-    MAX_INT, MAX_LINKS, Changes, Day, Digits, EmailAddress, Entity, Exact, HttpUrl, Ids, JsonObject, Schema, Text, UtcDatetime, Whole
+    MAX_INT, MAX_LINKS, Changes, Day, Digits, EmailAddress, Entity, Exact, HttpUrl, Ids, JsonObject, OneZero, Schema, Text, UtcDatetime, Whole
 )
 % for to in targets:
 from app.schemas.${to.plural} import ${to.entity}

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, EmailStr, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
-from app.schemas.base import Entity, Schema, Text
+from app.schemas.base import EmailAddress, Entity, Schema, Text
 
 
 def is_text(value: str) -> bool:
@@ -23,7 +23,7 @@ def _must_be_text(secret: SecretStr) -> SecretStr:
 
 
 Secret = Annotated[SecretStr, AfterValidator(_must_be_text)]
-Email = Annotated[EmailStr, AfterValidator(str.lower), Field(examples=["ada@example.com"])]
+Email = Annotated[EmailAddress, AfterValidator(str.lower)]
 # Length counts, character classes do not: https://pages.nist.gov/800-63-4/sp800-63b.html#passwordver
 NewPassword = Annotated[Secret, Field(min_length=12, max_length=128)]
 Password = Annotated[Secret, Field(max_length=128)]
