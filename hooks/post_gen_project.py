@@ -107,6 +107,12 @@ STAYS_ASYNC = {
     ),
     "app/main.py": (),
     "app/server.py": (),
+    "docs/streams.md": (
+        (r"async def (add|update|remove|roll_back)\b", r"def \1"),
+        (r"async def _publish", "def _publish"),
+        (r"async with store", "with store"),
+        (r"await (super|self|repositories)\b", r"\1"),
+    ),
     "tests/api/test_auth.py": (),
     "tests/api/test_middleware.py": (),
     "tests/api/test_observation.py": (),

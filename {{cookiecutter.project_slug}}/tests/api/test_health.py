@@ -1,4 +1,4 @@
-from unittest.mock import Mock
+from unittest.mock import MagicMock
 
 from alembic import command
 from fastapi.testclient import TestClient
@@ -44,7 +44,7 @@ def test_a_service_that_is_draining_lives_but_is_not_ready(client: TestClient) -
 
 
 def test_a_service_closes_its_store_when_it_stops() -> None:
-    store = Mock(spec=Store)
+    store = MagicMock(spec=Store)
     with TestClient(create_app(settings_for(UNREACHABLE_URL), store)) as client:
         assert client.get("/readyz").status_code == 200
         store.close.assert_not_called()
