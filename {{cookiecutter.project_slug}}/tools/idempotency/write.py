@@ -15,6 +15,7 @@ HANDLER = "    app.add_exception_handler(Replayed, replay)\n"
 ROW = """\
 | `IDEMPOTENCY_KEY_LIFETIME` | 86400 | seconds for which the response to a request with an `Idempotency-Key` is kept: [idempotency.md](idempotency.md) |
 """
+UNSAID = '    "was sent with another request",\n'
 LINES: dict[str, list[Line]] = {
     "app/settings.py": [(SETTINGS, r"^    metrics: .*\n")],
     "app/main.py": [
@@ -37,6 +38,7 @@ LINES: dict[str, list[Line]] = {
 OPTIONAL: dict[str, list[Line]] = {
     "docs/settings.md": [(ROW, r"^\| `METRICS` .*\n")],
     ".env.example": [("# IDEMPOTENCY_KEY_LIFETIME=86400\n", r"^# METRICS=.*\n")],
+    "tests/api/test_fuzzing.py": [(UNSAID, r"^UNSAID = \(\n")],
     "compose.yaml": [("    IDEMPOTENCY_KEY_LIFETIME:\n", r"^    LOG_LEVEL:\n")],
 }
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated
 
-from fastapi import Depends, Header, HTTPException, Request, Response
+from fastapi import Depends, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
 from app.api.dependencies import SettingsDep
@@ -17,7 +18,12 @@ from app.api.users import OptionalUser
 from app.repositories.idempotency import KeptResponse
 from app.repositories.store import Repositories, Store
 
-REUSED = "This Idempotency-Key was sent with another request before: take a new one."
+HEADER = "Idempotency-Key"
+REUSED = {
+    "type": "idempotency_key_reused",
+    "loc": ("header", HEADER),
+    "msg": "was sent with another request before: take a new one",
+}
 
 
 class Replayed(Exception):
@@ -44,7 +50,7 @@ class Once:
             if self.key:
                 known = await repositories.idempotency_keys.find(self.key, self.lifetime)
                 if known and known.fingerprint != self.fingerprint:
-                    raise HTTPException(422, REUSED)
+                    raise RequestValidationError([REUSED])
                 if known:
                     raise Replayed(known)
             yield repositories
@@ -67,7 +73,7 @@ async def once(
     key: Annotated[
         str | None,
         Header(
-            alias="Idempotency-Key",
+            alias=HEADER,
             description="A request that is sent again with the same key gets the first response.",
             min_length=1,
             max_length=255,

@@ -22,7 +22,7 @@ from app.repositories.errors import Refused
 {% endif %}
 from app.schemas.identity import User
 from app.settings import Settings
-from tests.api.client import in_database, names, problem
+from tests.api.client import in_database, names, problem, wrong_fields
 from tests.conftest import application
 from tests.database import ALLOW_COMMITS, REFUSE_COMMITS
 {% if cookiecutter.database == "postgres" %}
@@ -114,7 +114,8 @@ def test_without_a_key_each_request_is_one_of_its_own(client: TestClient, databa
 def test_another_request_with_the_same_key_is_refused(client: TestClient, query: str) -> None:
     assert client.post(URL, json=BOLT, headers=KEY).status_code == 201
     body = BOLT if query else {**BOLT, "quantity": 1}
-    problem(client.post(URL + query, json=body, headers=KEY), 422)
+    response = client.post(URL + query, json=body, headers=KEY)
+    assert wrong_fields(response) == [("header", "Idempotency-Key")]
     assert names(client.get("/v1/widgets")) == ["bolt"]
 
 
