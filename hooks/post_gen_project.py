@@ -47,6 +47,8 @@ SPELLED = (
     "app/db/session.py",
     "app/repositories/base.py",
     "app/repositories/store.py",
+    "docs/api.md",
+    "docs/architecture.md",
     "docs/first-month.md",
     "docs/idempotency.md",
     "docs/jobs.md",

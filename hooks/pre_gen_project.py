@@ -52,6 +52,8 @@ FILES = (
     ".pre-commit-config.yaml",
     "Dockerfile",
     "Makefile",
+    "AGENTS.md",
+    "CLAUDE.md",
     "README.md",
     "compose.yaml",
     "grafana.json",

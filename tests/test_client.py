@@ -124,9 +124,9 @@ def test_a_generated_client_drives_the_service(
 
 
 def generate(service: Service, folder: Path) -> None:
-    """Runs the command of the service's README, which no part of the document makes warn."""
+    """Runs the command of docs/api.md, which no part of the document makes warn."""
     (command,) = (
-        line for line in service.read("README.md").splitlines() if "openapi-python-client" in line
+        line for line in service.read("docs/api.md").splitlines() if "openapi-python-client" in line
     )
     more = ("--meta", "uv", "--output-path", str(folder), "--fail-on-warning")
     service.run("bash", "-ec", f'{command} "$@"', "bash", *more, UV_SYSTEM_CERTS="1")

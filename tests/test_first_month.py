@@ -171,5 +171,5 @@ def exports_are_streamed(service: Service, url: str, database: str) -> None:
 def test_the_readme_shows_the_export_of_the_page(bake: Bake) -> None:
     for answers in VARIANTS:
         service = bake(**answers)
-        (shown,) = STREAM.findall(service.read("README.md"))
+        (shown,) = STREAM.findall(service.read("docs/api.md"))
         assert {*shown.splitlines()} <= {*service.read(PAGE).splitlines()}

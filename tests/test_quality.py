@@ -46,12 +46,12 @@ def targets(makefile: str) -> set[str]:
     return set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
 
 
-def test_every_command_of_the_makefile_is_in_the_readme_and_has_a_line_of_help(
+def test_every_command_of_the_makefile_is_documented_and_has_a_line_of_help(
     rendered: Bake,
 ) -> None:
     service = rendered()
     known = targets(service.read("Makefile"))
-    documented = re.findall(r"^\| `make ([a-z-]+)", service.read("README.md"), re.MULTILINE)
+    documented = re.findall(r"^\| `make ([a-z-]+)", service.read("docs/commands.md"), re.MULTILINE)
     assert {*documented, "help"} == known
     assert {line.split()[1] for line in service.run("make").splitlines()} == known
 
@@ -105,6 +105,9 @@ def test_an_editor_uses_what_the_makefile_uses(rendered: Bake) -> None:
     assert named < {*json.loads(service.read(".vscode/extensions.json"))["recommendations"]}
 
 
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
 def settings_of(service: Service) -> set[str]:
     settings = service.read("app/settings.py")
     return {name.upper() for name in re.findall(r"^    ([a-z_]+): .* = ", settings, re.MULTILINE)}
@@ -116,14 +119,28 @@ def test_every_setting_is_documented(rendered: Bake, answers: dict[str, str]) ->
     known = settings_of(service)
     assert {"DATABASE_URL", "APP_ENV", "HOST", "PORT", "WORKERS", "LOG_LEVEL", "AUTH"} < known
     assert set(re.findall(r"^# ([A-Z_]+)=", service.read(".env.example"), re.MULTILINE)) == known
-    table = service.read("README.md").partition("## Settings")[2].partition("## The API")[0]
+    table = service.read("docs/settings.md")
     documented = set(re.findall(r"`([A-Z_]+)`(?=[^|]*\|[^|]*\|[^|]*\|$)", table, re.MULTILINE))
     assert documented == known | {"TEST_DATABASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
 @each_render
-def test_every_file_that_the_readme_names_is_there(rendered: Bake, answers: dict[str, str]) -> None:
+def test_every_file_that_a_page_links_to_is_there(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
-    linked = re.findall(r"\]\(([^)#:]+)\)", service.read("README.md"))
-    assert linked
-    assert [name for name in linked if not (service.path / name).exists()] == []
+    pages = [service.path / "README.md", *(service.path / "docs").glob("*.md")]
+    linked = {page: LINK.findall(page.read_text(encoding="utf-8")) for page in pages}
+    assert {"docs/" + page.name for page in pages[1:]} <= {*linked[pages[0]]}
+    gone = [
+        (page.name, name)
+        for page, names in linked.items()
+        for name in names
+        if not (page.parent / name).exists()
+    ]
+    assert gone == []
+
+
+@each_render
+def test_the_readme_of_a_service_has_at_most_100_lines(
+    rendered: Bake, answers: dict[str, str]
+) -> None:
+    assert rendered(**answers).read("README.md").count("\n") <= 100

@@ -30,6 +30,7 @@ RELEASES = {
 # What changed there since next to lines that every team adds to: CHANGELOG.md says so.
 CONFLICTS = {
     "0.1.0": {
+        "README.md",
         "app/db/session.py",
         "app/db/tables/__init__.py",
         "app/main.py",
@@ -37,6 +38,7 @@ CONFLICTS = {
         "app/schemas/items.py",
     },
     "0.2.0": {
+        "README.md",
         "app/db/session.py",
         "app/db/tables/__init__.py",
         "app/main.py",
@@ -173,9 +175,15 @@ def change_as_teams_do(service: Service) -> None:
         "",
     )
     put_before(service, ".env.example", "# LOG_LEVEL", "# TEAM=orders")
-    put_before(service, "README.md", "| `LOG_LEVEL`", "| `TEAM` | `orders` | who answers |")
-    put_before(service, "README.md", "## Settings", "## Who we are", "", "We take orders.", "")
+    describe_themselves(service)
     shorten_the_description(service)
+
+
+def describe_themselves(service: Service) -> None:
+    """In the README, which had the settings too in earlier releases."""
+    settings = "docs/settings.md" if (service.path / "docs/settings.md").exists() else "README.md"
+    put_before(service, settings, "| `LOG_LEVEL`", "| `TEAM` | `orders` | who answers |")
+    put_before(service, "README.md", "## Settings", "## Who we are", "", "We take orders.", "")
 
 
 def register_the_table(service: Service) -> None:
@@ -189,6 +197,7 @@ def register_the_table(service: Service) -> None:
 def resolve(service: Service, names: set[str]) -> None:
     """Takes what is new, and makes the team's change once more."""
     again = {
+        "README.md": describe_themselves,
         "app/db/session.py": register_the_repository,
         "app/db/tables/__init__.py": register_the_table,
         "app/main.py": register_the_routes,
@@ -215,10 +224,8 @@ def follow_the_notes(service: Service) -> None:
 def changes_of_the_team_are_there(service: Service) -> None:
     for name, texts in {
         ".env.example": ["# TEAM=orders\n"],
-        "README.md": [
-            "## Who we are\n\nWe take orders.\n",
-            "| `TEAM` | `orders` | who answers |\n",
-        ],
+        "README.md": ["## Who we are\n\nWe take orders.\n"],
+        "docs/settings.md": ["| `TEAM` | `orders` | who answers |\n"],
         "app/db/session.py": ["        events=SqlEventRepository("],
         "app/db/tables/__init__.py": ['    "Base",\n    "EventTable",\n'],
         "app/main.py": ["import events, ", "    app.include_router(events.router)\n"],

@@ -13,7 +13,7 @@ SETTINGS = """
 """
 HANDLER = "    app.add_exception_handler(Replayed, replay)\n"
 ROW = """\
-| `IDEMPOTENCY_KEY_LIFETIME` | 86400 | seconds for which the response to a request with an `Idempotency-Key` is kept: [docs/idempotency.md](docs/idempotency.md) |
+| `IDEMPOTENCY_KEY_LIFETIME` | 86400 | seconds for which the response to a request with an `Idempotency-Key` is kept: [idempotency.md](idempotency.md) |
 """
 UNSAID = '    "was sent with another request",\n'
 LINES: dict[str, list[Line]] = {
@@ -36,7 +36,7 @@ LINES: dict[str, list[Line]] = {
     ],
 }
 OPTIONAL: dict[str, list[Line]] = {
-    "README.md": [(ROW, r"^\| `METRICS` .*\n")],
+    "docs/settings.md": [(ROW, r"^\| `METRICS` .*\n")],
     ".env.example": [("# IDEMPOTENCY_KEY_LIFETIME=86400\n", r"^# METRICS=.*\n")],
     "tests/api/test_fuzzing.py": [(UNSAID, r"^UNSAID = \(\n")],
     "compose.yaml": [("    IDEMPOTENCY_KEY_LIFETIME:\n", r"^    LOG_LEVEL:\n")],
@@ -45,7 +45,7 @@ OPTIONAL: dict[str, list[Line]] = {
 # The route that creates a resource, as `make resource` writes it without idempotency keys.
 CREATE = re.compile(
     r"^    new: (?P<model>\w+),\n(?P<rest>(?:    .*\n)*)\) -> \w+:\n"
-    r"(?P<body>    (?:async )?with store\.write\(\) as repositories:\n"
+    r"(?P<body>    (?:\w+ )?with store\.write\(\) as repositories:\n"
     r"        (?P<name>\w+) = .*\.add\(new\)\n"
     r"(?P<headers>(?:    response\.headers\[.*\n)+)"
     r"    return (?P=name)\n)",

@@ -19,7 +19,7 @@ ROWS = """\
 """
 EXAMPLE = "# JOBS_CONCURRENCY=4\n# JOBS_LEASE=60\n# JOBS_METRICS_PORT=\n"
 COMMANDS = """\
-| `make worker` | runs the jobs that are added; see [docs/jobs.md](docs/jobs.md) | `uv run python -m app.worker` |
+| `make worker` | runs the jobs that are added; see [jobs.md](jobs.md) | `uv run python -m app.worker` |
 | `make queue` | shows the jobs that have not ended | `uv run python -m tools.queue` |
 """
 TARGETS = """
@@ -68,10 +68,8 @@ OPTIONAL: dict[str, list[Line]] = {
         (" worker queue", r"^\.PHONY: help install dev run"),
         (TARGETS, r"^run:.*\n\t.*\n"),
     ],
-    "README.md": [
-        (COMMANDS, r"^\| `make run` .*\n"),
-        (ROWS, r"^\| `METRICS` .*\n"),
-    ],
+    "docs/commands.md": [(COMMANDS, r"^\| `make run` .*\n")],
+    "docs/settings.md": [(ROWS, r"^\| `METRICS` .*\n")],
     ".env.example": [(EXAMPLE, r"^# METRICS=.*\n")],
     "compose.yaml": [
         ("    JOBS_CONCURRENCY:\n    JOBS_LEASE:\n", r"^    LOG_LEVEL:\n"),

@@ -75,7 +75,7 @@ LINES: dict[str, list[Line]] = {
 }
 # A team may have deleted or rewritten these.
 OPTIONAL: dict[str, list[Line]] = {
-    "README.md": [(ROWS, r"^(?P<old>\| `AUTH` \| not set \|.*\n)")],
+    "docs/settings.md": [(ROWS, r"^(?P<old>\| `AUTH` \| not set \|.*\n)")],
     ".env.example": [
         ("# AUTH_SECRET_KEY=\n# AUTH_SECRET_KEY_FALLBACKS=\n", r"^# AUTH=.*\n"),
     ],
