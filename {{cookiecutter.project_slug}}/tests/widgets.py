@@ -36,7 +36,7 @@ from sqlalchemy.orm import (
 {% endif %}
 
 from app import main
-from app.api.dependencies import StoreDep, once
+from app.api.dependencies import StoreDep, single_values
 from app.api.errors import problems
 from app.api.etags import IfMatch, IfNoneMatch, etag, is_known, tagged, versions
 from app.db.base import BY_CODE_POINT, Base, EntityTable, contains
@@ -246,7 +246,7 @@ async def create_widget(
     return widget
 
 
-@router.get("", dependencies=[once(WidgetFilter)])
+@router.get("", dependencies=[single_values(WidgetFilter)])
 async def list_widgets(
     query: Annotated[WidgetFilter, QueryParameters()], store: StoreDep
 ) -> Page[Widget]:

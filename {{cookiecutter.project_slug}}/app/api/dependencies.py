@@ -37,10 +37,10 @@ async def get_snapshot(store: StoreDep) -> AsyncIterator[Repositories]:
 SnapshotDep = Annotated[Repositories, Depends(get_snapshot)]
 
 
-def once(query: type[Query]) -> params.Depends:
+def single_values(query: type[Query]) -> params.Depends:
     """A dependency that answers 422 to a parameter given twice which takes one value.
 
-    FastAPI would take the last one: `@router.get("", dependencies=[once(ItemFilter)])`.
+    FastAPI would take the last one: `@router.get("", dependencies=[single_values(ItemFilter)])`.
     """
     single = {name for name, info in query.model_fields.items() if not _is_tuple(info.annotation)}
 

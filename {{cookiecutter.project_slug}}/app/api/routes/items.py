@@ -3,7 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.dependencies import StoreDep, once
+from app.api.dependencies import StoreDep, single_values
 from app.api.errors import problems
 from app.api.etags import IfMatch, IfNoneMatch, etag, is_known, tagged, versions
 from app.schemas.items import Item, ItemCreate, ItemFilter, ItemUpdate
@@ -26,7 +26,7 @@ async def create_item(
     return item
 
 
-@router.get("", dependencies=[once(ItemFilter)])
+@router.get("", dependencies=[single_values(ItemFilter)])
 async def list_items(query: Annotated[ItemFilter, Query()], store: StoreDep) -> Page[Item]:
     async with store.read(snapshot=False) as repositories:
         return await repositories.items.find(query)

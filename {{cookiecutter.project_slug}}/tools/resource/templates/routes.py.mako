@@ -3,7 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.dependencies import StoreDep, once
+from app.api.dependencies import StoreDep, single_values
 from app.api.errors import problems
 % if once:
 from app.api.idempotency import OnceDep
@@ -44,7 +44,7 @@ async def create_${name}(
     return ${name}
 
 
-@router.get("", dependencies=[once(${entity}Filter)])
+@router.get("", dependencies=[single_values(${entity}Filter)])
 async def list_${plural}(
     query: Annotated[${entity}Filter, Query()], ${user}store: StoreDep
 ) -> Page[${entity}]:
