@@ -29,7 +29,7 @@ from tests.conftest import (
     variant_id,
 )
 from tests.images import Image, build, instructions, pairs
-from tests.test_answers import ODD_ANSWERS
+from tests.test_answer_validation import ODD_ANSWERS
 from tests.test_quality import settings_of, tool
 from tests.test_services import request
 

@@ -11,8 +11,8 @@ from threading import Event, Thread
 import pytest
 
 from tests.conftest import Bake
+from tests.test_consistency import Client, clients, contradictions, seeded, served
 from tests.test_fleet import free_ports
-from tests.test_history import Client, clients, contradictions, seeded, served
 
 pytestmark = pytest.mark.slower
 

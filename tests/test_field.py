@@ -3,8 +3,8 @@
 import pytest
 
 from tests.conftest import Bake, Service, commit, variants
+from tests.test_business_rules import created, refused
 from tests.test_services import request, serving
-from tests.test_systems import created, refused
 
 pytestmark = pytest.mark.slower
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import VARIANTS, Bake, Service, default_choice, loses_lines
+from tests.test_business_rules import add, created, patched, refused
 from tests.test_services import request, serving
-from tests.test_systems import add, created, patched, refused
 
 pytestmark = pytest.mark.slower
 

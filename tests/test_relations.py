@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from tests.conftest import Bake, Service, variants
+from tests.test_business_rules import created, patched, refused
 from tests.test_first_month import STEP
 from tests.test_services import request, serving
-from tests.test_systems import created, patched, refused
 
 pytestmark = pytest.mark.slower
 

@@ -22,7 +22,7 @@ from tests.conftest import (
     constant,
     render,
 )
-from tests.test_answers import ODD_ANSWERS
+from tests.test_answer_validation import ODD_ANSWERS
 from tests.test_ci import FILES, its_jobs_pass, its_secrets_are_found
 
 pytestmark = pytest.mark.slow

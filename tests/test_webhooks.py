@@ -12,9 +12,9 @@ from threading import Thread
 import pytest
 
 from tests.conftest import Bake, Service, begun, each_choice
+from tests.test_business_rules import add, created, refused
 from tests.test_first_month import steps
 from tests.test_services import request, serving
-from tests.test_systems import add, created, refused
 
 pytestmark = pytest.mark.slower
 

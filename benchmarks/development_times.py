@@ -1,4 +1,4 @@
-"""What a developer waits for, beside what the same tools take for nothing, for docs/seconds.md.
+"""Measures how long common development commands take, for docs/development-times.md.
 
 Renders and installs the variants, below FOLDER if given and unless they are there. Needs uv and
 make.

@@ -1,4 +1,4 @@
-"""The services of docs/rules.md, grown by its commands and lines alone, and driven over HTTP."""
+"""Builds the services of docs/business-rules.md from that page alone and drives them over HTTP."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from tests.test_services import request, serving
 
 pytestmark = pytest.mark.slower
 
-PAGE = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "business-rules.md").read_text(encoding="utf-8")
 COMMAND = re.compile(r"^make resource name=(\w+) fields=\"(.+:.+)\"$", re.MULTILINE)
 LINES = re.compile(
     r"^(In|At the end of) `([^`]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL

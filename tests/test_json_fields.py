@@ -5,8 +5,8 @@ import re
 import pytest
 
 from tests.conftest import Bake, Service, each_choice
+from tests.test_business_rules import created, refused
 from tests.test_services import request, serving
-from tests.test_systems import created, refused
 
 pytestmark = pytest.mark.slower
 
