@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help try test test-slow test-exhaustive test-browser test-fleet bench items lint lock format
+.PHONY: help try test test-slow test-exhaustive test-browser test-fleet bench items pictures lint lock format
 
 PYTHON ?= python3
 TRY := try/my-service
@@ -44,6 +44,9 @@ bench: .venv/installed  ## Compare all variants with a naive app and with the li
 
 items: .venv/installed  ## Write the items of the template anew, as make resource writes them in a service
 	python -m tests.items
+
+pictures: .venv/installed  ## Record the terminal sessions that the README shows, in docs/images/
+	python -m tests.pictures
 
 lint: .venv/installed  ## Check the hooks and the tests of the template
 	ruff format --check benchmarks hooks tests
