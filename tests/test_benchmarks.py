@@ -114,7 +114,7 @@ def test_the_report_has_a_table_and_a_plot(tmp_path: Path) -> None:
     same = "1.00 (1.00 to 1.00)"
     assert f"| Postgres sync | get by id | 16 | {same} | {same} | {same} |" in text
     assert "| Postgres sync | get by id | 128 | naive stalls | naive stalls |  |" in text
-    assert "140 answers of the service app were not 2xx" in text
+    assert "140 responses of the service app were not 2xx" in text
     assert "{" not in text
     plot = ElementTree.parse(tmp_path / "benchmarks.svg")  # noqa: S314 - our own
     assert "the naive app stalls" in "".join(plot.getroot().itertext())

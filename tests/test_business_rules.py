@@ -24,8 +24,8 @@ LINES = re.compile(
 )
 
 EVENTS = "An event ends after it starts"
-COUPONS = "As many coupons remain as there were, unless told"
-OTHERS = "What needs no lines"
+COUPONS = "A field defaults to another field"
+OTHERS = "What needs no code"
 
 NOON, ONE, TWO, THREE = (f"2026-01-31T{hour}:00:00Z" for hour in (12, 13, 14, 15))
 
