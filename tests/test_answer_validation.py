@@ -1,4 +1,4 @@
-"""Which answers make a service, what becomes of them in it, and which are refused."""
+"""Validation of answers, and where valid answers appear in the service."""
 
 import ast
 import json
@@ -24,7 +24,7 @@ from tests.conftest import (
 
 TEXTS = ("project_name", "description", "author_name", "author_email")
 
-# Each of these is also installed and run by test_services.py, on one of the variants.
+# test_services.py also installs and runs each of these, on one of the variants.
 ODD_ANSWERS = [
     {
         "project_name": "Straße 'n' \"Co\" \\ 😀 {{ 7*7 }}",
@@ -57,32 +57,32 @@ ODD_ANSWERS = [
 ]
 
 ABSOLUTE = (
-    "/absolute"  # stands for the folder of the test: cookiecutter makes it before it asks the hook
+    "/absolute"  # stands for the test's folder: cookiecutter creates it before it runs the hook
 )
 
 REFUSED = [
-    ("project_slug", "../x", "cannot name a folder"),
-    ("project_slug", "..", "cannot name a folder"),
-    ("project_slug", f"{ABSOLUTE}/x", "cannot name a folder"),
-    ("project_slug", ".hidden", "cannot name a folder"),
-    ("project_slug", "a b", "cannot name a folder"),
-    ("project_slug", "1st", "cannot name a folder"),
-    ("project_slug", "a_b", "cannot name a folder"),
-    ("project_slug", "a.b", "cannot name a folder"),
-    ("project_slug", "a-", "cannot name a folder"),
-    ("project_slug", "a--b", "cannot name a folder"),
-    ("project_slug", "straße", "cannot name a folder"),
-    ("project_slug", "a\n", "cannot name a folder"),
-    ("project_slug", "x" * 64, "63 at most"),
-    ("project_slug", "x" * 200, "63 at most"),
-    ("project_slug", "NUL", "device on Windows"),
-    ("project_slug", "com1", "device on Windows"),
-    ("project_slug", "fastapi", "a package that the service needs"),
-    ("project_slug", "Starlette", "a package that the service needs"),
-    ("project_name", " ", "is empty"),
-    ("description", "\u2060", "is empty"),
-    ("author_name", "\u2060", "is empty"),
-    ("author_name", "\udcc3", "not in this machine's encoding"),
+    ("project_slug", "../x", "not a valid name for a folder"),
+    ("project_slug", "..", "not a valid name for a folder"),
+    ("project_slug", f"{ABSOLUTE}/x", "not a valid name for a folder"),
+    ("project_slug", ".hidden", "not a valid name for a folder"),
+    ("project_slug", "a b", "not a valid name for a folder"),
+    ("project_slug", "1st", "not a valid name for a folder"),
+    ("project_slug", "a_b", "not a valid name for a folder"),
+    ("project_slug", "a.b", "not a valid name for a folder"),
+    ("project_slug", "a-", "not a valid name for a folder"),
+    ("project_slug", "a--b", "not a valid name for a folder"),
+    ("project_slug", "straße", "not a valid name for a folder"),
+    ("project_slug", "a\n", "not a valid name for a folder"),
+    ("project_slug", "x" * 64, "up to 63 letters"),
+    ("project_slug", "x" * 200, "up to 63 letters"),
+    ("project_slug", "NUL", "device name on Windows"),
+    ("project_slug", "com1", "device name on Windows"),
+    ("project_slug", "fastapi", "a package that the service depends on"),
+    ("project_slug", "Starlette", "a package that the service depends on"),
+    ("project_name", " ", "has no visible character"),
+    ("description", "\u2060", "has no visible character"),
+    ("author_name", "\u2060", "has no visible character"),
+    ("author_name", "\udcc3", "cannot be decoded in this locale"),
     ("author_email", "a\x07b", "invisible character"),
     ("author_name", "a\u202eb", "invisible character"),
     ("project_name", "a\u200bb", "invisible character"),
@@ -95,12 +95,12 @@ ACCEPTED_SLUGS = [
 
 
 def line(text: str) -> str:
-    """What is left of an answer: its lines, joined to one."""
+    """Returns the answer on one line, as the template renders it."""
     return " ".join(filter(None, map(str.strip, text.replace("\t", " ").splitlines())))
 
 
 def assert_it_is_called(service: Service, answers: dict[str, str]) -> None:
-    """Every answer is found where it belongs, read as that file's own language reads it."""
+    """Asserts that each file, parsed in its own language, has the answers."""
     wanted = {question: line(answers[question]) for question in TEXTS}
     project = tomllib.loads(service.read("pyproject.toml"))["project"]
     assert project["description"] == wanted["description"]
@@ -123,13 +123,13 @@ def assert_it_is_called(service: Service, answers: dict[str, str]) -> None:
 
 
 def shown(block: Token) -> str:
-    """What a reader sees of it; fails if that is more than text."""
+    """Returns the visible text of a block; fails if it has any markup."""
     assert {part.type for part in block.children or []} <= {"text", "text_special"}
     return "".join(part.content for part in block.children or [])
 
 
 @pytest.mark.parametrize(("question", "answer", "told"), REFUSED, ids=ascii)
-def test_an_answer_that_will_not_do_is_refused_in_a_sentence(
+def test_an_invalid_answer_is_rejected_in_one_sentence(
     tmp_path: Path, question: str, answer: str, told: str
 ) -> None:
     out = tmp_path / "a" / "out"
@@ -144,7 +144,7 @@ def test_an_answer_that_will_not_do_is_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize("question", [q for q, a in QUESTIONS.items() if isinstance(a, list)])
-def test_an_unknown_choice_is_refused_with_the_choices_there_are(
+def test_an_unknown_choice_is_rejected_with_the_list_of_choices(
     tmp_path: Path, question: str
 ) -> None:
     done = cookiecutter("--no-input", "--output-dir", str(tmp_path / "out"), f"{question}=other")
@@ -157,9 +157,7 @@ def test_an_unknown_choice_is_refused_with_the_choices_there_are(
 
 
 @pytest.mark.parametrize("answers", ODD_ANSWERS, ids=lambda answers: answers["project_slug"][:12])
-def test_good_but_odd_answers_are_found_where_they_belong(
-    rendered: Bake, answers: dict[str, str]
-) -> None:
+def test_unusual_answers_appear_in_every_file(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
     assert service.path.name == answers["project_slug"]
     assert_it_is_called(service, answers)
@@ -182,11 +180,11 @@ def test_a_slug_of_letters_digits_and_hyphens_is_accepted(rendered: Bake, slug: 
         ("x" * 62 + " y", "x" * 62),
     ],
 )
-def test_every_name_proposes_a_slug_that_will_do(rendered: Bake, name: str, slug: str) -> None:
+def test_every_name_has_a_valid_default_slug(rendered: Bake, name: str, slug: str) -> None:
     assert rendered(project_name=name).path.name == slug
 
 
-def test_what_is_typed_at_a_prompt_stays_text(tmp_path: Path) -> None:
+def test_text_typed_at_a_prompt_is_not_rendered(tmp_path: Path) -> None:
     typed = {
         "project_name": '{{ 7*7 }} {% raw %} it\'s "$HOME"',
         "project_slug": "typed",
@@ -209,7 +207,7 @@ def test_what_is_typed_at_a_prompt_stays_text(tmp_path: Path) -> None:
     assert_it_is_called(service, typed)
 
 
-def test_all_but_the_name_may_be_blank(bake: Bake) -> None:
+def test_every_text_but_the_name_may_be_blank(bake: Bake) -> None:
     service = bake(description=" ", author_name="", author_email="\n")
     project = tomllib.loads(service.read("pyproject.toml"))["project"]
     assert project["description"] == ""
@@ -222,7 +220,7 @@ def test_all_but_the_name_may_be_blank(bake: Bake) -> None:
     assert 'image.authors="A"' in only_name.read("Dockerfile")
 
 
-def test_newlines_of_a_config_file_are_blanks(tmp_path: Path) -> None:
+def test_newlines_in_a_config_file_become_spaces(tmp_path: Path) -> None:
     config = tmp_path / "team.yaml"
     config.write_text(
         "default_context:\n"
@@ -236,17 +234,17 @@ def test_newlines_of_a_config_file_are_blanks(tmp_path: Path) -> None:
     assert project["authors"][0]["name"] == "A B"
 
 
-def test_a_config_file_with_an_answer_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_config_file_with_an_answer_that_is_not_a_string_is_rejected(tmp_path: Path) -> None:
     config = tmp_path / "team.yaml"
     config.write_text("default_context:\n  author_name: null\n  project_name: true\n")
     options = ("--config-file", str(config), "--output-dir", str(tmp_path / "out"))
     done = cookiecutter("--no-input", *options, "setup=files")
     assert done.returncode == 1
-    assert "Not rendered: author_name=None is no text: put it in quotes.\n" in done.stdout
+    assert "Not rendered: author_name=None is not a string: put it in quotes.\n" in done.stdout
 
 
 def is_refused(text: str) -> bool:
-    """By the rule as the README has it."""
+    """Whether the documentation says that this text is rejected."""
     invisible = {
         *"\u200b\ufeff",
         *map(chr, range(0x202A, 0x202F)),
@@ -261,14 +259,14 @@ def is_refused(text: str) -> bool:
     )
 
 
-# What has a meaning somewhere comes up more often than among all characters there are.
+# Characters with a special meaning somewhere come up more often.
 SIGNS = st.sampled_from("'\"\\`$%#<>&;{}[]()*_~|=+-!@:.,/ \n\t\u2028\u00a0aA1é😀")
 ANY_TEXT = st.text(SIGNS | st.characters(), min_size=1, max_size=30)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(texts=st.tuples(*[ANY_TEXT] * len(TEXTS)))
-def test_any_text_is_refused_or_found_where_it_belongs(
+def test_any_text_is_rejected_or_appears_in_every_file(
     rendered: Bake, texts: tuple[str, ...]
 ) -> None:
     answers = dict(zip(TEXTS, texts, strict=True))
@@ -282,7 +280,7 @@ def test_any_text_is_refused_or_found_where_it_belongs(
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(slug=st.text(st.sampled_from("aZ09-_. é😀$'\"") | st.characters(exclude_characters="/\\")))
-def test_any_slug_is_refused_or_the_name_of_the_folder(rendered: Bake, slug: str) -> None:
+def test_any_slug_is_rejected_or_names_the_folder(rendered: Bake, slug: str) -> None:
     try:
         service = rendered(project_slug=slug)
     except (CookiecutterException, OSError, ValueError):

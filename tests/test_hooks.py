@@ -1,4 +1,4 @@
-"""What the setup does, and what a person is told where a tool for it is missing or fails."""
+"""The setup of a render, and its messages when a tool is missing or fails."""
 
 import os
 import re
@@ -31,7 +31,7 @@ ALL = f"make install && {COMMIT} && make check"
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    """A PATH of git, make, and a uv that says what it is told, and does nothing."""
+    """A PATH with git, make, and a uv that only prints its arguments."""
     folder = tmp_path / "tools"
     folder.mkdir()
     for name in ("git", "make"):
@@ -46,7 +46,7 @@ def tools(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A Python that can import cookiecutter, with no uv beside it."""
+    """A Python that can import cookiecutter, without uv beside it."""
     folder = tmp_path_factory.mktemp("bare") / "python"
     venv.create(folder, symlinks=os.name != "nt")
     (packages,) = folder.rglob("site-packages")
@@ -55,7 +55,7 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 
 
-def test_the_next_commands_are_told_in_ten_lines(tmp_path: Path, tools: Path) -> None:
+def test_the_output_lists_the_next_commands_in_ten_lines(tmp_path: Path, tools: Path) -> None:
     for setup in QUESTIONS["setup"]:
         told = render(tmp_path / setup, f"setup={setup}", PATH=str(tools), UV_FAILS_AT="never")
         assert len(told.splitlines()) <= 10
@@ -75,7 +75,7 @@ def test_a_full_setup_locks_installs_commits_and_checks(tmp_path: Path, tools: P
 
 
 @pytest.mark.parametrize("step", ["lock", "sync", "mypy"])
-def test_a_step_that_fails_is_reported_last_and_the_files_stay(
+def test_a_failed_step_is_reported_last_and_keeps_the_files(
     tmp_path: Path, tools: Path, step: str
 ) -> None:
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT=step, **IDENTITY)
@@ -89,16 +89,14 @@ def test_a_step_that_fails_is_reported_last_and_the_files_stay(
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
-def test_a_uv_that_cannot_be_run_is_told_and_the_files_stay(
-    tmp_path: Path, bare_python: str
-) -> None:
+def test_a_broken_uv_is_reported_and_keeps_the_files(tmp_path: Path, bare_python: str) -> None:
     told = render(tmp_path, python=bare_python, PATH="", UV="/no/such/uv")
     assert "cannot be run" in told
     assert "Traceback" not in told
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
-def test_without_uv_the_files_are_complete_and_the_rest_is_told(
+def test_without_uv_the_files_are_complete_and_the_next_commands_printed(
     tmp_path: Path, bare_python: str
 ) -> None:
     told = render(tmp_path, python=bare_python, PATH="", UV="")
@@ -110,7 +108,9 @@ def test_without_uv_the_files_are_complete_and_the_rest_is_told(
     assert not (tmp_path / "my-service" / ".venv").exists()
 
 
-def test_without_a_network_the_files_are_complete_and_the_rest_is_told(tmp_path: Path) -> None:
+def test_without_a_network_the_files_are_complete_and_the_next_commands_printed(
+    tmp_path: Path,
+) -> None:
     cache = str(tmp_path / "empty")
     told = render(tmp_path, UV_OFFLINE="1", UV_CACHE_DIR=cache)
     assert "uv lock failed" in told
@@ -119,16 +119,14 @@ def test_without_a_network_the_files_are_complete_and_the_rest_is_told(tmp_path:
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
-def test_without_git_there_is_no_commit_and_all_else(tmp_path: Path, tools: Path) -> None:
+def test_without_git_only_the_commit_is_skipped(tmp_path: Path, tools: Path) -> None:
     (tools / "git").unlink()
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never")
     assert f"git is not installed; later: cd {tmp_path}/my-service && {COMMIT}\n" in told
     assert "done." in told
 
 
-def test_without_make_the_commands_are_told_as_they_are_without_it(
-    tmp_path: Path, tools: Path
-) -> None:
+def test_without_make_the_printed_commands_use_uv(tmp_path: Path, tools: Path) -> None:
     (tools / "make").unlink()
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="sync")
     assert f"later: cd {tmp_path}/my-service && uv sync && git init && " in told
@@ -137,7 +135,7 @@ def test_without_make_the_commands_are_told_as_they_are_without_it(
     assert not re.search(r"make (dev|check|install)", told)
 
 
-def test_without_a_python_that_is_new_enough_the_files_are_complete(tmp_path: Path) -> None:
+def test_with_an_old_python_the_files_are_complete(tmp_path: Path) -> None:
     told = render(tmp_path, UV_PYTHON="3.9", UV_PYTHON_DOWNLOADS="never")
     assert "uv lock failed" in told
     assert "3.9" in told
@@ -145,20 +143,16 @@ def test_without_a_python_that_is_new_enough_the_files_are_complete(tmp_path: Pa
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
-def test_without_a_name_for_git_there_is_no_commit_and_all_else(
-    tmp_path: Path, tools: Path
-) -> None:
+def test_without_a_git_identity_only_the_commit_is_skipped(tmp_path: Path, tools: Path) -> None:
     nobody = {"GIT_COMMITTER_NAME": "", "GIT_COMMITTER_EMAIL": "", **NO_GIT_CONFIG}
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **nobody)
-    assert "git does not know your name" in told
+    assert "git has no user.name" in told
     assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in told
     assert "done." in told
     assert not (tmp_path / "my-service" / ".git").exists()
 
 
-def test_a_commit_that_fails_is_told_and_the_checks_run_all_the_same(
-    tmp_path: Path, tools: Path
-) -> None:
+def test_a_failed_commit_is_reported_and_the_checks_run(tmp_path: Path, tools: Path) -> None:
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     (hooks / "pre-commit").write_text("#!/bin/sh\necho no; exit 1\n")
@@ -173,17 +167,17 @@ def test_a_commit_that_fails_is_told_and_the_checks_run_all_the_same(
     assert "done." in told
 
 
-def test_a_repository_around_the_folder_is_left_alone(tmp_path: Path, tools: Path) -> None:
+def test_an_enclosing_repository_does_not_change(tmp_path: Path, tools: Path) -> None:
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY)
-    assert f"it belongs to the repository at {tmp_path}" in told
+    assert f"the folder belongs to the repository at {tmp_path}" in told
     assert not (tmp_path / "my-service" / ".git").exists()
     staged = subprocess.check_output(["git", "diff", "--cached", "--name-only"], cwd=tmp_path)
     assert staged == b""
 
 
 def read_until(end: str, process: subprocess.Popen[str]) -> str:
-    """What the process prints up to `end`."""
+    """Returns the output of the process up to `end`."""
     assert process.stdout
     told = ""
     while not told.endswith(end):
@@ -193,12 +187,12 @@ def read_until(end: str, process: subprocess.Popen[str]) -> str:
     return told
 
 
-def test_a_setup_that_is_interrupted_leaves_complete_files(tmp_path: Path, tools: Path) -> None:
+def test_an_interrupted_setup_leaves_complete_files(tmp_path: Path, tools: Path) -> None:
     (tools / "uv").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
     with begin_to_render("--output-dir", str(tmp_path), PATH=str(tools)) as process:
         assert process.stdout
         told = read_until("Setting up: lock", process)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
+        os.killpg(process.pid, signal.SIGINT)  # like a terminal, to the whole process group
         told += process.stdout.read()
     assert "Stopped: the files are complete" in told
     assert process.returncode == 1
@@ -208,8 +202,8 @@ def test_a_setup_that_is_interrupted_leaves_complete_files(tmp_path: Path, tools
     }
 
 
-def test_a_setup_that_ignores_interrupts_goes_on(tmp_path: Path, tools: Path) -> None:
-    """As in the background of a script, which a shell starts with SIGINT ignored."""
+def test_a_setup_that_ignores_interrupts_continues(tmp_path: Path, tools: Path) -> None:
+    """A shell starts the background jobs of a script with SIGINT ignored."""
     (tools / "uv").write_text("#!/bin/sh\nuntil [ -e go ]; do /bin/sleep 0.1; done\n")
     ignoring = ("sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "cookiecutter")
     options = (str(ROOT), "--no-input", "--output-dir", str(tmp_path))
@@ -224,14 +218,14 @@ def test_a_setup_that_ignores_interrupts_goes_on(tmp_path: Path, tools: Path) ->
     assert process.returncode == 0
 
 
-def test_the_folder_is_called_as_it_is_where_the_render_was_started(tmp_path: Path) -> None:
+def test_the_printed_path_is_relative_to_the_start_folder(tmp_path: Path) -> None:
     options = ("--no-input", "setup=files", "--output-dir")
     for folder, called in ((".", "my-service"), ("a b", "'a b/my-service'")):
         done = cookiecutter(*options, folder, folder=tmp_path, PWD=str(tmp_path))
         assert f"\n  cd {called}\n" in done.stdout
 
 
-def test_a_uv_that_is_not_on_the_path_is_used_and_told(
+def test_a_uv_outside_the_path_is_used_and_reported(
     tmp_path: Path, tools: Path, bare_python: str
 ) -> None:
     uv = tmp_path / "elsewhere" / "uv"
@@ -239,11 +233,11 @@ def test_a_uv_that_is_not_on_the_path_is_used_and_told(
     (tools / "uv").rename(uv)
     variables = {"PATH": str(tools), "UV": str(uv), "UV_FAILS_AT": "never"}
     told = render(tmp_path, python=bare_python, **variables)
-    assert f"uv is not on your PATH, where make looks for it; it is in {uv.parent}\n" in told
+    assert f"uv is not on your PATH, where make looks for it, but in {uv.parent}\n" in told
     assert "done." in told
 
 
-def test_nobody_needs_to_listen(tmp_path: Path) -> None:
+def test_a_closed_output_does_not_stop_the_render(tmp_path: Path) -> None:
     render_it = f"{sys.executable} -m cookiecutter {ROOT} --no-input setup=files"
     for name, end in (("head", "| head -1"), ("closed", ">&-"), ("both", ">&- 2>&-")):
         command = f"{render_it} --output-dir {tmp_path} project_slug={name} {end}"
@@ -252,8 +246,8 @@ def test_nobody_needs_to_listen(tmp_path: Path) -> None:
         assert not (tmp_path / name / ".before-rendering").exists()
 
 
-def test_a_hook_of_git_may_render(tmp_path: Path, tools: Path) -> None:
-    """In it git's own variables point to the repository that it belongs to."""
+def test_rendering_works_inside_a_git_hook(tmp_path: Path, tools: Path) -> None:
+    """There, git's variables point to the repository of the hook."""
     other = tmp_path / "other"
     subprocess.run(["git", "init", "--quiet", other], check=True)
     variables = {"GIT_DIR": str(other / ".git"), "GIT_INDEX_FILE": str(other / ".git" / "index")}

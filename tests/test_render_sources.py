@@ -1,4 +1,4 @@
-"""However a render is started, the service is the same."""
+"""Renders from a URL, a path, a zip, a config file, a replay or cruft give the same service."""
 
 import json
 import os
@@ -28,7 +28,7 @@ ANSWERS = ("project_name=Orders", "database=postgres", "concurrency=sync", "setu
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What was rendered, but for the record of how."""
+    """Returns the rendered files without the cruft record."""
     return {name: content for name, content in contents(folder).items() if name != ".cruft.json"}
 
 
@@ -92,7 +92,7 @@ def test_a_git_url_with_a_checkout(
         ("ssh://me:secret@example.com/repo.git", "ssh://me@example.com/repo.git"),
     ],
 )
-def test_the_record_has_the_url_without_a_secret(
+def test_the_recorded_url_has_no_secret(
     tmp_path: Path, template: Template, origin: str, recorded: str
 ) -> None:
     template.git("remote", "add", "origin", origin)
@@ -101,20 +101,21 @@ def test_the_record_has_the_url_without_a_secret(
     assert record(tmp_path / "orders")["template"] == recorded
 
 
-def test_a_commit_that_was_not_pushed_is_recorded_where_it_is(
-    tmp_path: Path, template: Template
-) -> None:
+def test_an_unpushed_commit_is_recorded_with_its_path(tmp_path: Path, template: Template) -> None:
     template.git("remote", "add", "origin", "https://example.com/repo.git")
     (template.path / "new").write_text("not committed")
     told = render(tmp_path, "--checkout", "nothing", *ANSWERS, template=template.path)
     assert record(tmp_path / "orders")["template"] == str(template.path)
     assert record(tmp_path / "orders")["checkout"] is None
-    assert f".cruft.json names the last commit of {template.path}, which has changes" in told
+    assert (
+        f".cruft.json names the last commit of {template.path}, which has uncommitted changes"
+        in told
+    )
 
 
 def test_a_relative_path(tmp_path: Path, template: Template, expected: dict[str, bytes]) -> None:
     options = ("--no-input", *ANSWERS)
-    for start in (str(tmp_path), str(tmp_path / "expected"), ""):  # a wrong one helps nobody
+    for start in (str(tmp_path), str(tmp_path / "expected"), ""):  # a wrong PWD is ignored
         done = cookiecutter(*options, template="template", folder=tmp_path, PWD=start)
         assert done.returncode == 0, done.stdout
         assert files(tmp_path / "orders") == expected
@@ -132,9 +133,7 @@ def test_a_zip(tmp_path: Path, template: Template, expected: dict[str, bytes]) -
     assert f"later: cd {tmp_path}/orders && uvx cruft link URL-OF-THE-TEMPLATE\n" in told
 
 
-def test_a_config_file_with_the_defaults_of_a_team(
-    tmp_path: Path, expected: dict[str, bytes]
-) -> None:
+def test_a_config_file_with_a_teams_defaults(tmp_path: Path, expected: dict[str, bytes]) -> None:
     config = tmp_path / "team.yaml"
     defaults = "".join(f"  {answer.replace('=', ': ')}\n" for answer in ANSWERS)
     config.write_text(f"default_context:\n{defaults}replay_dir: {tmp_path / 'replay'}\n")
@@ -194,7 +193,7 @@ def test_without_the_hooks_an_async_service_is_complete(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["app", "app.main", "app.db.session"])
-def test_without_the_hooks_a_sync_service_says_that_it_is_not(tmp_path: Path, module: str) -> None:
+def test_without_the_hooks_a_sync_service_refuses_to_start(tmp_path: Path, module: str) -> None:
     render(tmp_path, *ANSWERS, "--accept-hooks", "no")
     done = execute(sys.executable, "-m", module, folder=tmp_path / "orders")
     assert done.returncode != 0
@@ -202,7 +201,7 @@ def test_without_the_hooks_a_sync_service_says_that_it_is_not(tmp_path: Path, mo
 
 
 def rendered_elsewhere(folder: Path, **variables: str) -> dict[str, bytes]:
-    """A render in a process of its own, as on another machine."""
+    """Renders in another process, as on another machine."""
     old = os.umask(0o077)
     try:
         render(folder, *ANSWERS, **variables)
@@ -220,7 +219,7 @@ def test_a_render_is_the_same_on_any_machine_and_day(tmp_path: Path) -> None:
     assert rendered_elsewhere(tmp_path / "tr", **turkish) == here
 
 
-# What a render is made of.
+# The sources of a render.
 SOURCES = [
     path
     for folder in (TEMPLATE, ROOT / "hooks", ROOT / "templates")
@@ -229,13 +228,13 @@ SOURCES = [
 ]
 
 
-def test_nothing_that_is_rendered_depends_on_the_day_or_on_chance() -> None:
-    """What cookiecutter offers for it: https://cookiecutter.readthedocs.io, template extensions."""
+def test_no_template_depends_on_time_or_randomness() -> None:
+    """The extensions of cookiecutter: https://cookiecutter.readthedocs.io, template extensions."""
     texts = [path.read_text(encoding="utf-8") for path in SOURCES]
     jinja = "\n".join(re.findall(r"\{[{%].*?[%}]\}", "\n".join(texts), re.DOTALL))
     assert not re.search(r"\b(now|random_ascii_string|uuid4|random|shuffle)\b", jinja)
 
 
-def test_every_file_of_the_template_has_the_line_ends_of_unix() -> None:
+def test_every_source_has_unix_line_endings() -> None:
     assert "* text=auto eol=lf\n" in (ROOT / ".gitattributes").read_text(encoding="utf-8")
     assert [path for path in SOURCES if b"\r" in path.read_bytes()] == []

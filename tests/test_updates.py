@@ -439,10 +439,10 @@ def test_what_git_cannot_merge_is_left_alone_and_told_and_all_else_is_merged(
     told = service.run(
         "make", "template-update", """answers={"ci": "none", "author_name": "O'B"}"""
     )
-    no_longer = "is no longer in the template, and you have changed it"
+    no_longer = "was deleted in the template, and you have changed it"
     assert f"Left as it is: .github/workflows/ci.yml {no_longer}\n" in told
     assert f"Left as it is: docs/old.md {no_longer}\n" in told
-    no_file = "has changed in the template, and yours is not a file that git knows\n"
+    no_file = "has changed in the template, and yours is not a file in git\n"
     for name in ("README.md", "docs/news.md", "app/schemas/items.py", "docs/folder"):
         assert f"Left as it is: {name} {no_file}" in told
     assert "Left as it is: docs/file/a.md is new in the template, and you have a file" in told
