@@ -1,4 +1,4 @@
-"""What a browser makes of the pages of the documentation, under their policy."""
+"""The API docs in a browser, under their Content-Security-Policy."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ PRODUCTION = {"APP_ENV": "production", "AUTH": "none", "ALLOWED_HOSTS": f"127.0.
 def test_the_docs_pages_work_in_a_browser(
     bake: Bake, tmp_path: Path, answers: dict[str, str]
 ) -> None:
-    chromium()  # its absence is told before half a minute's work
+    chromium()  # fails early if there is none
     service = bake(**answers)
     service.run("make", "install")
     with serving(service, **PRODUCTION) as (url, _):
@@ -65,7 +65,7 @@ def redoc_shows(tab: Tab, operations: set[tuple[str, str]]) -> None:
 
 
 def redoc_finds_an_operation(tab: Tab) -> None:
-    """In a worker, which the policy has to let it start."""
+    """The search runs in a worker, which the policy must allow."""
     tab.value("(found => found && [found.focus()])(document.querySelector('[role=search] input'))")
     tab.command("Input.insertText", text="create")
     assert "Create Item" in tab.value(

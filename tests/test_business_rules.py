@@ -29,7 +29,7 @@ OTHERS = "What needs no code"
 
 NOON, ONE, TWO, THREE = (f"2026-01-31T{hour}:00:00Z" for hour in (12, 13, 14, 15))
 
-# In the service's environment: what SQLite says on a connection of the service's own.
+# Runs in the service's environment: the pragmas of the service's own connection.
 PRAGMAS = """
 from sqlalchemy import text
 from app.db.engine import make_engines
@@ -41,7 +41,7 @@ with writer.connect() as connection:
         print(connection.scalar(text(f"PRAGMA {name}")))
 """
 
-# What each request makes of connections and transactions, and the type of the keys.
+# Prints the checkouts, commits and rollbacks of each request.
 TRANSACTIONS = """
 import json, os
 from collections import Counter
@@ -70,7 +70,7 @@ with TestClient(create_app(settings_for(url))) as client:
     print(json.dumps([first, *(counted(*sent, json=body)[1] for *sent, body in others)]))
 """
 
-# The service on its repositories in memory, until this script's standard input ends.
+# The service on its in-memory repositories, until this script's standard input ends.
 IN_MEMORY = """
 import sys, threading, time, uvicorn
 from app.main import create_app
@@ -93,20 +93,20 @@ thread.join()
 
 
 def section(title: str) -> str:
-    """What the page has under this title."""
+    """Returns the section of the page with this title."""
     (_, found) = PAGE.split(f"\n## {title}\n")
     return found.partition("\n## ")[0]
 
 
 def grow(service: Service, title: str, name: str) -> None:
-    """Adds the resource by the command of this section."""
+    """Adds the resource with the command of this section."""
     commands = dict(COMMAND.findall(section(title)))
     told = service.run("make", "resource", f"name={name}", f"fields={commands[name]}")
     assert "Next: " in told
 
 
 def add_lines(service: Service, title: str, *spelled: tuple[str, str]) -> None:
-    """Adds those of this section where it says, `spelled` for this service, and nothing else."""
+    """Adds the lines of this section where it says, with the replacements of `spelled`."""
     told = section(title)
     for written, here in spelled:
         told = told.replace(written, here)
@@ -131,7 +131,7 @@ def add(service: Service, where: str, name: str, lines: str) -> None:
 
 
 def before_and_after(hunk: str) -> tuple[str, str]:
-    # An empty line is one of the file, without the blank before it.
+    # An empty line in a diff has no leading space.
     shown = (" \n" if line == "\n" else line for line in hunk.splitlines(keepends=True))
     lines = [(line[:1], line[1:]) for line in shown]
     assert {sign for sign, _ in lines} <= {" ", "+", "-"}, hunk
@@ -159,12 +159,12 @@ def patched(entity_url: str, **fields: object) -> dict[str, Any]:
 
 
 def refused(url: str, method: str, **fields: object) -> tuple[int, list[str]]:
-    """The status, and the fields that are named."""
+    """Returns the status and the fields in the error."""
     status, problem = request(url, method, fields)
     return status, [error["field"] for error in problem["errors"]]
 
 
-def test_events_are_kept_by_a_service_on_sqlite(bake: Bake) -> None:
+def test_events_on_sqlite(bake: Bake) -> None:
     service = bake(database="sqlite", concurrency="sync")
     service.run("make", "install")
     grow(service, EVENTS, "event")
@@ -242,7 +242,7 @@ def an_event_ends_after_it_starts(url: str, new: dict[str, object]) -> None:
     def change(fields: dict[str, str]) -> int:
         return request(this, "PATCH", fields)[0]
 
-    for _ in range(10):  # each alone is right, the two together are not
+    for _ in range(10):  # each change alone is valid, both together are not
         patched(this, start=NOON, end=THREE)
         with ThreadPoolExecutor() as clients:
             answers = clients.map(change, ({"start": TWO}, {"end": ONE}))
@@ -251,7 +251,7 @@ def an_event_ends_after_it_starts(url: str, new: dict[str, object]) -> None:
 
 
 def sqlite_is_set_up_for_a_server(service: Service, url: str, database: str) -> None:
-    """WAL, a timeout and foreign keys: as they are set, and as they work."""
+    """Checks WAL, timeout and foreign keys, both the settings and their effect."""
     command = ("uv", "run", "--no-sync", "python", "-c", PRAGMAS)
     assert service.run(*command, DATABASE_URL=database).split() == ["wal", "5000", "1"]
     with (
@@ -269,7 +269,7 @@ def sqlite_is_set_up_for_a_server(service: Service, url: str, database: str) -> 
         assert writer.result()["name"] == "A"
 
 
-def test_coupons_are_kept_by_an_async_service_on_postgres(bake: Bake) -> None:
+def test_coupons_on_postgres_async(bake: Bake) -> None:
     service = bake(database="postgres", concurrency="async")
     service.run("make", "install")
     grow(service, COUPONS, "coupon")
@@ -311,11 +311,11 @@ def a_request_has_one_session_that_is_committed_once(service: Service, database:
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_todos_are_found_by_one_query_object(bake: Bake, database: str) -> None:
+def test_todos_are_filtered_by_one_query_object(bake: Bake, database: str) -> None:
     service = bake(database=database, concurrency="sync")
     service.run("make", "install")
     grow(service, OTHERS, "todo")
-    if database == "sqlite":  # without lines it is what tests/test_resource.py checks everywhere
+    if database == "sqlite":  # tests/test_resource.py checks the generated code without these lines
         its_checks_pass(service)
     with serving(service) as (url, _):
         todos_keep_to_their_contract(f"{url}/v1/todos")
@@ -377,7 +377,7 @@ def todos_keep_to_their_contract(url: str) -> None:
         assert (status, problem["errors"][0]["field"]) == (422, "limit")
 
 
-def test_events_come_to_the_users_of_a_service_that_goes_on_serving(bake: Bake) -> None:
+def test_a_running_service_gets_events_for_its_users(bake: Bake) -> None:
     service = bake(database="postgres", concurrency="async")
     service.run("make", "install")
     grow(service, OTHERS, "user")
@@ -435,7 +435,7 @@ def its_events_have_a_publisher(url: str, ada: dict[str, Any]) -> None:
     assert request(f"{users}/{bob['id']}", "DELETE")[0] == 204
 
 
-def test_every_command_and_every_line_of_the_page_is_one_that_these_tests_use() -> None:
+def test_these_tests_use_every_command_and_line_of_the_page() -> None:
     used = "".join(section(title) for title in (EVENTS, COUPONS, OTHERS))
     assert COMMAND.findall(PAGE) == COMMAND.findall(used)
     assert LINES.findall(PAGE) == LINES.findall(used)

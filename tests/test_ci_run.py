@@ -1,4 +1,4 @@
-"""`.ci/run`, on a repository whose commands take no time."""
+"""`.ci/run`, on a repository with trivial commands."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ def test_each_command_runs_without_the_variables_of_the_caller(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_command_that_fails_or_leaves_a_process_behind_is_told(tmp_path: Path) -> None:
+def test_a_failed_command_and_a_leftover_process_are_reported(tmp_path: Path) -> None:
     status, told = run(tmp_path / "fails", "@echo FAILED one of them; echo a line; false")
     assert status == 1
     *_, summary, failed = told.splitlines()

@@ -1,8 +1,7 @@
-"""Many clients at once while processes are killed: one order of writes explains what all have seen.
+"""Linearizability: many concurrent clients, while processes are killed.
 
-In the manner of Jepsen: rows are registers, whose versions put all writes to them in order. Every
-request is recorded with its times; a checker then looks for a history that no database with one
-copy of each row could have had.
+Like Jepsen: rows are registers, and their versions order all writes. Every request is recorded with
+its start and end; a checker then looks for anomalies that a single copy of each row cannot show.
 """
 
 import json
@@ -56,7 +55,7 @@ def downgrade() -> None:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a request has told of a row; of a list, only the value."""
+    """What a request returned of a row; a list returns only the value."""
 
     row: str
     began: float
@@ -64,11 +63,11 @@ class Seen:
     value: int
     version: int | None
     is_write: bool = False
-    base: int | None = None  # the version that it was to change
+    base: int | None = None  # the version in If-Match
 
 
 def contradictions(history: list[Seen]) -> Iterator[str]:
-    """What no order of writes explains: lost updates, values that nobody wrote, stale reads."""
+    """Yields anomalies: lost updates, values that nobody wrote, stale reads."""
     values: dict[tuple[str, int], int] = {}
     versions: dict[tuple[str, int], int] = {}
     for seen in history:
@@ -97,7 +96,7 @@ def contradictions(history: list[Seen]) -> Iterator[str]:
 
 
 def stale(row: list[Seen]) -> Iterator[str]:
-    """What began after something newer had been told already."""
+    """Yields reads that started after a newer value had been returned."""
     newest, before = 0, iter(sorted(row, key=lambda seen: seen.ended))
     last = next(before, None)
     for seen in sorted(row, key=lambda seen: seen.began):
@@ -110,7 +109,7 @@ def stale(row: list[Seen]) -> Iterator[str]:
 
 @dataclass
 class Client:
-    """Sends requests, one after the other, until it is told to stop."""
+    """Sends requests, one after the other, until it is stopped."""
 
     port: int
     rows: dict[str, str]  # ids by name
@@ -134,7 +133,7 @@ class Client:
             try:
                 act(row, etags)
             except (OSError, HTTPException):
-                time.sleep(0.05)  # the server is gone; nobody knows what it has done
+                time.sleep(0.05)  # the connection broke; the outcome is unknown
 
     def send(
         self, method: str, path: str, body: object = None, **headers: str
@@ -190,7 +189,7 @@ class Client:
                 self.tell(name, began, value)
 
     def come_and_go(self, *_unused: object) -> None:
-        """An item of this client's own, from its creation to its end."""
+        """Creates, changes and deletes an item that only this client uses."""
         body = {"name": f"own {next(self.values)}"}
         status, etag, item = self.send("POST", "/v1/items", body)
         if not self.expected(status, 201):
@@ -205,7 +204,7 @@ class Client:
         self.expected(self.send("GET", path)[0], expected)
 
     def expected(self, status: int, *expected: int) -> bool:
-        """Whether the request was served; a service that is not available says 503."""
+        """Whether the request was served; an unavailable service answers 503."""
         if status not in {*expected, 503}:
             self.wrong.append(f"{status} instead of {expected}")
         return status in expected
@@ -220,9 +219,7 @@ def version_of(etag: str) -> int:
 
 
 @pytest.mark.parametrize("answers", VARIANTS, ids=variant_id)
-def test_no_client_sees_what_another_order_of_writes_would_have_shown(
-    bake: Bake, answers: dict[str, str]
-) -> None:
+def test_all_reads_agree_with_one_order_of_writes(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
     with service.lent("database") as url, ExitStack() as servers:
@@ -252,7 +249,7 @@ def clients_see(
 
 @contextmanager
 def clients(port: int) -> Iterator[tuple[list[Seen], list[str]]]:
-    """They send requests as long as this lasts: what they have seen, and what was wrong."""
+    """Runs the clients inside the block; yields what they read, and their errors."""
     values, history, wrong = count(1), list[Seen](), list[str]()
     first = Client(port, {}, values, seeded(0), history, wrong)
     for number in range(ROWS):
@@ -280,7 +277,7 @@ def seeded(seed: int) -> random.Random:
 
 
 def faults(service: Service, known: dict[str, str]) -> Iterator[Callable[[], object]]:
-    """What happens besides, one after the other."""
+    """Kills and restarts processes in turn."""
     (first,) = service.files("*_create_items_*.py")
     head = first.stem.rpartition("_")[2]
     revision = first.with_name("20270101_note.py")
@@ -320,7 +317,7 @@ def write(row: str, began: float, value: int, version: int, base: int | None = N
         ([write("a", 1, 7, 2), Seen("a", 1.2, 4, 0, 1), write("a", 3, 8, 3, 2)], []),
     ],
 )
-def test_the_checker_finds_what_it_looks_for(history: list[Seen], told: list[str]) -> None:
+def test_the_checker_finds_anomalies(history: list[Seen], told: list[str]) -> None:
     found = [*contradictions(history)]
     assert len(found) == len(told), found
     assert all(words in line for words, line in zip(told, found, strict=True)), found

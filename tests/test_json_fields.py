@@ -1,4 +1,4 @@
-"""docs/json.md of a service: JSON with a class of its own has types, and is found by its keys."""
+"""Follows a service's docs/json.md: a typed JSON field, and queries by its keys."""
 
 import re
 
@@ -17,7 +17,7 @@ CONDITION = "    def _conditions(self, query: SiteFilter) -> Iterator[ColumnElem
 
 
 @each_choice
-def test_json_has_a_class_of_its_own(bake: Bake, answers: dict[str, str]) -> None:
+def test_a_json_field_has_a_typed_schema(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
     page = service.read("docs/json.md")

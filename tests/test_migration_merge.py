@@ -1,4 +1,4 @@
-"""Two branches that each add a resource are merged, and one command joins their revisions."""
+"""`make migration-merge` after a merge of two branches that each add a resource."""
 
 import re
 
@@ -13,7 +13,7 @@ CONFLICT = re.compile(r"^(<{7} .*|={7}|>{7} .*)\n", re.MULTILINE)
 
 
 @variants(3)
-def test_two_branches_that_add_a_resource_are_joined_by_one_command(
+def test_migration_merge_joins_the_revisions_of_two_branches(
     bake: Bake, answers: dict[str, str]
 ) -> None:
     service = bake(**answers)
@@ -48,7 +48,7 @@ def add(service: Service, name: str, fields: str) -> None:
 
 
 def merge(service: Service, branch: str) -> None:
-    """As the README has it: the lines of both sides, and any openapi.json."""
+    """Merges as documented: the lines of both sides, and either openapi.json."""
     done = execute("git", "merge", branch, folder=service.path, **IDENTITY, **NO_GIT_CONFIG)
     assert "CONFLICT" in done.stdout
     for name in service.run("git", "diff", "--name-only", "--diff-filter=U").split():

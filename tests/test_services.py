@@ -1,4 +1,4 @@
-"""Each variant, installed and run for real. Slow: this takes most of the suite's time."""
+"""Each variant, installed, checked and served. Slow: this takes most of the suite's time."""
 
 import json
 import re
@@ -27,8 +27,8 @@ from tests.test_ci import FILES, its_jobs_pass, its_secrets_are_found
 
 pytestmark = pytest.mark.slow
 
-# Runs in the service's environment: the server as `make run` starts it, on the database that it is
-# given or one of its own, until this script's standard input ends; then tells how the server ended.
+# Runs in the service's environment: the server, started like `make run` on the given database or a
+# temporary one, until this script's standard input ends; then prints the server's exit status.
 SERVE = """
 import os, socket, subprocess, sys, time, urllib.request
 from contextlib import nullcontext
@@ -68,12 +68,12 @@ SERVICES = [
 @pytest.mark.parametrize(
     "answers", SERVICES, ids=["{database}-{concurrency}-{ci}".format(**one) for one in SERVICES]
 )
-def test_a_variant_is_set_up_passes_its_own_checks_and_serves(
+def test_a_variant_is_set_up_and_passes_its_checks_and_serves(
     tmp_path: Path, answers: dict[str, str]
 ) -> None:
-    """One test for all of it: the setup takes half a minute, and workers share no fixtures.
+    """One test for all steps: the setup takes half a minute, and workers share no fixtures.
 
-    The answers are odd, the path has blanks, and what needs a compiler fails.
+    The answers are unusual, the path has spaces, and there is no compiler.
     """
     given = [f"{question}={as_given(question, answer)}" for question, answer in answers.items()]
     folder = tmp_path / "a folder of 'mine'"
@@ -95,7 +95,7 @@ def test_a_variant_is_set_up_passes_its_own_checks_and_serves(
 
 @contextmanager
 def serving(service: Service, **variables: str) -> Iterator[tuple[str, str]]:
-    """The URLs of a running service and of its database."""
+    """Yields the URLs of a running service and of its database."""
     with service.start(SERVE, **variables) as process:
         assert process.stdout
         told = process.stdout.readline().split()

@@ -1,4 +1,4 @@
-"""A test that hangs is ended, and nothing that it started is left."""
+"""A hanging test times out, and its processes are ended."""
 
 import os
 import re
@@ -37,7 +37,7 @@ def test_waits_for_a_program_beside_it(tmp_path):
 '''
 
 
-def test_a_test_that_hangs_is_named_and_what_it_started_is_ended(tmp_path: Path) -> None:
+def test_a_hanging_test_is_named_and_its_processes_are_ended(tmp_path: Path) -> None:
     (tmp_path / "test_hangs.py").write_text(HANGS)
     options = ("--numprocesses=0", "--timeout=4", f"--basetemp={tmp_path / 'temp'}", "-rf")
     rooted = (f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}")

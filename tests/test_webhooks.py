@@ -1,4 +1,4 @@
-"""docs/webhooks.md of a service is typed: a receiver that fails first gets one delivery again."""
+"""Follows a service's docs/webhooks.md: a receiver that fails first gets the delivery again."""
 
 import base64
 import hmac
@@ -24,7 +24,9 @@ Delivery = tuple[dict[str, str], bytes]
 
 
 @each_choice
-def test_a_paid_order_is_told_once_by_a_signed_webhook(bake: Bake, answers: dict[str, str]) -> None:
+def test_a_paid_order_is_delivered_once_by_a_signed_webhook(
+    bake: Bake, answers: dict[str, str]
+) -> None:
     service = bake(**answers)
     service.run("make", "install")
     with service.lent("database") as database, receiver([503, 302, 204]) as (url, deliveries):
@@ -74,7 +76,7 @@ def verified(delivery: Delivery) -> object:
 
 @contextmanager
 def receiver(statuses: list[int]) -> Iterator[tuple[str, list[Delivery]]]:
-    """Its URL, and what has come there, to which it answers these statuses."""
+    """Yields the URL of a receiver that answers with these statuses, and the received requests."""
     deliveries: list[Delivery] = []
 
     class Handler(BaseHTTPRequestHandler):
