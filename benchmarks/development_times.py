@@ -1,7 +1,6 @@
 """Measures how long common development commands take, for docs/development-times.md.
 
-Renders and installs the variants, below FOLDER if given and unless they are there. Needs uv and
-make.
+Renders and installs the variants below FOLDER, if given, unless they exist. Needs uv and make.
 """
 
 import argparse

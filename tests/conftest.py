@@ -128,13 +128,13 @@ def execute(
         start_new_session=True,  # ends its child processes too
     )
     try:
-        told, _ = process.communicate(given)
+        output, _ = process.communicate(given)
     except BaseException as error:  # Ctrl+C, or the timeout of the test
         end(process)
         with suppress(subprocess.TimeoutExpired):
             error.add_note(process.communicate(timeout=10)[0])
         raise
-    return subprocess.CompletedProcess(command, process.returncode, told)
+    return subprocess.CompletedProcess(command, process.returncode, output)
 
 
 @contextmanager

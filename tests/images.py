@@ -67,15 +67,15 @@ class Image:
         """Returns the exit status of the command and its output."""
         with self.start(*command, **variables) as process:
             try:
-                told = process.communicate(timeout=60)[0]
+                output = process.communicate(timeout=60)[0]
             finally:
                 process.kill()
-        return process.returncode, told
+        return process.returncode, output
 
     def run(self, *command: str, **variables: str) -> None:
         """Runs a command; fails the test and shows the output if it fails."""
-        status, told = self.ended(*command, **variables)
-        assert status == 0, f"{shlex.join(command)}\n{told}"
+        status, output = self.ended(*command, **variables)
+        assert status == 0, f"{shlex.join(command)}\n{output}"
 
 
 def identity(user: str) -> dict[str, Any]:

@@ -26,8 +26,8 @@ print(json.dumps({{path.as_posix(): text for path, text in written.items()}}))
 
 def written(service: Service) -> dict[str, str]:
     """Returns the items' files, by name, as the service's generator writes them."""
-    told = service.run("uv", "run", "--no-sync", "python", "-c", WRITE)
-    files: dict[str, str] = json.loads(told)
+    output = service.run("uv", "run", "--no-sync", "python", "-c", WRITE)
+    files: dict[str, str] = json.loads(output)
     return files
 
 

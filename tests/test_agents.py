@@ -48,8 +48,8 @@ def test_every_make_target_exists() -> None:
 
 
 def test_help_lists_every_target() -> None:
-    told = execute("make", "help", folder=ROOT).stdout
-    assert [line.split()[1] for line in told.splitlines()] == TARGETS
+    output = execute("make", "help", folder=ROOT).stdout
+    assert [line.split()[1] for line in output.splitlines()] == TARGETS
 
 
 @pytest.mark.parametrize("arguments", of(".venv/bin/pytest"), ids=" ".join)

@@ -128,9 +128,9 @@ def shown(block: Token) -> str:
     return "".join(part.content for part in block.children or [])
 
 
-@pytest.mark.parametrize(("question", "answer", "told"), REFUSED, ids=ascii)
+@pytest.mark.parametrize(("question", "answer", "output"), REFUSED, ids=ascii)
 def test_an_invalid_answer_is_rejected_in_one_sentence(
-    tmp_path: Path, question: str, answer: str, told: str
+    tmp_path: Path, question: str, answer: str, output: str
 ) -> None:
     out = tmp_path / "a" / "out"
     options = ("--no-input", "--output-dir", str(out))
@@ -139,7 +139,7 @@ def test_an_invalid_answer_is_rejected_in_one_sentence(
     assert done.returncode == 1
     (sentence,) = (line for line in done.stdout.splitlines() if line.startswith("Not rendered: "))
     assert question in sentence
-    assert told in sentence
+    assert output in sentence
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

@@ -30,14 +30,14 @@ def ask(url, path, method="GET", body=None):
 
 service, folder = find(Path(sys.argv[1])), Path(sys.argv[2])
 path = compare.packages(service, folder)
-told = {}
+responses = {}
 with ExitStack() as stack:
     urls = stack.enter_context(databases(service, 3))
     for name, url in zip(compare.APPS, urls):
         ids = compare.seed(name, service, url, int(sys.argv[3]), path).split()
         app = compare.make_app(name, service, url, path)
         with app.serving():
-            told[name] = [
+            responses[name] = [
                 ask(app.url, f"/v1/items/{ids[1]}"),
                 ask(app.url, "/v1/items?limit=50"),
                 ask(app.url, "/v1/items", "POST", {"name": "nut", "quantity": 2}),
@@ -47,7 +47,7 @@ with ExitStack() as stack:
         if service.database == "sqlite":
             with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
                 assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",), name
-print(json.dumps(told))
+print(json.dumps(responses))
 """
 
 
@@ -135,13 +135,13 @@ def test_all_apps_are_typed_and_return_the_same_responses(
     arguments = ("-c", ASK, str(service.path), str(tmp_path), str(ROWS))
     done = execute(sys.executable, *arguments, folder=BENCHMARKS)
     assert done.returncode == 0, done.stdout
-    told = {
+    responses = {
         app: [*map(shape, answers)]
         for app, answers in json.loads(done.stdout.splitlines()[-1]).items()
     }
-    assert told["service"][0][1]["name"] == "Hex bolt M1"
-    assert told["naive"] == told["service"]
-    assert told["limit"] == told["service"]
+    assert responses["service"][0][1]["name"] == "Hex bolt M1"
+    assert responses["naive"] == responses["service"]
+    assert responses["limit"] == responses["service"]
     its_sources_are_typed(service)
 
 

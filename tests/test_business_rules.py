@@ -53,14 +53,14 @@ url = os.environ["LIVE_URL"]
 from app.main import create_app
 from tests.conftest import settings_for
 
-told = Counter()
+counts = Counter()
 for target, name in ((Pool, "checkout"), (Engine, "commit"), (Engine, "rollback")):
-    event.listen(target, name, lambda *_, name=name: told.update([name]))
+    event.listen(target, name, lambda *_, name=name: counts.update([name]))
 with TestClient(create_app(settings_for(url))) as client:
     def counted(*sent, **more):
-        told.clear()
+        counts.clear()
         response = client.request(*sent, **more)
-        return response, (response.status_code, dict(told))
+        return response, (response.status_code, dict(counts))
 
     client.get("/v1/coupons")
     new = {"code": "counted", "init_count": 1}
@@ -101,16 +101,16 @@ def section(title: str) -> str:
 def grow(service: Service, title: str, name: str) -> None:
     """Adds the resource with the command of this section."""
     commands = dict(COMMAND.findall(section(title)))
-    told = service.run("make", "resource", f"name={name}", f"fields={commands[name]}")
-    assert "Next: " in told
+    output = service.run("make", "resource", f"name={name}", f"fields={commands[name]}")
+    assert "Next: " in output
 
 
 def add_lines(service: Service, title: str, *spelled: tuple[str, str]) -> None:
     """Adds the lines of this section where it says, with the replacements of `spelled`."""
-    told = section(title)
+    text = section(title)
     for written, here in spelled:
-        told = told.replace(written, here)
-    for where, name, lines in LINES.findall(told):
+        text = text.replace(written, here)
+    for where, name, lines in LINES.findall(text):
         add(service, where, name, lines)
 
 
@@ -300,9 +300,9 @@ def as_many_coupons_remain_as_there_were(url: str) -> None:
 
 def a_request_has_one_session_that_is_committed_once(service: Service, database: str) -> None:
     command = ("uv", "run", "--no-sync", "python", "-c", TRANSACTIONS)
-    told = service.run(*command, LIVE_URL=database)
+    output = service.run(*command, LIVE_URL=database)
     once = {"checkout": 1, "commit": 1}
-    assert json.loads(told.splitlines()[-1]) == [
+    assert json.loads(output.splitlines()[-1]) == [
         [201, once],
         [409, {"checkout": 1, "rollback": 1}],
         [200, once],

@@ -216,12 +216,12 @@ def its_jobs_pass(service: Service, programs: Path) -> dict[str, str]:
     replace docker and apk, and pip-audit if the vulnerability database is unreachable.
     """
     here = stand_ins(programs)
-    told = {}
+    output = {}
     postgres = service.answers["database"] == "postgres"
     with service.lent("server") if postgres else nullcontext() as url:
         for job in jobs(service).values():
             for command in job.commands:
-                told[command] = service.run("sh", "-c", command, **variables_of(job, url), **here)
+                output[command] = service.run("sh", "-c", command, **variables_of(job, url), **here)
         if url:
             done = execute("make", "migrations-check", folder=service.path, DATABASE_URL=url)
             assert "All tables would be dropped" in done.stdout, "it is not empty any more"
@@ -231,7 +231,7 @@ def its_jobs_pass(service: Service, programs: Path) -> dict[str, str]:
     if Path(here["AUDITED"]).exists():
         assert "pip-audit" in calls
         its_audit_is_of_what_it_ships(service, Path(here["AUDITED"]).read_text())
-    return told
+    return output
 
 
 def its_audit_is_of_what_it_ships(service: Service, audited: str) -> None:
@@ -267,10 +267,10 @@ def its_secrets_are_found(service: Service) -> None:
 
     pem, key = service.path / "key.pem", base64.b64encode(secrets.token_bytes(1200)).decode()
     pem.write_text(f"-----BEGIN {KIND}-----\n{key}\n-----END {KIND}-----\n")
-    told = found()
-    assert "PRIVATE-KEY" in told
-    assert "key.pem" in told
-    assert key[:20] not in told
+    output = found()
+    assert "PRIVATE-KEY" in output
+    assert "key.pem" in output
+    assert key[:20] not in output
     pem.unlink()
     assert not found()
 
@@ -279,8 +279,8 @@ def its_secrets_are_found(service: Service) -> None:
     commit(service, "A leak")
     leak.unlink()
     commit(service, "No leak")
-    told = found()
-    assert "AWS" in told
-    assert "app/leak.py" in told
-    assert AWS_ID.split('"')[1] not in told
-    assert AWS_KEY.split('"')[1] not in told
+    output = found()
+    assert "AWS" in output
+    assert "app/leak.py" in output
+    assert AWS_ID.split('"')[1] not in output
+    assert AWS_KEY.split('"')[1] not in output

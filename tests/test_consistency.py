@@ -306,7 +306,7 @@ def write(row: str, began: float, value: int, version: int, base: int | None = N
 
 
 @pytest.mark.parametrize(
-    ("history", "told"),
+    ("history", "expected"),
     [
         ([write("a", 1, 7, 2, 1), write("a", 1, 8, 2, 1)], ["two values", "update was lost"]),
         ([write("a", 1, 7, 2), Seen("a", 2, 3, 9, 2)], ["two values"]),
@@ -317,7 +317,7 @@ def write(row: str, began: float, value: int, version: int, base: int | None = N
         ([write("a", 1, 7, 2), Seen("a", 1.2, 4, 0, 1), write("a", 3, 8, 3, 2)], []),
     ],
 )
-def test_the_checker_finds_anomalies(history: list[Seen], told: list[str]) -> None:
+def test_the_checker_finds_anomalies(history: list[Seen], expected: list[str]) -> None:
     found = [*contradictions(history)]
-    assert len(found) == len(told), found
-    assert all(words in line for words, line in zip(told, found, strict=True)), found
+    assert len(found) == len(expected), found
+    assert all(words in line for words, line in zip(expected, found, strict=True)), found

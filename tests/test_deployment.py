@@ -172,11 +172,11 @@ def serving(image: Image, variables: dict[str, str]) -> Iterator[None]:
             while image.ended(*image.health, **variables)[0] != 0:
                 assert time.monotonic() < deadline, stopped(server)
             yield
-            told = stopped(server)
+            output = stopped(server)
         finally:
             server.kill()
-    assert server.returncode in {0, 143, -signal.SIGTERM}, told
-    assert "Application shutdown complete" in told
+    assert server.returncode in {0, 143, -signal.SIGTERM}, output
+    assert "Application shutdown complete" in output
 
 
 def stopped(server: subprocess.Popen[str]) -> str:
@@ -218,10 +218,10 @@ def test_an_image_is_labelled_with_the_answers(rendered: Bake, odd: dict[str, st
     service = rendered(**odd)
     (label,) = (rest for name, _, rest in parsed(service) if name == "LABEL")
     labels = pairs(label, {"VERSION": "1", "REVISION": "abc", "CREATED": "today"})
-    told = {name.removeprefix("org.opencontainers.image."): text for name, text in labels.items()}
+    texts = {name.removeprefix("org.opencontainers.image."): text for name, text in labels.items()}
     project = tomllib.loads(service.read("pyproject.toml"))["project"]
     (author,) = project["authors"]
-    assert told == {
+    assert texts == {
         "title": odd["project_name"],
         "description": project["description"],
         "authors": f"{author['name']} <{author['email']}>",

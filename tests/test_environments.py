@@ -113,10 +113,10 @@ def pythons(version: str) -> Iterator[Path]:
 def is_python(path: Path, version: str) -> bool:
     tell = "import sys; print('{}.{}'.format(*sys.version_info), sys.implementation.name)"
     try:
-        told = subprocess.check_output([path, "-c", tell], stderr=subprocess.DEVNULL, text=True)
+        output = subprocess.check_output([path, "-c", tell], stderr=subprocess.DEVNULL, text=True)
     except (OSError, subprocess.CalledProcessError):
         return False
-    return told.split() == [version, "cpython"]
+    return output.split() == [version, "cpython"]
 
 
 # Async variants only where coverage sees all lines: see tests/greenlets.py of a service.
@@ -149,5 +149,5 @@ def test_the_checks_pass_on_each_python(
         pytest.skip(f"This machine has no Python {version}.")
     service = installed(tmp_path, answers, "--python", str(python))
     service.run("make", "check", UV_PYTHON=str(python))
-    told = service.run(".venv/bin/python", "--version")
-    assert told.startswith(f"Python {version}."), told
+    output = service.run(".venv/bin/python", "--version")
+    assert output.startswith(f"Python {version}."), output

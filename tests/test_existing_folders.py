@@ -55,8 +55,8 @@ def test_an_existing_folder_is_not_touched(mine: Path) -> None:
 
 def test_overwritten_content_is_kept_beside_its_file(mine: Path) -> None:
     before = contents(mine)
-    told = render(mine.parent, "setup=files", "concurrency=sync", "--overwrite-if-exists")
-    assert "README.md.orig, app/main.py.orig\n" in told
+    output = render(mine.parent, "setup=files", "concurrency=sync", "--overwrite-if-exists")
+    assert "README.md.orig, app/main.py.orig\n" in output
     after = contents(mine)
     for name, content in before.items():
         assert after[f"{name}.orig" if name in {"README.md", "app/main.py"} else name] == content
@@ -64,8 +64,8 @@ def test_overwritten_content_is_kept_beside_its_file(mine: Path) -> None:
     assert not (mine / BEFORE).exists()
     # Again: files that equal the template's are not kept again, and no copy is replaced.
     (mine / "README.md").write_text("mine again\n")
-    told = render(mine.parent, "setup=files", "concurrency=sync", "--overwrite-if-exists")
-    assert "in README.md.orig2\n" in told
+    output = render(mine.parent, "setup=files", "concurrency=sync", "--overwrite-if-exists")
+    assert "in README.md.orig2\n" in output
     assert contents(mine) == after | {"README.md.orig2": b"mine again\n"}
 
 
@@ -74,8 +74,8 @@ def test_committed_content_is_not_kept_beside_its_file(mine: Path) -> None:
         done = execute("git", *command.split(), folder=mine, **IDENTITY)
         assert done.returncode == 0, done.stdout
     (mine / "app" / "main.py").write_text("not committed\n")
-    told = render(mine.parent, "setup=files", "--overwrite-if-exists")
-    assert "in app/main.py.orig\n" in told
+    output = render(mine.parent, "setup=files", "--overwrite-if-exists")
+    assert "in app/main.py.orig\n" in output
     assert (mine / "app" / "main.py.orig").read_text() == "not committed\n"
     assert not (mine / "README.md.orig").exists()
 
@@ -111,8 +111,8 @@ def test_a_link_out_of_the_folder_is_rejected(mine: Path) -> None:
     shutil.rmtree(mine / "app")
     (mine / "app").symlink_to(outside)
     before = contents(mine.parent)
-    told = refused(mine.parent, "--overwrite-if-exists")
-    assert f"{mine / 'app'} is a symbolic link to {outside}" in told
+    output = refused(mine.parent, "--overwrite-if-exists")
+    assert f"{mine / 'app'} is a symbolic link to {outside}" in output
     assert contents(mine.parent) == before
 
 
@@ -122,10 +122,10 @@ def test_a_folder_at_the_path_of_a_file_is_rejected_and_vice_versa(mine: Path) -
     shutil.rmtree(mine / "tests")
     (mine / "tests").write_text("mine\n")
     before = contents(mine.parent)
-    told = refused(mine.parent, "--overwrite-if-exists")
-    assert f"{mine / 'Makefile'} is a folder where the service has a file" in told
-    assert f"{mine / 'app' / 'settings.py'} is a folder where the service has a file" in told
-    assert f"{mine / 'tests'} is a file where the service has a folder" in told
+    output = refused(mine.parent, "--overwrite-if-exists")
+    assert f"{mine / 'Makefile'} is a folder where the service has a file" in output
+    assert f"{mine / 'app' / 'settings.py'} is a folder where the service has a file" in output
+    assert f"{mine / 'tests'} is a file where the service has a folder" in output
     assert contents(mine.parent) == before
 
 
@@ -141,16 +141,16 @@ def test_a_subfolder_may_have_the_name_of_a_top_level_entry(mine: Path) -> None:
 def test_any_link_is_rejected(mine: Path, target: str) -> None:
     (mine / "app" / "loop.py").symlink_to(target)
     before = contents(mine)
-    told = refused(mine.parent, "--overwrite-if-exists")
-    assert f"{mine / 'app' / 'loop.py'} is a symbolic link to {target}: rendering might" in told
+    output = refused(mine.parent, "--overwrite-if-exists")
+    assert f"{mine / 'app' / 'loop.py'} is a symbolic link to {target}: rendering might" in output
     assert contents(mine) == before
 
 
 def test_the_cruft_record_of_another_render_is_removed(mine: Path, template: Template) -> None:
     (mine / ".cruft.json").write_text("{}\n")
     shutil.rmtree(template.path / ".git")
-    told = render(mine.parent, "setup=files", "--overwrite-if-exists", template=template.path)
-    assert "No .cruft.json" in told
+    output = render(mine.parent, "setup=files", "--overwrite-if-exists", template=template.path)
+    assert "No .cruft.json" in output
     assert not (mine / ".cruft.json").exists()
     assert (mine / ".cruft.json.orig").read_text() == "{}\n"
 
@@ -159,8 +159,8 @@ def test_the_cruft_record_of_another_render_is_removed(mine: Path, template: Tem
 def test_an_unwritable_file_is_rejected_before_any_write(mine: Path) -> None:
     (mine / "README.md").chmod(0o400)
     before = contents(mine.parent)
-    told = refused(mine.parent, "--overwrite-if-exists")
-    assert f"{mine / 'README.md'} is not readable and writable" in told
+    output = refused(mine.parent, "--overwrite-if-exists")
+    assert f"{mine / 'README.md'} is not readable and writable" in output
     assert contents(mine.parent) == before
 
 
@@ -190,9 +190,9 @@ def test_the_hook_lists_every_path_that_rendering_writes_to(
         assert path.name in (folders if path.is_dir() else files)
 
 
-def stopped(mine: Path, told: str) -> None:
+def stopped(mine: Path, output: str) -> None:
     """Asserts what holds after an interrupted render over `mine`."""
-    assert "Next:" not in told
+    assert "Next:" not in output
     now = contents(mine)
     for name in NAMES:
         assert f"mine: {name}\n".encode() in (now[name], now.get(f"{BEFORE}/{name}"))
@@ -210,10 +210,10 @@ def test_an_interrupted_render_loses_nothing(mine: Path) -> None:
             time.sleep(0.01)
         time.sleep(0.2)
         os.killpg(process.pid, signal.SIGINT)
-        told = process.communicate()[0]
-    assert process.returncode == 1, told
+        output = process.communicate()[0]
+    assert process.returncode == 1, output
     (mine / "pyproject.toml").unlink()
-    stopped(mine, told)
+    stopped(mine, output)
 
 
 # Limits the size of files: enough for the first hook, not for the README.

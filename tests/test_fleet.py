@@ -290,10 +290,10 @@ class Client:
                 {"Content-Type": "application/json"},
             )
             response = self.connection.getresponse()
-            told = response.read()
+            received = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.connection.close()
             return NO_ANSWER, repr(error)
         self.load.served[response.getheader("X-Replica", "the proxy")] += 1
         is_json = "json" in response.getheader("Content-Type", "")
-        return response.status, json.loads(told) if is_json else told
+        return response.status, json.loads(received) if is_json else received

@@ -57,16 +57,16 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_the_output_lists_the_next_commands_in_ten_lines(tmp_path: Path, tools: Path) -> None:
     for setup in QUESTIONS["setup"]:
-        told = render(tmp_path / setup, f"setup={setup}", PATH=str(tools), UV_FAILS_AT="never")
-        assert len(told.splitlines()) <= 10
+        output = render(tmp_path / setup, f"setup={setup}", PATH=str(tools), UV_FAILS_AT="never")
+        assert len(output.splitlines()) <= 10
         for command in (f"cd {tmp_path}/{setup}/my-service", "make dev", "make check"):
-            assert command in told
+            assert command in output
 
 
 def test_a_full_setup_locks_installs_commits_and_checks(tmp_path: Path, tools: Path) -> None:
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY)
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY)
     steps = ["lock", "install", "commit", "ruff format", "ruff check", "mypy", "pytest", "done"]
-    positions = [told.index(f" {step}", told.index("Setting up:")) for step in steps]
+    positions = [output.index(f" {step}", output.index("Setting up:")) for step in steps]
     assert positions == sorted(positions)
     service = tmp_path / "my-service"
     log = subprocess.check_output(["git", "log", "--format=%an %s"], cwd=service, text=True)
@@ -78,32 +78,32 @@ def test_a_full_setup_locks_installs_commits_and_checks(tmp_path: Path, tools: P
 def test_a_failed_step_is_reported_last_and_keeps_the_files(
     tmp_path: Path, tools: Path, step: str
 ) -> None:
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT=step, **IDENTITY)
-    _, _, last = told.partition("\nNot ready: ")
-    assert "Next:" in told.removesuffix(last)
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT=step, **IDENTITY)
+    _, _, last = output.partition("\nNot ready: ")
+    assert "Next:" in output.removesuffix(last)
     assert f"{step} failed:\n  uv " in last.replace("sync --locked", "sync")
     left = {"lock": ALL, "sync": ALL, "mypy": "make check"}
     assert f"later: cd {tmp_path}/my-service && {left[step]}\n" in last
     assert f"report these lines: template {VERSION}, uv --version, Python 3." in last
-    assert "Traceback" not in told
+    assert "Traceback" not in output
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
 def test_a_broken_uv_is_reported_and_keeps_the_files(tmp_path: Path, bare_python: str) -> None:
-    told = render(tmp_path, python=bare_python, PATH="", UV="/no/such/uv")
-    assert "cannot be run" in told
-    assert "Traceback" not in told
+    output = render(tmp_path, python=bare_python, PATH="", UV="/no/such/uv")
+    assert "cannot be run" in output
+    assert "Traceback" not in output
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
 def test_without_uv_the_files_are_complete_and_the_next_commands_printed(
     tmp_path: Path, bare_python: str
 ) -> None:
-    told = render(tmp_path, python=bare_python, PATH="", UV="")
-    assert "uv is not installed" in told
-    assert f"later: cd {tmp_path}/my-service && uv sync && git init && " in told
-    assert "'First commit' && uv run ruff format --check && " in told
-    assert "Traceback" not in told
+    output = render(tmp_path, python=bare_python, PATH="", UV="")
+    assert "uv is not installed" in output
+    assert f"later: cd {tmp_path}/my-service && uv sync && git init && " in output
+    assert "'First commit' && uv run ruff format --check && " in output
+    assert "Traceback" not in output
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
     assert not (tmp_path / "my-service" / ".venv").exists()
 
@@ -112,43 +112,43 @@ def test_without_a_network_the_files_are_complete_and_the_next_commands_printed(
     tmp_path: Path,
 ) -> None:
     cache = str(tmp_path / "empty")
-    told = render(tmp_path, UV_OFFLINE="1", UV_CACHE_DIR=cache)
-    assert "uv lock failed" in told
-    assert "network" in told
-    assert f"later: cd {tmp_path}/my-service && {ALL}" in told
+    output = render(tmp_path, UV_OFFLINE="1", UV_CACHE_DIR=cache)
+    assert "uv lock failed" in output
+    assert "network" in output
+    assert f"later: cd {tmp_path}/my-service && {ALL}" in output
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
 def test_without_git_only_the_commit_is_skipped(tmp_path: Path, tools: Path) -> None:
     (tools / "git").unlink()
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never")
-    assert f"git is not installed; later: cd {tmp_path}/my-service && {COMMIT}\n" in told
-    assert "done." in told
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never")
+    assert f"git is not installed; later: cd {tmp_path}/my-service && {COMMIT}\n" in output
+    assert "done." in output
 
 
 def test_without_make_the_printed_commands_use_uv(tmp_path: Path, tools: Path) -> None:
     (tools / "make").unlink()
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="sync")
-    assert f"later: cd {tmp_path}/my-service && uv sync && git init && " in told
-    assert "'First commit' && uv run ruff format --check && " in told
-    assert "\n  uv run python -m app --reload # serve" in told
-    assert not re.search(r"make (dev|check|install)", told)
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="sync")
+    assert f"later: cd {tmp_path}/my-service && uv sync && git init && " in output
+    assert "'First commit' && uv run ruff format --check && " in output
+    assert "\n  uv run python -m app --reload # serve" in output
+    assert not re.search(r"make (dev|check|install)", output)
 
 
 def test_with_an_old_python_the_files_are_complete(tmp_path: Path) -> None:
-    told = render(tmp_path, UV_PYTHON="3.9", UV_PYTHON_DOWNLOADS="never")
-    assert "uv lock failed" in told
-    assert "3.9" in told
-    assert f"later: cd {tmp_path}/my-service && {ALL}" in told
+    output = render(tmp_path, UV_PYTHON="3.9", UV_PYTHON_DOWNLOADS="never")
+    assert "uv lock failed" in output
+    assert "3.9" in output
+    assert f"later: cd {tmp_path}/my-service && {ALL}" in output
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
 def test_without_a_git_identity_only_the_commit_is_skipped(tmp_path: Path, tools: Path) -> None:
     nobody = {"GIT_COMMITTER_NAME": "", "GIT_COMMITTER_EMAIL": "", **NO_GIT_CONFIG}
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **nobody)
-    assert "git has no user.name" in told
-    assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in told
-    assert "done." in told
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **nobody)
+    assert "git has no user.name" in output
+    assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in output
+    assert "done." in output
     assert not (tmp_path / "my-service" / ".git").exists()
 
 
@@ -160,17 +160,17 @@ def test_a_failed_commit_is_reported_and_the_checks_run(tmp_path: Path, tools: P
     config = tmp_path / "gitconfig"
     config.write_text(f"[core]\nhooksPath = {hooks}\n")
     own = IDENTITY | NO_GIT_CONFIG | {"GIT_CONFIG_GLOBAL": str(config)}
-    told = render(tmp_path, PATH=f"{tools}:/bin:/usr/bin", UV_FAILS_AT="never", **own)
-    assert "Not committed: git commit" in told
-    assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in told
-    assert "mypy" in told
-    assert "done." in told
+    output = render(tmp_path, PATH=f"{tools}:/bin:/usr/bin", UV_FAILS_AT="never", **own)
+    assert "Not committed: git commit" in output
+    assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in output
+    assert "mypy" in output
+    assert "done." in output
 
 
 def test_an_enclosing_repository_does_not_change(tmp_path: Path, tools: Path) -> None:
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY)
-    assert f"the folder belongs to the repository at {tmp_path}" in told
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY)
+    assert f"the folder belongs to the repository at {tmp_path}" in output
     assert not (tmp_path / "my-service" / ".git").exists()
     staged = subprocess.check_output(["git", "diff", "--cached", "--name-only"], cwd=tmp_path)
     assert staged == b""
@@ -179,22 +179,22 @@ def test_an_enclosing_repository_does_not_change(tmp_path: Path, tools: Path) ->
 def read_until(end: str, process: subprocess.Popen[str]) -> str:
     """Returns the output of the process up to `end`."""
     assert process.stdout
-    told = ""
-    while not told.endswith(end):
+    output = ""
+    while not output.endswith(end):
         letter = process.stdout.read(1)
-        assert letter, told
-        told += letter
-    return told
+        assert letter, output
+        output += letter
+    return output
 
 
 def test_an_interrupted_setup_leaves_complete_files(tmp_path: Path, tools: Path) -> None:
     (tools / "uv").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
     with begin_to_render("--output-dir", str(tmp_path), PATH=str(tools)) as process:
         assert process.stdout
-        told = read_until("Setting up: lock", process)
+        output = read_until("Setting up: lock", process)
         os.killpg(process.pid, signal.SIGINT)  # like a terminal, to the whole process group
-        told += process.stdout.read()
-    assert "Stopped: the files are complete" in told
+        output += process.stdout.read()
+    assert "Stopped: the files are complete" in output
     assert process.returncode == 1
     render(tmp_path / "whole", "setup=files")
     assert contents(tmp_path / "my-service") == contents(tmp_path / "whole" / "my-service") | {
@@ -210,11 +210,11 @@ def test_a_setup_that_ignores_interrupts_continues(tmp_path: Path, tools: Path) 
     path = f"{tools}{os.pathsep}/bin{os.pathsep}/usr/bin"
     with begun(*ignoring, *options, folder=tmp_path, PATH=path, **IDENTITY) as process:
         assert process.stdout
-        told = read_until("Setting up: lock", process)
+        output = read_until("Setting up: lock", process)
         os.killpg(process.pid, signal.SIGINT)
         (tmp_path / "my-service" / "go").touch()
-        told += process.stdout.read()
-    assert " done." in told
+        output += process.stdout.read()
+    assert " done." in output
     assert process.returncode == 0
 
 
@@ -232,9 +232,9 @@ def test_a_uv_outside_the_path_is_used_and_reported(
     uv.parent.mkdir()
     (tools / "uv").rename(uv)
     variables = {"PATH": str(tools), "UV": str(uv), "UV_FAILS_AT": "never"}
-    told = render(tmp_path, python=bare_python, **variables)
-    assert f"uv is not on your PATH, where make looks for it, but in {uv.parent}\n" in told
-    assert "done." in told
+    output = render(tmp_path, python=bare_python, **variables)
+    assert f"uv is not on your PATH, where make looks for it, but in {uv.parent}\n" in output
+    assert "done." in output
 
 
 def test_a_closed_output_does_not_stop_the_render(tmp_path: Path) -> None:
@@ -251,6 +251,6 @@ def test_rendering_works_inside_a_git_hook(tmp_path: Path, tools: Path) -> None:
     other = tmp_path / "other"
     subprocess.run(["git", "init", "--quiet", other], check=True)
     variables = {"GIT_DIR": str(other / ".git"), "GIT_INDEX_FILE": str(other / ".git" / "index")}
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY, **variables)
-    assert "Not committed" not in told
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY, **variables)
+    assert "Not committed" not in output
     assert (tmp_path / "my-service" / ".git").is_dir()

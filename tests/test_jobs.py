@@ -137,8 +137,8 @@ def test_jobs_users_and_a_resource_pass_all_checks_together(
         with begun(*WORKER, folder=service.path, DATABASE_URL=database_url) as worker:
             its_quantity_becomes_one(f"{url}/v1/items/{item['id']}")
             worker.terminate()
-            told, _ = worker.communicate(timeout=30)
-        assert worker.returncode == 0, told
+            output, _ = worker.communicate(timeout=30)
+        assert worker.returncode == 0, output
         assert "There are none." in service.run("make", "queue", DATABASE_URL=database_url)
 
 
@@ -216,8 +216,8 @@ def test_each_promise_fails_without_its_code(bake: Bake) -> None:
     service.run("make", "install")
     commit(service, "First commit")
     make_once(service, "jobs")
-    told = service.read("docs/jobs.md").partition("## What is promised")[2].partition("\n## ")[0]
-    tests = dict(PROMISE.findall(told))
+    output = service.read("docs/jobs.md").partition("## What is promised")[2].partition("\n## ")[0]
+    tests = dict(PROMISE.findall(output))
     assert tests.keys() == UNDO.keys()
     for promise, edit in UNDO.items():
         is_noticed(Installed(service, {}), undone(service, [edit]), tests[promise])

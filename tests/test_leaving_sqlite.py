@@ -140,8 +140,8 @@ def execute_sql(service: Service, database: str, statement: str) -> str:
         "    found = connection.execute(sys.argv[1])\n"
         "    print(*(found.fetchone() if found.description else ()))\n"
     )
-    told = service.run("uv", "run", "python", "-c", script, statement, DATABASE_URL=database)
-    return told.strip()
+    output = service.run("uv", "run", "python", "-c", script, statement, DATABASE_URL=database)
+    return output.strip()
 
 
 def step(number: int) -> str:
@@ -176,8 +176,8 @@ def test_a_service_leaves_sqlite_with_all_its_rows(
         *_, checked = step(3).splitlines()  # without the URL of the page itself
         service.run("sh", "-ec", checked, DATABASE_URL=database)
         it_can_be_interrupted(service, database)
-        told = service.run("sh", "-ec", step(4), DATABASE_URL=database)
-        assert f"{2 * COUNT} rows are copied" in told
+        output = service.run("sh", "-ec", step(4), DATABASE_URL=database)
+        assert f"{2 * COUNT} rows are copied" in output
         assert last.read_bytes() == content
         with serving_on(service, database) as url:
             after = answers_of(url)
@@ -207,10 +207,10 @@ def it_can_be_interrupted(service: Service, database: str) -> None:
         with begun(*copy, folder=service.path, DATABASE_URL=database) as process:
             wait_for(service, database, AT_WORK.format(table=table), "1")
             os.killpg(process.pid, number)
-            told = process.communicate(timeout=60)[0]
+            output = process.communicate(timeout=60)[0]
         assert process.returncode != 0
         if number == signal.SIGINT:
-            assert "Nothing was copied: it was interrupted." in told
+            assert "Nothing was copied: it was interrupted." in output
         wait_for(service, database, AT_WORK.format(table=table), "0")
         for entity in ENTITIES:
             assert execute_sql(service, database, f"SELECT count(*) FROM {entity}") == "0"  # noqa: S608 - our own names

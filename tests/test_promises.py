@@ -389,7 +389,7 @@ def test_a_promise_fails_without_its_code(
 
 
 def is_noticed(installed: Installed, files: dict[str, str], test: str) -> None:
-    """Asserts that the test fails with these files, and passes without the change."""
+    """Asserts that the test fails with these files, each time by an assertion."""
     service = installed.service
     before = {name: service.read(name) for name in files}
     try:

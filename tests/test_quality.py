@@ -80,8 +80,8 @@ def test_make_passes_arguments_unchanged(bake: Bake, tmp_path: Path, names: str)
     }
     given = [f"{name}={name} {ODD}" for name in names.split()]
     path = os.pathsep.join([str(uv.parent), os.environ["PATH"]])
-    told = service.run("make", "--silent", commands[names], *given, PATH=path).splitlines()
-    assert {line.partition("=")[2] for line in given} <= {*told}
+    output = service.run("make", "--silent", commands[names], *given, PATH=path).splitlines()
+    assert {line.partition("=")[2] for line in given} <= {*output}
     assert not (service.path / "pwned").exists()
 
 

@@ -44,8 +44,8 @@ def expected(tmp_path: Path) -> dict[str, bytes]:
 
 
 def head(template: Template) -> str:
-    told = execute("git", "rev-parse", "HEAD", folder=template.path).stdout
-    return told.strip()
+    output = execute("git", "rev-parse", "HEAD", folder=template.path).stdout
+    return output.strip()
 
 
 def test_a_git_url_with_a_checkout(
@@ -104,12 +104,12 @@ def test_the_recorded_url_has_no_secret(
 def test_an_unpushed_commit_is_recorded_with_its_path(tmp_path: Path, template: Template) -> None:
     template.git("remote", "add", "origin", "https://example.com/repo.git")
     (template.path / "new").write_text("not committed")
-    told = render(tmp_path, "--checkout", "nothing", *ANSWERS, template=template.path)
+    output = render(tmp_path, "--checkout", "nothing", *ANSWERS, template=template.path)
     assert record(tmp_path / "orders")["template"] == str(template.path)
     assert record(tmp_path / "orders")["checkout"] is None
     assert (
         f".cruft.json names the last commit of {template.path}, which has uncommitted changes"
-        in told
+        in output
     )
 
 
@@ -126,11 +126,11 @@ def test_a_relative_path(tmp_path: Path, template: Template, expected: dict[str,
 def test_a_zip(tmp_path: Path, template: Template, expected: dict[str, bytes]) -> None:
     packed = tmp_path / "template.zip"
     template.git("archive", "--prefix=template-1/", "--output", str(packed), "HEAD")
-    told = render(tmp_path, *ANSWERS, template=packed)
+    output = render(tmp_path, *ANSWERS, template=packed)
     assert files(tmp_path / "orders") == expected
     assert not (tmp_path / "orders" / ".cruft.json").exists()
-    assert "No .cruft.json" in told
-    assert f"later: cd {tmp_path}/orders && uvx cruft link URL-OF-THE-TEMPLATE\n" in told
+    assert "No .cruft.json" in output
+    assert f"later: cd {tmp_path}/orders && uvx cruft link URL-OF-THE-TEMPLATE\n" in output
 
 
 def test_a_config_file_with_a_teams_defaults(tmp_path: Path, expected: dict[str, bytes]) -> None:

@@ -117,10 +117,10 @@ def resource(service: Service, *arguments: str) -> None:
 
 def refused(service: Service, fields: str) -> str:
     """Returns the reason why nothing is written."""
-    told = service.run("sh", "-c", '! make resource name=zebra "fields=$FIELDS"', FIELDS=fields)
-    assert "Nothing is written: " in told
+    output = service.run("sh", "-c", '! make resource name=zebra "fields=$FIELDS"', FIELDS=fields)
+    assert "Nothing is written: " in output
     assert service.run("git", "status", "--porcelain") == ""
-    return told
+    return output
 
 
 def its_users_log_in(service: Service) -> None:

@@ -77,8 +77,8 @@ def test_a_variant_is_set_up_and_passes_its_checks_and_serves(
     """
     given = [f"{question}={as_given(question, answer)}" for question, answer in answers.items()]
     folder = tmp_path / "a folder of 'mine'"
-    told = render(folder, *given, CC="/no/compiler", CXX="/no/compiler", **IDENTITY)
-    assert " done." in told, told
+    output = render(folder, *given, CC="/no/compiler", CXX="/no/compiler", **IDENTITY)
+    assert " done." in output, output
 
     service = Service(folder / answers["project_slug"], answers)
     its_lock_is_current_and_names_no_project_that_a_slug_may_have(service)
@@ -98,9 +98,9 @@ def serving(service: Service, **variables: str) -> Iterator[tuple[str, str]]:
     """Yields the URLs of a running service and of its database."""
     with service.start(SERVE, **variables) as process:
         assert process.stdout
-        told = process.stdout.readline().split()
-        assert len(told) == 2, process.communicate()[1]
-        yield told[0], told[1]
+        output = process.stdout.readline().split()
+        assert len(output) == 2, process.communicate()[1]
+        yield output[0], output[1]
         ended, log = process.communicate()
     # uvicorn raises SIGTERM again when it has shut down.
     assert ended.strip() in {"0", "-15", "143"}, log
@@ -121,9 +121,9 @@ def request(url: str, method: str = "GET", body: object = None, token: str = "")
     return answer.status, json.loads(text) if text.startswith((b"{", b"[")) else text.decode()
 
 
-def its_own_checks_pass(service: Service, told: str) -> None:
-    assert all_is_covered(service, told)
-    assert re.search(r"= \d+ passed in [\d.]+s", told), "some tests were skipped"
+def its_own_checks_pass(service: Service, output: str) -> None:
+    assert all_is_covered(service, output)
+    assert re.search(r"= \d+ passed in [\d.]+s", output), "some tests were skipped"
 
 
 def its_lock_is_current_and_names_no_project_that_a_slug_may_have(service: Service) -> None:
@@ -158,8 +158,8 @@ def its_next_revision_is_as_clean_as_the_first(service: Service) -> None:
     with table.open("a", encoding="utf-8") as file:
         file.write("    colour: Mapped[str | None]\n")
     with serving(service) as (_, database):
-        told = service.run("make", "migration", "m=add a colour", DATABASE_URL=database)
-        assert "add_a_colour" in told
+        output = service.run("make", "migration", "m=add a colour", DATABASE_URL=database)
+        assert "add_a_colour" in output
         service.run("make", "migrate", DATABASE_URL=database)
     service.run("uv", "run", "ruff", "format", "--check")
     service.run("uv", "run", "ruff", "check")
@@ -185,5 +185,5 @@ def its_tests_can_use_the_server_of_the_wheel(service: Service) -> None:
         "with p.throwaway_server() as url:\n"
         "    print(*psycopg.connect(url).execute('SHOW server_version').fetchone())\n"
     )
-    told = service.run("uv", "run", "--no-sync", "python", "-c", force)
-    assert int(told.split(".")[0]) >= 18
+    output = service.run("uv", "run", "--no-sync", "python", "-c", force)
+    assert int(output.split(".")[0]) >= 18

@@ -42,10 +42,10 @@ def test_a_hanging_test_is_named_and_its_processes_are_ended(tmp_path: Path) -> 
     options = ("--numprocesses=0", "--timeout=4", f"--basetemp={tmp_path / 'temp'}", "-rf")
     rooted = (f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}")
     command = (sys.executable, "-m", "pytest", *options, *rooted, str(tmp_path / "test_hangs.py"))
-    told = execute(*command, folder=tmp_path, PYTHONPATH=str(ROOT), COLUMNS="500").stdout
-    assert re.search(r"^E +waiting$", told, re.MULTILINE), told
+    output = execute(*command, folder=tmp_path, PYTHONPATH=str(ROOT), COLUMNS="500").stdout
+    assert re.search(r"^E +waiting$", output, re.MULTILINE), output
     for name in ("test_waits_for_a_command", "test_waits_for_a_program_beside_it"):
-        assert f"::{name} - Failed: Timeout" in told, told
+        assert f"::{name} - Failed: Timeout" in output, output
         (pid,) = (tmp_path / "temp").glob(f"{name[:30]}*0/pid")
         assert not is_running(int(pid.read_text()))
 

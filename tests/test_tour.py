@@ -52,20 +52,20 @@ def test_the_tour_works_as_written(tmp_path: Path, template: Template) -> None:
                 case "sh":
                     reader.types(text)
                 case "console" | "json":
-                    assert shown(text, reader.told), f"{text}\nis not what came:\n{reader.told}"
+                    assert shown(text, reader.output), f"{text}\nis not what came:\n{reader.output}"
                 case "python":
                     reader.writes(text, paragraph)
                 case "diff":
                     reader.edits(text, paragraph)
 
 
-def shown(text: str, told: str) -> bool:
+def shown(text: str, output: str) -> bool:
     """Whether the output matches `text`: `...` matches the rest of a word, or alone any lines."""
     parts = [
         r"(?:.*\n)*" if line.strip() == "..." else re.escape(line).replace(r"\.\.\.", r"\S*") + "\n"
         for line in text.splitlines()
     ]
-    return re.fullmatch("".join(parts), f"{told.strip()}\n") is not None
+    return re.fullmatch("".join(parts), f"{output.strip()}\n") is not None
 
 
 class Reader:
@@ -74,7 +74,7 @@ class Reader:
     def __init__(self, folder: Path, template: Template, stack: ExitStack) -> None:
         self.service = Service(folder / "my-service", {"database": "sqlite"})
         self.template = str(template.path)
-        self.told = ""
+        self.output = ""
         self.image: Image | None = None
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
@@ -95,7 +95,7 @@ class Reader:
             self.server.close()
             self.server.enter_context(self.serving(typed))
             return
-        self.told = self.said(typed)
+        self.output = self.said(typed)
         called = self.calls.read_text().splitlines()
         self.calls.write_text("")
         for call in called:
@@ -128,8 +128,8 @@ class Reader:
                 break
             yield
             os.killpg(terminal.pid, signal.SIGINT)
-            told = terminal.communicate(timeout=30)[0]
-        assert "Application shutdown complete" in told, told
+            output = terminal.communicate(timeout=30)[0]
+        assert "Application shutdown complete" in output, output
 
     def does(self, call: str) -> None:
         """Does what an engine would: builds the image and serves as in compose.yaml."""

@@ -353,9 +353,9 @@ def test_fifty_services_are_updated_as_documented(tmp_path: Path, template: Temp
     folder = tmp_path / "all"
     folder.mkdir()
     (folder / "services.txt").write_text("\n".join(urls))
-    told = execute("sh", "-c", f"# {script}", folder=folder, **IDENTITY).stdout
-    assert "conflicts needs a person\n" in told
-    assert told.count("needs a person") == 1, told
+    output = execute("sh", "-c", f"# {script}", folder=folder, **IDENTITY).stdout
+    assert "conflicts needs a person\n" in output
+    assert output.count("needs a person") == 1, output
     pushed = {
         url: "template-update" in execute("git", "ls-remote", "--heads", url, folder=folder).stdout
         for url in urls
@@ -430,18 +430,18 @@ def test_files_that_git_cannot_merge_are_reported_and_the_rest_is_merged(
     in_the_way = (("docs/file/a.md", "", "# A\n"), ("docs/folder", "", "A file.\n"))
     template.release(*NEWS[2:], NEWS[0], *in_the_way, ("app/db/session.py", line, newer))
 
-    told = service.run(
+    output = service.run(
         "make", "template-update", """answers={"ci": "none", "author_name": "O'B"}"""
     )
     no_longer = "was deleted in the template, and you have changed it"
-    assert f"Left as it is: .github/workflows/ci.yml {no_longer}\n" in told
-    assert f"Left as it is: docs/old.md {no_longer}\n" in told
+    assert f"Left as it is: .github/workflows/ci.yml {no_longer}\n" in output
+    assert f"Left as it is: docs/old.md {no_longer}\n" in output
     no_file = "has changed in the template, and yours is not a file in git\n"
     for name in ("README.md", "docs/news.md", "app/schemas/items.py", "docs/folder"):
-        assert f"Left as it is: {name} {no_file}" in told
-    assert "Left as it is: docs/file/a.md is new in the template, and you have a file" in told
-    assert told.count("Left as it is: ") == 8
-    assert "Next:" not in told
+        assert f"Left as it is: {name} {no_file}" in output
+    assert "Left as it is: docs/file/a.md is new in the template, and you have a file" in output
+    assert output.count("Left as it is: ") == 8
+    assert "Next:" not in output
     assert conflicts(service) == {}
     assert newer in service.read("app/db/session.py")
     assert "    # This machine only.\n" in service.read("app/settings.py")
@@ -455,8 +455,8 @@ def test_files_that_git_cannot_merge_are_reported_and_the_rest_is_merged(
     # The next update does not change that.
     commit(service, "Update")
     template.release(("docs/news.md", "# News\n", "# Newer\n"))
-    told = service.run("make", "template-update")
-    assert f"Left as it is: docs/news.md {no_file}" in told
+    output = service.run("make", "template-update")
+    assert f"Left as it is: docs/news.md {no_file}" in output
     assert service.read("docs/news.md") == "ours, and not in git\n"
 
 
@@ -483,7 +483,7 @@ def test_an_update_neither_installs_nor_commits(tmp_path: Path, template: Templa
     assert {path.name for path in service.path.iterdir()}.isdisjoint({".git", ".venv", "uv.lock"})
     commit(service, "First commit")
     template.release(*NEWS)
-    told = service.run(*CRUFT, "update", "--skip-apply-ask")
-    assert "Setting up" not in told
+    output = service.run(*CRUFT, "update", "--skip-apply-ask")
+    assert "Setting up" not in output
     assert service.run("git", "rev-list", "--count", "HEAD").strip() == "1"
     assert not (service.path / "uv.lock").exists()

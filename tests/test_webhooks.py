@@ -69,9 +69,9 @@ def verified(delivery: Delivery) -> object:
     signed = f"{headers['Webhook-Id']}.{headers['Webhook-Timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.digest(KEY, signed, "sha256")).decode()
     assert headers["Webhook-Signature"] == f"v1,{expected}"
-    told = json.loads(body)
-    assert told["type"] == "order.paid"
-    return told["data"]
+    event = json.loads(body)
+    assert event["type"] == "order.paid"
+    return event["data"]
 
 
 @contextmanager
