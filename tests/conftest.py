@@ -292,7 +292,7 @@ def rendered(cookies_session: Cookies) -> Bake:
 def baker(cookies: Cookies) -> Bake:
     def render(**answers: str) -> Service:
         unknown = answers.keys() - QUESTIONS.keys()
-        assert not unknown, f"cookiecutter.json asks no such question: {unknown}"
+        assert not unknown, f"cookiecutter.json has no question {unknown}"
         given = {question: as_given(question, answer) for question, answer in answers.items()}
         result = cookies.bake({"setup": "files"} | given, template=str(ROOT))
         if result.exception:
@@ -368,7 +368,7 @@ class Template:
             path = self.path / TEMPLATE.name / name
             path.parent.mkdir(exist_ok=True)
             text = path.read_text(encoding="utf-8") if old else ""
-            assert not old or text.count(old) == 1, f"{name} has not one {old!r}"
+            assert not old or text.count(old) == 1, f"{name} does not contain {old!r} exactly once"
             path.write_text(text.replace(old, new), encoding="utf-8")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", "A release")

@@ -203,11 +203,11 @@ class Build:
             return start, [path for path in start.rglob("*") if not path.is_dir()]
         if origin:
             program = shutil.which(Path(source).name, path=environment()["PATH"])
-            assert program, f"{source} of {origin} is not on this machine"
+            assert program, f"{source} of {origin} is not installed"
             return Path(program), [Path(program)]
         start = self.context / source
         files = [path for path in context_files(self.context) if path.is_relative_to(start)]
-        assert files, f"there is no {source}, or .dockerignore leaves it out"
+        assert files, f"{source} does not exist, or .dockerignore excludes it"
         return start, files
 
 

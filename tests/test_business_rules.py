@@ -121,7 +121,7 @@ def add(service: Service, where: str, name: str, lines: str) -> None:
     if where == "In":
         for hunk in lines.split("@@\n"):
             old, new = before_and_after(hunk)
-            assert text.count(old) == 1, f"{name} has not one\n{old}"
+            assert text.count(old) == 1, f"{name} does not contain exactly once:\n{old}"
             text = text.replace(old, new)
     elif where == "Create":
         text = lines

@@ -224,7 +224,7 @@ def its_jobs_pass(service: Service, programs: Path) -> dict[str, str]:
                 output[command] = service.run("sh", "-c", command, **variables_of(job, url), **here)
         if url:
             done = execute("make", "migrations-check", folder=service.path, DATABASE_URL=url)
-            assert "All tables would be dropped" in done.stdout, "it is not empty any more"
+            assert "All tables would be dropped" in done.stdout, "the database is no longer empty"
     assert service.run("git", "status", "--porcelain") == ""
     calls = Path(here["CALLS"]).read_text()
     assert re.search(r"^docker build .*--tag", calls, re.MULTILINE)

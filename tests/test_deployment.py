@@ -151,7 +151,7 @@ def variables_of(service: Service, **given: str) -> dict[str, str]:
     """https://docs.docker.com/reference/compose-file/interpolation/"""
 
     def value(found: re.Match[str]) -> str:
-        assert found[1] in given or found[2] == "-", f"{found[1]} is needed"
+        assert found[1] in given or found[2] == "-", f"{found[1]} is required"
         return given.get(found[1], found[3])
 
     migrate, server = (compose(service)[name]["environment"] for name in ("migrate", "service"))
@@ -311,7 +311,7 @@ def test_manifests_are_valid(rendered: Bake, concurrency: str) -> None:
 def test_manifests_are_valid_together(rendered: Bake, concurrency: str) -> None:
     """Each tag has its own Job; the pods use the right settings and image."""
     if not shutil.which("kubectl"):
-        pytest.fail("There is no kubectl on the PATH: https://kubernetes.io/docs/tasks/tools/")
+        pytest.fail("kubectl is not on the PATH: https://kubernetes.io/docs/tasks/tools/")
     service = rendered(database="postgres", concurrency=concurrency)
     made = {
         manifest["kind"]: manifest

@@ -67,7 +67,9 @@ def test_clients_with_one_retry_see_no_error_and_no_acknowledged_write_is_lost(
     bake: Bake, tmp_path: Path, concurrency: str
 ) -> None:
     if not shutil.which("haproxy"):
-        pytest.fail("There is no haproxy on the PATH: apt-get install haproxy, or your system's.")
+        pytest.fail(
+            "haproxy is not on the PATH: install it, for example with apt-get install haproxy."
+        )
     service = bake(database="postgres", concurrency=concurrency)
     service.run("make", "install")
     with service.lent("database") as url, Fleet(service, url, tmp_path) as fleet:
@@ -93,12 +95,12 @@ def test_clients_with_one_retry_see_no_error_and_no_acknowledged_write_is_lost(
 
             for name, line, new in RELEASE:
                 text = service.read(name)
-                assert text.count(line) == 1, f"{name} has not one {line!r}"
+                assert text.count(line) == 1, f"{name} does not contain {line!r} exactly once"
                 (service.path / name).write_text(text.replace(line, line + new), encoding="utf-8")
             service.run("make", "migration", "m=add a colour", DATABASE_URL=url)
             fleet.start(3, ready=503)
             time.sleep(1)
-            assert not load.served["3"], "it got requests before it had the schema that it needs"
+            assert not load.served["3"], "it got requests before the migration"
             service.run("make", "migrate", DATABASE_URL=url)
             load.reaches(3)
             assert [fleet.ready(number) for number in range(4)] == [200] * 4
@@ -108,7 +110,7 @@ def test_clients_with_one_retry_see_no_error_and_no_acknowledged_write_is_lost(
                 load.reaches(number)
 
         assert load.errors == []
-        assert load.first_errors.keys() <= {"kill -9"}, "a client had to try again"
+        assert load.first_errors.keys() <= {"kill -9"}, "a client had to retry"
         assert len(load.acknowledged) > 500
         items = list(load.walk())
         assert load.acknowledged - {item["name"] for item in items} == set()

@@ -289,15 +289,15 @@ UNDO_ON = {
 UNDO_IN_TOOLS: dict[str, tuple[list[Edit], str]] = {
     "Copied rows are compared before the COMMIT": (
         [(COPY, "if found != tally:", "if False:")],
-        "test_rows_that_are_not_there_as_they_were_are_noticed_before_the_commit",
+        "test_changed_rows_are_detected_before_commit",
     ),
     "Rows are copied into empty tables only": (
         [("tools/ends.py", "if target.scalar(select(exists(select(table)))):", "if False:")],
-        "test_a_target_that_has_rows_is_refused",
+        "test_a_target_with_rows_is_rejected",
     ),
     "A copied instant is in UTC": (
         [("tools/rows.py", ".replace(tzinfo=UTC)", ".replace(tzinfo=UTC, hour=0)")],
-        "test_every_row_arrives_as_the_service_had_it",
+        "test_every_row_is_copied_unchanged",
     ),
 }
 
@@ -397,7 +397,7 @@ def is_noticed(installed: Installed, files: dict[str, str], test: str) -> None:
         reasons = failures(installed, test)
     finally:
         write(service, before)
-    assert reasons, f"{test} passes without what {', '.join(files)} does"
+    assert reasons, f"{test} passes without the code in {', '.join(files)}"
     assert [reason for reason in reasons if not PROOF.match(reason)] == []
 
 
@@ -459,7 +459,9 @@ def undone(service: Service, edits: list[Edit]) -> dict[str, str]:
         is_sync = service.answers["concurrency"] == "sync" and name in SPELLED
         old, new = map(spelled, texts) if is_sync else texts
         text = files.get(name) or service.read(name)
-        assert text.count(old) == 1, f"{name} of {service.path} has not one {old!r}"
+        assert text.count(old) == 1, (
+            f"{name} of {service.path} does not contain {old!r} exactly once"
+        )
         files[name] = text.replace(old, new)
     return files
 

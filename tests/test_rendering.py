@@ -82,10 +82,10 @@ def test_nothing_looks_generated(rendered: Bake, answers: dict[str, str]) -> Non
     for path in service.files():
         text = path.read_text(encoding="utf-8")
         where = path.relative_to(service.path).as_posix()
-        assert text == "" or text.endswith("\n"), f"{where} does not end in a newline"
-        assert not text.endswith("\n\n"), f"{where} ends in an empty line"
+        assert text == "" or text.endswith("\n"), f"{where} does not end with a newline"
+        assert not text.endswith("\n\n"), f"{where} ends with an empty line"
         assert not text.startswith("\n"), f"{where} starts with an empty line"
-        assert not re.search(r"[ \t]\n", text), f"{where} has a line that ends in a blank"
+        assert not re.search(r"[ \t]\n", text), f"{where} has trailing white space"
         if path.suffix in {".yml", ".yaml"}:
             gap = re.search(r"^( *)\S+:\n\n\1 ", text, re.MULTILINE)
             assert not gap, f"{where} has an empty line between a key and its value"

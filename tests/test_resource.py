@@ -105,7 +105,7 @@ def test_a_service_without_fakes_passes_all_checks_and_takes_a_resource(
 
 def the_items_are_what_it_writes(service: Service) -> None:
     for name, text in written(service).items():
-        assert service.read(name) == text, f"{name}: make items"
+        assert service.read(name) == text, f"{name} is outdated: run make items"
     assert "Nothing to do" in service.run("make", "resource", "name=item", f"fields={ITEMS}")
     assert service.run("git", "status", "--porcelain") == ""
 

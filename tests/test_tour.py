@@ -52,7 +52,9 @@ def test_the_tour_works_as_written(tmp_path: Path, template: Template) -> None:
                 case "sh":
                     reader.types(text)
                 case "console" | "json":
-                    assert shown(text, reader.output), f"{text}\nis not what came:\n{reader.output}"
+                    assert shown(text, reader.output), (
+                        f"{text}\ndiffers from the output:\n{reader.output}"
+                    )
                 case "python":
                     reader.writes(text, paragraph)
                 case "diff":
@@ -164,7 +166,7 @@ class Reader:
                 "".join(f"{line[1:]}\n" for line in hunk.splitlines() if line[:1] != left_out)
                 for left_out in "+-"
             )
-            assert text.count(old) == 1, f"{path} has not one\n{old}"
+            assert text.count(old) == 1, f"{path} does not contain exactly once:\n{old}"
             text = text.replace(old, new)
         path.write_text(text, encoding="utf-8")
 

@@ -71,7 +71,7 @@ def conflicts(service: Service) -> dict[str, int]:
 
 def replace(service: Service, name: str, old: str, new: str) -> None:
     text = service.read(name)
-    assert text.count(old) == 1, f"{name} has not one {old!r}"
+    assert text.count(old) == 1, f"{name} does not contain {old!r} exactly once"
     (service.path / name).write_text(text.replace(old, new), encoding="utf-8")
 
 
