@@ -48,6 +48,7 @@ SPELLED = (
     "app/repositories/base.py",
     "app/repositories/store.py",
     "docs/first-month.md",
+    "docs/idempotency.md",
     "docs/jobs.md",
     "docs/ownership.md",
     "docs/webhooks.md",
@@ -62,6 +63,9 @@ SPELLED = (
     "tests/fakes/store.py",
     "tests/tools/test_seed.py",
     "tests/widgets.py",
+    "tools/idempotency/templates/app/db/sql/idempotency.py.mako",
+    "tools/idempotency/templates/app/repositories/idempotency.py.mako",
+    "tools/idempotency/templates/tests/api/test_idempotency.py.mako",
     "tools/jobs/templates/app/db/sql/jobs.py.mako",
     "tools/jobs/templates/app/db/sql/queue.py.mako",
     "tools/jobs/templates/app/repositories/jobs.py.mako",
@@ -108,6 +112,13 @@ STAYS_ASYNC = {
     "tests/api/test_observation.py": (),
     "tests/api/test_threads.py": (),
     "tests/test_workers.py": (),
+    "tools/idempotency/templates/app/api/idempotency.py.mako": (
+        (r"async def write", "def write"),
+        (r"async with", "with"),
+        (r"AsyncIterator", "Iterator"),
+        (r"asynccontextmanager", "contextmanager"),
+        (r"await (repositories|keys)", r"\1"),
+    ),
     "tools/users/templates/app/api/access_tokens.py.mako": (),
 }
 

@@ -115,7 +115,7 @@ def test_generated_jobs_pass_all_checks(bake: Bake, answers: dict[str, str]) -> 
 
 @pytest.mark.slow
 @variants(1, 2)  # the variants that each_choice skips
-def test_jobs_users_and_a_resource_pass_all_checks_together(
+def test_all_parts_and_a_resource_pass_all_checks_together(
     bake: Bake, answers: dict[str, str]
 ) -> None:
     service = bake(**answers)
@@ -123,6 +123,7 @@ def test_jobs_users_and_a_resource_pass_all_checks_together(
     commit(service, "First commit")
     make_once(service, "users")
     make_once(service, "jobs")
+    make_once(service, "idempotency")
     service.run("make", "resource", "name=event", "fields=title:str(128) place:ref(item)")
     service.run("make", "resource", "name=note", "fields=title:str(128)", "owner=user")
     assert all_is_covered(service, service.run("make", "check"))

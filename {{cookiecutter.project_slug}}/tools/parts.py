@@ -22,6 +22,7 @@ class Part(NamedTuple):
     dependencies: tuple[str, ...]
     # Files that are written where another one is there.
     where: dict[Path, Path] = {}  # noqa: RUF012 - of a tuple, and nobody changes it
+    needs_services: bool = True
 
 
 def write(root: Path, part: Part) -> list[Path]:
@@ -33,7 +34,7 @@ def write(root: Path, part: Part) -> list[Path]:
     path, known = revision_of(root, part.revision)
     texts[path] = rendered(part.templates / "revision.py.mako", known)
     services = Path("app", "services", "__init__.py")
-    if not (root / services).exists():
+    if part.needs_services and not (root / services).exists():
         texts[services] = ""
     texts = {
         path: tidy(root, path, text) if path.suffix == ".py" else text
@@ -60,7 +61,7 @@ def run(part: Part) -> None:
     for path in written:
         print(path.as_posix())
     command = ["uv", "add", "--quiet", *part.dependencies]
-    if written and subprocess.run(command, check=False).returncode:
+    if written and part.dependencies and subprocess.run(command, check=False).returncode:
         told = " ".join(map(repr, part.dependencies))
         sys.exit(f"Add the dependencies yourself: uv add {told}")
     print("Next: read it, then make check" if written else "Nothing to do: they are there already")

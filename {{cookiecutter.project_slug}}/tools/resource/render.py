@@ -138,6 +138,7 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         "targets": resource.targets,
         # Without fakes every test runs on the database, and needs no mark.
         "in_database": has_fakes and not resource.has_fake,
+        "once": (root / "app" / "api" / "idempotency.py").is_file(),
         "owned": resource.owned,
         "of_user": ".of(user)" if resource.owned else "",
         "user": "user: CurrentUser, " if resource.owned else "",

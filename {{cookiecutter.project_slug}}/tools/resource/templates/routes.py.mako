@@ -5,6 +5,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api.dependencies import StoreDep
 from app.api.errors import problems
+% if once:
+from app.api.idempotency import OnceDep
+% endif
 from app.api.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, etag, is_known, versions
 from app.api.users import CurrentUser
 from app.schemas.${plural} import ${entity}, ${entity}Create, ${entity}Filter, ${entity}Update
@@ -16,6 +19,9 @@ router = APIRouter(prefix="${url}", tags=["${words}"], responses=problems(401, 4
 @router.post("", status_code=201, responses=problems(409, 413))
 async def create_${name}(
     new: ${entity}Create,
+% if once:
+    once: OnceDep,
+% endif
 % if owned:
     user: CurrentUser,
 % endif
@@ -23,10 +29,18 @@ async def create_${name}(
     request: Request,
     response: Response,
 ) -> ${entity}:
+% if once:
+    async with once.write(store) as repositories:
+        ${name} = await repositories.${plural}${of_user}.add(new)
+        response.headers["Location"] = request.url_for("read_${name}", ${name}_id=${name}.id).path
+        response.headers["ETag"] = etag(${name})
+        once.keep(${name}, response)
+% else:
     async with store.write() as repositories:
         ${name} = await repositories.${plural}${of_user}.add(new)
     response.headers["Location"] = request.url_for("read_${name}", ${name}_id=${name}.id).path
     response.headers["ETag"] = etag(${name})
+% endif
     return ${name}
 
 

@@ -1,0 +1,120 @@
+"""`make idempotency`: its output passes all checks, and a POST is executed once despite kills."""
+
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from functools import partial
+from http.client import HTTPException
+from typing import Any
+
+import pytest
+
+from tests.conftest import Bake, Service, commit, each_choice, make_once
+from tests.test_consistency import served
+from tests.test_fleet import free_ports
+from tests.test_services import request
+
+ROUNDS, CLIENTS = 4, 12
+CHECKS = (("ruff", "format", "--check"), ("ruff", "check"), ("mypy",), ("alembic", "check"))
+TESTS = ("idempotency", "items", "events", "openapi")
+SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slower
+@each_choice
+def test_a_repeated_create_is_executed_once_despite_kills(
+    bake: Bake, answers: dict[str, str]
+) -> None:
+    service = bake(**answers)
+    service.run("make", "install")
+    commit(service, "First commit")
+    make_once(service, "idempotency")
+    service.run("make", "resource", "name=event", "fields=title:str(128):unique place:ref(item)?")
+    its_page_shows_the_route(service)
+    with service.lent("database") as url, ExitStack() as servers:
+        known = {"DATABASE_URL": url, "AUTH": "none", "PORT": str(free_ports(1)[0])}
+        service.run("uv", "run", "alembic", "upgrade", "head", **known)
+        its_checks_pass(service, url)
+        created: dict[str, Any] = {}
+        for number in range(ROUNDS):
+            created |= after_a_kill(service, known, servers, f"{number}.")
+        served(service, known, servers)
+        found = request(f"http://127.0.0.1:{known['PORT']}/v1/events?limit=100&total=true")[1]
+        assert found["total"] == ROUNDS * CLIENTS
+        assert {event["title"]: event for event in found["items"]} == created
+
+
+def its_page_shows_the_route(service: Service) -> None:
+    (route,) = SNIPPET.findall(service.read("docs/idempotency.md"))
+    assert route in service.read("app/api/routes/items.py")
+    assert "    once: OnceDep,\n" in service.read("app/api/routes/events.py")
+
+
+def its_checks_pass(service: Service, url: str) -> None:
+    for check in CHECKS:
+        service.run("uv", "run", *check, DATABASE_URL=url)
+    service.run("uv", "run", "pytest", *(f"tests/api/test_{name}.py" for name in TESTS))
+
+
+def after_a_kill(
+    service: Service, known: dict[str, str], servers: ExitStack, prefix: str
+) -> dict[str, Any]:
+    """Kills the server while it creates events, repeats the requests, and returns the events."""
+    titles = [f"{prefix}{number}" for number in range(CLIENTS)]
+    port = known["PORT"]
+    server = served(service, known, servers)
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        first = clients.map(partial(create, port), titles)
+        time.sleep(random.uniform(0.005, 0.06))  # noqa: S311 - no secret
+        kill(server, port)
+        answered = dict(zip(titles, first, strict=True))
+        server = served(service, known, servers)
+        again = clients.map(partial(created_at_last, port), titles)
+        created = dict(zip(titles, again, strict=True))
+    kill(server, port)
+    assert {title for title in titles if answered[title] not in {None, created[title]}} == set()
+    return {title: json.loads(body) for title, body in created.items()}
+
+
+def kill(server: subprocess.Popen[str], port: str) -> None:
+    """Returns once the port is free: a killed server may accept connections until it is gone."""
+    os.killpg(server.pid, signal.SIGKILL)
+    with suppress(OSError):
+        while True:
+            socket.create_connection(("127.0.0.1", int(port))).close()
+
+
+def create(port: str, title: str) -> bytes | None:
+    """Returns the response; None without one, or if the client has to retry."""
+    headers = {"Content-Type": "application/json", "Idempotency-Key": title}
+    body = json.dumps({"title": title}).encode()
+    sent = urllib.request.Request(f"http://127.0.0.1:{port}/v1/events", body, headers)
+    try:
+        with urllib.request.urlopen(sent, timeout=30) as response:  # noqa: S310 - our own
+            created: bytes = response.read()
+            return created
+    except urllib.error.HTTPError as error:
+        detail = json.load(error)["detail"]
+        # Postgres may not have noticed yet that the client of a transaction was killed.
+        if not (error.code == 503 or "has not ended" in detail):
+            raise AssertionError(detail) from error
+    except (OSError, HTTPException):
+        pass
+    return None
+
+
+def created_at_last(port: str, title: str) -> bytes:
+    end = time.monotonic() + 30
+    while not (created := create(port, title)):
+        assert time.monotonic() < end, f"{title} is not created"
+        time.sleep(0.05)
+    return created

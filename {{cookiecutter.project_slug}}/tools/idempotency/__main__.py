@@ -1,0 +1,9 @@
+"""`python -m tools.idempotency`: what `make idempotency` runs."""
+
+from pathlib import Path
+
+from tools.idempotency.write import part
+from tools.parts import run
+
+if __name__ == "__main__":
+    run(part(Path.cwd()))

@@ -1,0 +1,82 @@
+"""Idempotency keys: what `make idempotency` writes."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.parts import Part
+from tools.resource.register import ARGUMENTS, FIELDS, IMPORTS, Line
+
+SETTINGS = """
+    # How long the response to a request with an Idempotency-Key is kept, in seconds.
+    idempotency_key_lifetime: PositiveInt = 86_400
+"""
+HANDLER = "    app.add_exception_handler(Replayed, replay)\n"
+ROW = """\
+| `IDEMPOTENCY_KEY_LIFETIME` | 86400 | seconds for which the response to a request with an `Idempotency-Key` is kept: [docs/idempotency.md](docs/idempotency.md) |
+"""
+UNSAID = '    "was sent with another request",\n'
+LINES: dict[str, list[Line]] = {
+    "app/settings.py": [(SETTINGS, r"^    metrics: .*\n")],
+    "app/main.py": [
+        ("from app.api.idempotency import Replayed, replay\n", IMPORTS),
+        (HANDLER, r"^    app\.state\.draining = .*\n"),
+    ],
+    "app/db/tables/__init__.py": [
+        ('"IdempotencyKeyTable", ', r"^__all__ = \[\s*"),
+        ("from app.db.tables.idempotency import IdempotencyKeyTable\n", IMPORTS),
+    ],
+    "app/repositories/store.py": [
+        ("from app.repositories.idempotency import IdempotencyKeyRepository\n", IMPORTS),
+        ("    idempotency_keys: IdempotencyKeyRepository\n", FIELDS),
+    ],
+    "app/db/session.py": [
+        ("from app.db.sql.idempotency import SqlIdempotencyKeyRepository\n", IMPORTS),
+        ("        idempotency_keys=SqlIdempotencyKeyRepository(session),\n", ARGUMENTS),
+    ],
+}
+OPTIONAL: dict[str, list[Line]] = {
+    "README.md": [(ROW, r"^\| `METRICS` .*\n")],
+    ".env.example": [("# IDEMPOTENCY_KEY_LIFETIME=86400\n", r"^# METRICS=.*\n")],
+    "tests/api/test_fuzzing.py": [(UNSAID, r"^UNSAID = \(\n")],
+    "compose.yaml": [("    IDEMPOTENCY_KEY_LIFETIME:\n", r"^    LOG_LEVEL:\n")],
+}
+
+# The route that creates a resource, as `make resource` writes it without idempotency keys.
+CREATE = re.compile(
+    r"^    new: (?P<model>\w+),\n(?P<rest>(?:    .*\n)*)\) -> \w+:\n"
+    r"(?P<body>    (?:async )?with store\.write\(\) as repositories:\n"
+    r"        (?P<name>\w+) = .*\.add\(new\)\n"
+    r"(?P<headers>(?:    response\.headers\[.*\n)+)"
+    r"    return (?P=name)\n)",
+    re.MULTILINE,
+)
+
+
+def part(root: Path) -> Part:
+    return Part(
+        templates=Path(__file__).parent / "templates",
+        revision="create_idempotency_keys",
+        lines=LINES | dict(_routes(root)),
+        optional=OPTIONAL,
+        dependencies=(),
+        needs_services=False,
+    )
+
+
+def _routes(root: Path) -> Iterator[tuple[str, list[Line]]]:
+    for path in sorted((root / "app" / "api" / "routes").glob("*.py")):
+        if create := CREATE.search(path.read_text(encoding="utf-8")):
+            yield path.relative_to(root).as_posix(), _lines(create)
+
+
+def _lines(create: re.Match[str]) -> list[Line]:
+    name, headers, body = create["name"], create["headers"], create["body"]
+    inside = "".join(f"    {line}" for line in headers.splitlines(keepends=True))
+    kept = f"{inside}        once.keep({name}, response)\n"
+    new = body.replace("store.write()", "once.write(store)").replace(headers, kept)
+    return [
+        (new, f"(?P<old>{re.escape(body)})"),
+        ("    once: OnceDep,\n", rf"^    new: {create['model']},\n"),
+        ("from app.api.idempotency import OnceDep\n", IMPORTS),
+    ]
