@@ -1,9 +1,8 @@
-"""Compares the services with a naive app and with the limit of their stack, for docs/benchmarks.md.
+"""Compares services with a naive app and the limit of their stack, for docs/benchmarks.md.
 
-Renders and installs the variants, below FOLDER if given and unless they are there. In each round
-each app has its turn with each operation, so that what else the machine does meets all of them:
-what counts are the ratios within a round. Each turn begins with a warm-up that does not count.
-Needs uv and wrk.
+Renders and installs the variants below FOLDER, if given, unless they exist. In each round each app
+runs each operation, so that other load on the machine affects all of them alike; the result is the
+ratios within a round. Each run begins with a warm-up that does not count. Needs uv and wrk.
 """
 
 import argparse
@@ -50,9 +49,9 @@ DRIVERS = {
     "postgres-async": "postgresql+asyncpg",
     "postgres-sync": "postgresql+psycopg",
 }
-# What the service does without. uvicorn takes uvloop where it is installed, unless told otherwise.
+# The service runs without it. By default uvicorn uses uvloop if it is installed.
 ADDED = ("asyncpg", "orjson", "psycopg-pool", "uvloop")
-# What the service hands to uvicorn; all else is uvicorn's default in each of them.
+# The service's options for uvicorn; all apps use the defaults for the rest.
 UVICORN = ("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown=10")
 
 # Runs in the service's environment, with the naive app's driver beside it.
@@ -75,7 +74,7 @@ else:
 
 
 def packages(service: Service, folder: Path) -> Path:
-    """What the others have besides the service's own dependencies, which stay as they are."""
+    """Installs the other apps' dependencies beside the service's, which do not change."""
     target = folder / f"packages-{service.variant}"
     command = ["uv", "pip", "install", "--quiet", "--no-deps", "--compile-bytecode"]
     command += ["--system-certs", "--python", service.python, "--target", str(target), *ADDED]
@@ -85,7 +84,7 @@ def packages(service: Service, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class App:
-    """One of the three, with its database and how it is started."""
+    """One of the three apps, with its database and its command."""
 
     name: str
     port: int
@@ -117,12 +116,12 @@ def make_app(name: str, service: Service, database: str, path: Path) -> App:
     else:
         module = f"limit.{service.database}_{service.concurrency}"
     command = [service.production, "-m", "uvicorn", f"{module}:app", f"--port={port}", *UVICORN]
-    # Not where the service is: it would find app/ and .env there.
+    # Not in the service's folder, which has app/ and .env.
     return App(name, port, command, BENCHMARKS, os.environ | own)
 
 
 def seed(app: str, service: Service, database: str, rows: int, path: Path) -> str:
-    """The ids of the rows, one on a line: the same for each app."""
+    """Returns the ids of the rows, one per line: the same for each app."""
     variables = os.environ | {"DATABASE_URL": database, "PYTHONPATH": str(path)}
     variables |= {"APP_ENV": "production", "AUTH": "none"}
     command = [service.python, str(BENCHMARKS / "seed.py"), app, str(rows)]
@@ -148,7 +147,7 @@ def request(url: str, body: bytes | None = None) -> None:
 
 
 def start(app: App, ids: list[str], result: Comparison) -> None:
-    """Measures what an app needs to start, and what it holds when it has answered a little."""
+    """Measures an app's startup time, and its memory after a few responses."""
     begun = time.perf_counter()
     with app.serving() as server:
         result.starts[app.name].append(time.perf_counter() - begun)
@@ -184,20 +183,20 @@ def compare(
             for case in cases:
                 for app in rotated(apps, number):
                     loads = result.loads[case][app.name]
-                    # One that stalled would stall again, and each time for half a minute.
+                    # A stalled app would stall again, for half a minute each time.
                     is_stalled = bool(loads) and not loads[-1].rate
                     loads.append(loads[-1] if is_stalled else turn(app, case, ids, options.seconds))
     return result
 
 
 def rotated(apps: list[App], number: int) -> list[App]:
-    """So that none of them always comes first, or after the same one."""
+    """Rotates the order, so that no app is always first or after the same one."""
     first = number % len(apps)
     return [*apps[first:], *apps[:first]]
 
 
 def turn(app: App, case: Case, ids: Path, seconds: int) -> Load:
-    """The load after a warm-up: idle threads end, and connections beyond the pool's size close."""
+    """Measures after a warm-up, in which idle threads end and overflow connections close."""
     warm_up = load(app, case, ids, 1)
     return load(app, case, ids, seconds) if warm_up.rate else warm_up
 
@@ -212,7 +211,7 @@ def load(app: App, case: Case, ids: Path, seconds: int) -> Load:
 
 
 def settle(url: str) -> None:
-    """Waits until no request of the run before is left: one that stalls ends after 30 seconds."""
+    """Waits for the requests of the previous run: one that stalls ends after 30 seconds."""
     for _ in range(10):
         with suppress(OSError):
             request(url)
@@ -228,7 +227,7 @@ def versions(service: Service, database: str, path: Path) -> dict[str, str]:
 
 
 def show(result: Comparison) -> None:
-    """As a table: what was measured, and the ratios that count."""
+    """Prints a table of measurements and ratios."""
     print(f"\n{result.service.variant}: requests/s and p99 in ms; the service's ratios\n")
     heads = ["", *(f"{app}{head}" for app in APPS for head in ("", " p99"))]
     heads += ["rate ÷ naive", "rate ÷ limit", "p99 ÷ naive", "failed"]

@@ -1,9 +1,9 @@
-"""What a get and a page cost as a table grows, for docs/benchmarks.md; in a service's environment:
+"""Measures a get and a page in a growing table, for docs/scaling.md; in a service's environment:
 
     cd FOLDER && PYTHONPATH=. .venv/bin/python ../benchmarks/growth.py
 
-A synchronous service, whose repositories are called here without HTTP. Prints medians in
-microseconds for each number of rows, and `name_contains` for a name that no row has.
+Calls the repositories of a sync service without HTTP. Prints medians in microseconds for each
+number of rows, and for a `name_contains` without a match.
 """
 
 import statistics
@@ -27,7 +27,7 @@ BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def median(call: Callable[[], object], times: int) -> float:
-    """In microseconds."""
+    """Returns the median in microseconds."""
     took = []
     for _ in range(times):
         begun = time.perf_counter()

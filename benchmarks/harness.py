@@ -1,4 +1,4 @@
-"""What the benchmarks share: rendered services, throwaway databases and wrk."""
+"""Shared by the benchmarks: rendered services, temporary databases and wrk."""
 
 import math
 import os
@@ -21,7 +21,7 @@ VARIANTS = ("sqlite-async", "sqlite-sync", "postgres-async", "postgres-sync")
 SCRIPTS = Path(__file__).parent / "wrk"
 RUN = count()
 
-# The database of the tests, but with commits that survive a power cut, as in production.
+# The tests' database, but with commits that survive a power failure, as in production.
 DATABASES = """
 import os
 import sys
@@ -52,12 +52,12 @@ class Service:
 
     @property
     def python(self) -> str:
-        """With what development needs, for one the tests' databases."""
+        """Runs Python with development dependencies, such as the tests' databases."""
         return str(self.path / ".venv/bin/python")
 
     @property
     def production(self) -> str:
-        """With what the image has and nothing more; servers run on it."""
+        """Returns the Python with only the image's dependencies, for servers."""
         return str(self.environment / "bin/python")
 
     @property
@@ -67,7 +67,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk saw in one run: a rate of answered requests, and latencies in milliseconds."""
+    """The result of one run of wrk: a rate of responses, and latencies in milliseconds."""
 
     rate: float
     p50: float
@@ -76,12 +76,12 @@ class Load:
 
 
 def clean_up_when_terminated() -> None:
-    """As by Ctrl-C: servers end with what has started them."""
+    """Handles SIGTERM like Ctrl+C, so that servers end with this program."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Terminated."))
 
 
 def need(*programs: str) -> None:
-    """Ends the program with a sentence if one of them is not installed."""
+    """Exits with a message if one of the programs is not installed."""
     missing = [name for name in programs if shutil.which(name) is None]
     if missing:
         sys.exit(
@@ -91,7 +91,7 @@ def need(*programs: str) -> None:
 
 
 def install(folder: Path, variant: str) -> Service:
-    """Renders the service below `folder`, unless it is there, and installs what it locks."""
+    """Renders the service below `folder` unless it exists, and installs its locked dependencies."""
     path = folder / variant
     database, _, concurrency = variant.partition("-")
     if not path.exists():
@@ -110,7 +110,7 @@ def with_production(service: Service) -> Service:
 
 
 def find(path: Path) -> Service:
-    """The service that is in `path`, rendered and installed by somebody else."""
+    """Returns the already installed service in `path`."""
     service = path.resolve()
     if not (service / ".venv").exists():
         sys.exit(f"{service} is no installed service: run `make install` there.")
@@ -122,7 +122,7 @@ def find(path: Path) -> Service:
 
 @contextmanager
 def databases(service: Service, number: int = 1) -> Iterator[list[str]]:
-    """The URLs of new databases, on one server where it takes a server."""
+    """Yields the URLs of new databases, on one server if they need one."""
     script = [service.python, "-c", DATABASES, str(number)]
     with subprocess.Popen(script, cwd=service.path, stdin=-1, stdout=-1, text=True) as process:
         assert process.stdout
@@ -150,7 +150,7 @@ def migrate(service: Service, variables: Mapping[str, str]) -> None:
 def running(
     command: list[str], folder: Path, variables: Mapping[str, str], url: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The server from its first answer on, its log thrown away."""
+    """Runs the server, from its first response on, without its log."""
     null = subprocess.DEVNULL
     server = subprocess.Popen(command, cwd=folder, env=variables, stdout=null, stderr=null)
     try:
@@ -177,7 +177,7 @@ def await_answer(url: str, server: subprocess.Popen[bytes], seconds: float = 60)
 def wrk(
     url: str, script: str = "", *, ids: Path | None = None, seconds: int, connections: int
 ) -> Load:
-    """Puts load on `url`, with the requests of a script in wrk/ if named."""
+    """Sends load to `url`, with a script in wrk/ if given."""
     load = ["wrk", "--latency", "--threads=1", "--timeout=60s"]
     load += [f"--connections={connections}", f"--duration={seconds}s"]
     if script:
@@ -187,7 +187,7 @@ def wrk(
 
 
 def parse(told: str) -> Load:
-    """Reads what wrk printed; an answer of another status than 2xx or 3xx has failed."""
+    """Parses wrk's output; a response with a status other than 2xx or 3xx has failed."""
     rate = re.search(r"^Requests/sec: +([\d.]+)", told, re.MULTILINE)
     sent = re.search(r"^ +(\d+) requests in ", told, re.MULTILINE)
     assert rate, told

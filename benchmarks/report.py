@@ -14,9 +14,9 @@ from results import NAMES, TITLES, Comparison, Ratio
 TEXT = Path(__file__).with_suffix(".md")
 
 STALLED = """\
-- **The naive sync app does not answer at all** where the table says *naive stalls*. Forty threads
-  take requests, fifteen connections are in the pool: soon each thread waits for a connection, and
-  none is left to end the requests that have one, until they fail with 500 after 30 seconds.
+- **The naive sync app deadlocks** where the table says *naive stalls*. Forty threads
+  accept requests, the pool has fifteen connections: soon each thread waits for a connection, and
+  none is left to finish the requests that hold one, until they fail with 500 after 30 seconds.
 """
 
 
@@ -76,26 +76,26 @@ def shown(ratio: Ratio | None) -> str:
 
 
 def notes(results: list[Comparison]) -> Iterator[str]:
-    """What did not go as it should; nothing where all went well."""
+    """Lists failed requests and stalls, if there were any."""
     ratios = [result.ratio(case, "naive", "rate") for result in results for case in result.loads]
     is_stalled = any(ratio and not ratio.is_finite for ratio in ratios)
     failed = [
         f"- {TITLES[result.service.variant]}, {NAMES[operation]} with {connections} connections: "
-        f"{sum(load.failed for load in loads)} answers of the {app} app were not 2xx.\n"
+        f"{sum(load.failed for load in loads)} responses of the {app} app were not 2xx.\n"
         for result in results
         for (operation, connections), apps in result.loads.items()
         for app, loads in apps.items()
         if any(load.failed for load in loads)
     ]
     if is_stalled or failed:
-        yield "Not all was answered as it should:\n\n"
+        yield "Exceptions:\n\n"
         yield STALLED if is_stalled else ""
         yield from failed
         yield "\n"
 
 
 def memory(results: list[Comparison]) -> Iterator[str]:
-    yield "| variant | app | memory, MB | of it private | ÷ naive | start, s |"
+    yield "| variant | app | memory, MB | private, MB | ÷ naive | startup, s |"
     yield "|---|---|---|---|---|---|"
     for result in results:
         held = {

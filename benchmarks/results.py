@@ -1,4 +1,4 @@
-"""What compare.py measures, and the ratios of it."""
+"""Measurements of compare.py, and their ratios."""
 
 import statistics
 from collections import defaultdict
@@ -15,12 +15,12 @@ TITLES = {
 }
 NAMES = {"get": "get by id", "list": "list of 50", "create": "create", "patch": "patch"}
 
-Case = tuple[str, int]  # an operation, and how many connections ask for it
+Case = tuple[str, int]  # an operation, and the number of connections
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Of an idle worker after its first answers, in MB."""
+    """Memory of an idle worker after its first responses, in MB."""
 
     resident: float
     private: float
@@ -42,7 +42,7 @@ class Ratio:
 
     @property
     def is_finite(self) -> bool:
-        """Otherwise the other app answered nothing, and there is nothing to compare with."""
+        """Infinite if the other app stalled."""
         return isfinite(self.most) and self.least > 0
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Ratio:
 
 @dataclass
 class Comparison:
-    """What was measured of one variant: for each app a value of each round."""
+    """The measurements of one variant: a value per app and round."""
 
     service: Service
     versions: dict[str, str] = field(default_factory=dict)
@@ -62,11 +62,11 @@ class Comparison:
     memory: dict[str, list[Memory]] = field(default_factory=lambda: defaultdict(list))
 
     def ratio(self, case: Case, other: str, measure: str) -> Ratio | None:
-        """Of the service and another app, by `rate`, `p50` or `p99`."""
+        """Returns the ratio of the service to another app, by `rate`, `p50` or `p99`."""
         return self._ratio(case, "service", other, measure)
 
     def beyond(self, case: Case) -> Ratio | None:
-        """How far the limit is from the naive app."""
+        """Returns the ratio of the limit to the naive app."""
         return self._ratio(case, "limit", "naive", "rate")
 
     def median(self, case: Case, app: str, measure: str) -> float:

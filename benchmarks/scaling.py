@@ -1,6 +1,6 @@
 """Measures services for docs/scaling.md: `.venv/bin/python benchmarks/scaling.py FOLDER`.
 
-Renders and installs each variant below FOLDER unless it is there, and prints the rows of the table,
+Renders and installs each variant below FOLDER unless it exists, and prints the rows of the table,
 the median of three runs. Needs uv and wrk.
 """
 
@@ -22,7 +22,7 @@ URL = f"http://127.0.0.1:{PORT}"
 
 @contextmanager
 def serving(service: Service, workers: int) -> Iterator[None]:
-    """On a new database, in production, with its log thrown away."""
+    """Runs the service on a new database, in production mode, without its log."""
     with databases(service) as (url,):
         settings = {"APP_ENV": "production", "AUTH": "none", "DRAIN_SECONDS": "0"}
         settings |= {"PORT": str(PORT), "WORKERS": str(workers), "DATABASE_URL": url}
@@ -33,7 +33,9 @@ def serving(service: Service, workers: int) -> Iterator[None]:
 
 
 def measure(row: str, seconds: int) -> None:
-    wrk(f"{URL}/v1/items", "create", seconds=2, connections=16)  # rows, and all workers warm
+    wrk(
+        f"{URL}/v1/items", "create", seconds=2, connections=16
+    )  # creates rows and warms up all workers
     with urllib.request.urlopen(f"{URL}/v1/items?limit=1") as answer:
         item = json.load(answer)["items"][0]["id"]
     for path, script in ((f"/{item}", ""), ("?limit=50", ""), ("", "create")):

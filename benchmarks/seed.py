@@ -1,6 +1,6 @@
 """Runs in a service's environment and fills the database of DATABASE_URL: `seed.py APP ROWS`.
 
-Each app gets the tables that it has by itself, and all get the same rows.
+Each app creates its own tables; all get the same rows.
 """
 
 import os

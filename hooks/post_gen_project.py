@@ -1,6 +1,6 @@
-"""Runs in the rendered service: spells the chosen variant and, if asked to, sets it up.
+"""Runs in the rendered service: rewrites it for the chosen variant and sets it up if requested.
 
-It may run again in the same folder, so every step can be repeated.
+It may run again in the same folder, so every step is idempotent.
 """
 
 import json
@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-# The answers come as JSON in a string literal, so that none of them can end it and become code.
+# The answers are JSON in a string literal, so that no answer can end the literal and become code.
 ANSWERS: dict[str, str] = json.loads({{cookiecutter | jsonify | tojson}})
 
-# The template is written in async Python; these rows, in this order, make it blocking.
+# The template is async Python; these substitutions, in this order, make it sync.
 SYNC_SPELLING = (
     (r"\basync (def|with|for) ", r"\1 "),
     (r"\bawait self\.session\.run_sync\(_values, ", "_values(self.session, "),
@@ -37,7 +37,7 @@ SYNC_SPELLING = (
     (r"\basynccontextmanager\b", "contextmanager"),
 )
 
-# Only the template's own files are respelled: with --overwrite-if-exists there may be others.
+# Rewrites only the template's own files: with --overwrite-if-exists there may be others.
 SPELLED = (
     "app/api/routes/items.py",
     "app/db/engine.py",
@@ -88,7 +88,7 @@ SPELLED = (
     "tools/users/templates/tools/role.py.mako",
 )
 
-# Starlette awaits what these files hand it, so they stay async but for the words named here.
+# Starlette awaits the functions in these files, so they stay async except for these substitutions.
 STAYS_ASYNC = {
     "app/__main__.py": (),
     "app/api/auth.py": (),
@@ -130,7 +130,7 @@ STAYS_ASYNC = {
     "tools/users/templates/app/api/access_tokens.py.mako": (),
 }
 
-# Without the hooks a sync service would be half async; so this file stops it, until it is spelled.
+# Without the hooks a sync service would be half async; this file raises until it is rewritten.
 STOPS_UNLESS_SPELLED = "app/__init__.py"
 
 BEFORE = Path(".before-rendering")
@@ -152,13 +152,13 @@ def respell(path: Path, rows: Iterable[tuple[str, str]]) -> None:
 
 
 def files_before() -> Iterator[tuple[Path, Path]]:
-    """Each file that pre_gen_project.py found here, and its copy."""
+    """Yields each file that pre_gen_project.py found, and its copy."""
     copies = (path for path in sorted(BEFORE.rglob("*")) if path.is_file())
     return ((copy.relative_to(BEFORE), copy) for copy in copies)
 
 
 def kept_files() -> set[str]:
-    """What --skip-if-file-exists kept: files that rendering has not written."""
+    """Returns the files that rendering skipped because of --skip-if-file-exists."""
     return {
         path.as_posix()
         for path, copy in files_before()
@@ -167,7 +167,7 @@ def kept_files() -> set[str]:
 
 
 def keep_overwritten() -> list[str]:
-    """Puts the old content of each file beside it, unless it is unchanged or git has it."""
+    """Moves the old content of each file beside it, unless it is unchanged or committed in git."""
     names = []
     for path, copy in files_before():
         now = path.read_bytes() if path.exists() else b""
@@ -187,7 +187,7 @@ def is_committed(path: Path, copy: Path) -> bool:
 
 
 def remove_empty_folders() -> None:
-    """Removes what is left of a folder whose every file belongs to another answer."""
+    """Removes folders that are empty because all their files belong to other answers."""
     manifests = Path("tools/jobs/templates/deploy")
     for folder in (Path(".github/workflows"), Path(".github"), Path("deploy"), manifests):
         if folder.is_dir() and not any(folder.iterdir()):
@@ -195,7 +195,7 @@ def remove_empty_folders() -> None:
 
 
 def tell(text: str, end: str = "\n") -> None:
-    """Prints; where nobody listens any more, a service must not fail for it."""
+    """Prints, and ignores a closed standard output: the render must not fail for it."""
     try:
         print(text, end=end, flush=True)
     except OSError:
@@ -203,7 +203,7 @@ def tell(text: str, end: str = "\n") -> None:
 
 
 def output(*command: str, given: str = "") -> str | None:
-    """What `command` prints, or None if it fails or is not installed."""
+    """Returns what `command` prints, or None if it fails or is not installed."""
     try:
         done = subprocess.run(
             command, check=False, input=given, capture_output=True, encoding="utf-8"
@@ -218,24 +218,24 @@ def git_in(folder: Path, *arguments: str, given: str = "") -> str | None:
 
 
 def record_template(kept: set[str]) -> Iterator[str]:
-    """Writes .cruft.json, by which cruft finds the template; yields what is not right with it."""
+    """Writes .cruft.json, by which cruft finds the template; yields warnings."""
     if "_commit" in ANSWERS or "pyproject.toml" in kept:
-        return  # cruft writes its own; and files that were skipped are of an older version
+        return  # cruft writes its own, and skipped files are from an older version
     template = find_template()
     commit = template and git_in(template, "rev-parse", "--verify", "HEAD")
     if not template or not commit or git_in(template, "rev-parse", "--show-prefix"):
-        Path(".cruft.json").unlink(missing_ok=True)  # of the render before, and wrong now
+        Path(".cruft.json").unlink(missing_ok=True)  # from an earlier render, and wrong now
         yield (
-            "No .cruft.json, for it is not known from which commit the template came; "
+            "No .cruft.json, because the commit of the template is unknown; "
             f"later: cd {here()} && uvx cruft link URL-OF-THE-TEMPLATE"
         )
         return
     is_path = ANSWERS["_repo_dir"] == ANSWERS["_template"]
     if is_path and git_in(template, "status", "--porcelain"):
-        yield f".cruft.json names the last commit of {template}, which has changes since"
+        yield f".cruft.json names the last commit of {template}, which has uncommitted changes"
     url = source(template, is_path)
     answers = {name: answer for name, answer in ANSWERS.items() if not name.startswith("_")}
-    # The setup is done once: no update shall lock, install and commit anew.
+    # The setup runs once: an update must not lock, install and commit again.
     answers |= {"setup": "files", "_template": url, "_commit": commit}
     record = {
         "template": url,
@@ -249,9 +249,9 @@ def record_template(kept: set[str]) -> Iterator[str]:
 
 
 def find_template() -> Path | None:
-    """The folder of the template, which may have been given from where cookiecutter was started."""
+    """Returns the template's folder; its path may be relative to where cookiecutter was started."""
     for folder in (
-        Path(f"/proc/{os.getppid()}/cwd"),  # cookiecutter is there, where the system tells
+        Path(f"/proc/{os.getppid()}/cwd"),  # cookiecutter's working directory, on Linux
         Path(ANSWERS["_output_dir"], ANSWERS["_repo_dir"]),
         Path(os.environ.get("PWD", ""), ANSWERS["_repo_dir"]),
     ):
@@ -262,7 +262,7 @@ def find_template() -> Path | None:
 
 
 def source(template: Path, is_path: bool) -> str:
-    """Where colleagues find the template, without a password that its URL may have."""
+    """Returns the template's URL or path, without a password."""
     origin = git_in(template, "config", "remote.origin.url")
     pushed = ("branch", "--remotes", "--contains", "HEAD", "--list", "origin/*")
     is_pushed = not is_path or git_in(template, *pushed)
@@ -272,16 +272,17 @@ def source(template: Path, is_path: bool) -> str:
         return str((template / origin).resolve())
     parts = urlsplit(origin)
     who, _, host = parts.netloc.rpartition("@")
-    # A name that git logs in with belongs to an SSH URL; in all others it may be a token.
+    # The user name is part of an SSH URL; in any other URL it may be a token.
     user = who.partition(":")[0] + "@" if who and parts.scheme == "ssh" else ""
     return parts._replace(netloc=user + host, query="").geturl() if parts.scheme else origin
 
 
 class Update:
-    """Helps `cruft update`, which renders the old version and the new one, to merge the two.
+    """Helps `cruft update`, which renders the old and the new version, to merge the two.
 
-    What git cannot merge makes cruft drop the merge of all else, so it is kept out of it. The old
-    version is rendered with its own hook, so what one tells the other must not change its form.
+    A file that git cannot merge makes cruft abandon the whole merge, so such files are left out.
+    The old version is rendered by its own hook, so the format of the note that it leaves for the
+    new hook must not change.
     """
 
     def __init__(self, service: Path) -> None:
@@ -292,7 +293,7 @@ class Update:
         return "_commit" in ANSWERS and self.record.is_file()
 
     def help(self) -> Iterator[str]:
-        """Yields what a person should know."""
+        """Prepares the merge; yields messages for the user."""
         path = git_in(self.service, "rev-parse", "--git-path", "template-base")
         if path is None:
             return
@@ -312,11 +313,11 @@ class Update:
         )
 
     def _base(self) -> dict[str, tuple[str, int]]:
-        """The old version, in git now: after the first update no clone has it any more."""
+        """Stores the old version in git: after the first update no clone has it any more."""
         return {name: (blob, Path(name).stat().st_mode) for name, blob in self._blobs().items()}
 
     def _blobs(self) -> dict[str, str]:
-        """What is rendered here, as objects of git."""
+        """Stores the rendered files in git; returns the object id of each."""
         names = sorted(path.as_posix() for path in Path().rglob("*") if path.is_file())
         paths = "\n".join(str(Path(name).resolve()) for name in names)
         store = ("hash-object", "-w", "--no-filters", "--stdin-paths")
@@ -324,7 +325,7 @@ class Update:
         return dict(zip(names, (stored or "").split(), strict=True))
 
     def _leave_out(self, base: dict[str, tuple[str, int]]) -> Iterator[str]:
-        """Makes the new version the same as the old in those files that cannot be merged."""
+        """Reverts the new version to the old one in files that cannot be merged."""
         new = self._blobs()
         listed = (git_in(self.service, "ls-files", "--stage", "-z") or "").split("\0")
         entries = (line.partition("\t") for line in listed if line)
@@ -344,13 +345,13 @@ class Update:
     def _why_not(
         self, name: str, old: str | None, new: dict[str, str], known: list[str] | None
     ) -> str | None:
-        """Why git cannot merge a file that differs between the old version and the new one."""
+        """Returns why git cannot merge a file that differs between the two versions, or None."""
         theirs = self.service / name
         if known and known[0].startswith("100"):
             if old and name not in new and known[1] != old:
-                return "is no longer in the template, and you have changed it"
+                return "was deleted in the template, and you have changed it"
         elif theirs.exists() or theirs.is_symlink():
-            return "has changed in the template, and yours is not a file that git knows"
+            return "has changed in the template, and yours is not a file in git"
         elif not old and any(not folder.is_dir() for folder in self._folders_of(theirs)):
             return "is new in the template, and you have a file where its folder would be"
         return None
@@ -361,7 +362,7 @@ class Update:
 
 
 class SetupError(Exception):
-    """A step of the setup failed; the message shows the command and what it said."""
+    """A step of the setup failed; the message has the command and its output."""
 
 
 def run(*command: str) -> None:
@@ -383,7 +384,7 @@ def run(*command: str) -> None:
 
 
 def step(name: str, *command: str) -> None:
-    """Shows what is running while it runs, then how long it took."""
+    """Prints the name while the command runs, then its duration."""
     tell(f" {name}", end="")
     began = time.monotonic()
     run(*command)
@@ -391,17 +392,17 @@ def step(name: str, *command: str) -> None:
 
 
 def find_uv() -> str | None:
-    # uvx tells its own path; an installer may have put uv beside this interpreter only.
+    # uvx sets UV; an installer may have put uv only beside this interpreter.
     beside = shutil.which("uv", path=sysconfig.get_path("scripts"))
     return shutil.which("uv") or os.environ.get("UV") or beside
 
 
 def commit() -> str | None:
-    """Returns why there is no first commit, if there is none."""
+    """Makes the first commit; returns why not if it cannot."""
     if not shutil.which("git"):
         return "git is not installed"
     if output("git", "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT") is None:
-        return "git does not know your name (git config --global user.name, user.email)"
+        return "git has no user.name and user.email (git config --global)"
     try:
         run("git", "-c", "init.defaultBranch=main", "init", "--quiet")
         run("git", "add", ".")
@@ -412,7 +413,7 @@ def commit() -> str | None:
 
 
 def here() -> str:
-    """The folder, as it is called where cookiecutter was started."""
+    """Returns the folder relative to where cookiecutter was started, quoted for a shell."""
     start, folder = os.environ.get("PWD"), Path.cwd()
     if start and folder.is_relative_to(os.path.realpath(start)):
         folder = folder.relative_to(os.path.realpath(start))
@@ -420,19 +421,19 @@ def here() -> str:
 
 
 def recipe(target: str) -> list[str]:
-    """The lines of `target` in the service's Makefile."""
+    """Returns the commands of `target` in the service's Makefile."""
     makefile = Path("Makefile").read_text(encoding="utf-8")
     lines = makefile.partition(f"\n{target}:")[2].partition("\n\n")[0].splitlines()
     return [line.strip() for line in lines if line.startswith("\t")]
 
 
 def make(target: str) -> str:
-    """What to type for `make target`, also where make is not installed."""
+    """Returns the command for a target, without make if that is not installed."""
     return f"make {target}" if shutil.which("make") else " && ".join(recipe(target))
 
 
 def later(steps: Iterable[str]) -> str:
-    """What to type for the steps that were left out."""
+    """Returns the commands for the skipped steps."""
     commands = {
         "install": make("install"),
         "commit": "git init && git add . && git commit --message 'First commit'",
@@ -442,27 +443,25 @@ def later(steps: Iterable[str]) -> str:
 
 
 def set_up(notes: list[str]) -> str:
-    """Locks, installs, commits and checks; returns what failed, or "" if nothing did.
+    """Locks, installs, commits and checks; returns the failure, or "" if there is none.
 
-    Adds to `notes` what was left out, and how to do it later.
+    Adds skipped steps to `notes`, with the commands that do them later.
     """
     left = ["install", "commit", "check"]
     if "_commit" in ANSWERS:
         notes.append(
-            f"cruft writes .cruft.json after this, so nothing is set up yet; {later(left)}"
+            f"cruft writes .cruft.json after the hooks, so nothing is set up; {later(left)}"
         )
         return ""
     if around := output("git", "rev-parse", "--show-toplevel"):
-        notes.append(f"Not committed: it belongs to the repository at {around}")
+        notes.append(f"Not committed: the folder belongs to the repository at {around}")
         left.remove("commit")
     uv = find_uv()
     if uv is None:
-        notes.append(
-            "uv is not installed (https://docs.astral.sh/uv), so nothing else is; " + later(left)
-        )
+        notes.append("Not set up: uv is not installed (https://docs.astral.sh/uv); " + later(left))
         return ""
     if not shutil.which("uv"):
-        notes.append(f"uv is not on your PATH, where make looks for it; it is in {Path(uv).parent}")
+        notes.append(f"uv is not on your PATH, where make looks for it, but in {Path(uv).parent}")
     try:
         tell("Setting up:", end="")
         step("lock", uv, "lock")
@@ -480,17 +479,17 @@ def set_up(notes: list[str]) -> str:
     except SetupError as error:
         tell("")
         return (
-            f"Not ready: {error}\nThe files are complete, their setup is not; {later(left)}\n"
+            f"Not ready: {error}\nThe files are complete, the setup is not; {later(left)}\n"
             f"If that fails too, report these lines: {versions(uv)}"
         )
     except KeyboardInterrupt:
         tell("")
-        notes.append(f"Stopped: the files are complete, their setup is not; {later(left)}")
+        notes.append(f"Stopped: the files are complete, the setup is not; {later(left)}")
     return ""
 
 
 def versions(uv: str) -> str:
-    """What a failure may depend on, in one line."""
+    """Returns the versions that a bug report needs, in one line."""
     project = Path("pyproject.toml").read_text(encoding="utf-8")
     (template,) = re.findall(r"^\[tool\.cookie.*\nversion = \"(.+)\"", project, re.MULTILINE)
     python = platform.python_version()
@@ -498,12 +497,12 @@ def versions(uv: str) -> str:
 
 
 def main() -> None:
-    # Set in hooks of git, they would lead it to another repository; and an activated environment
-    # is that of cookiecutter.
+    # Git hooks set the first four, which would make git use another repository. An active virtual
+    # environment is that of cookiecutter.
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "VIRTUAL_ENV"):
         os.environ.pop(name, None)
-    if sys.stdout:  # else it was closed by who started this
-        sys.stdout.reconfigure(errors="replace")  # a name may not fit the terminal's encoding
+    if sys.stdout:  # None if the parent process closed it
+        sys.stdout.reconfigure(errors="replace")  # the terminal may not support all of a name
 
     kept = kept_files()
     if ANSWERS["concurrency"] == "sync":
@@ -518,7 +517,7 @@ def main() -> None:
 
     told = [*record_template(kept)]
     if overwritten := keep_overwritten():
-        told.append(f"Overwritten, their old content is in {', '.join(overwritten)}")
+        told.append(f"Overwritten; the old content is in {', '.join(overwritten)}")
     name = " ".join(ANSWERS["project_name"].split())
     tell(f"{name}: " + "{concurrency} on {database}, in {project_slug}".format(**ANSWERS))
     for line in told:
@@ -527,7 +526,7 @@ def main() -> None:
     failure = set_up(notes) if ANSWERS["setup"] == "full" else ""
     for line in notes:
         tell(line)
-    needs = "; needs the database of DATABASE_URL" if ANSWERS["database"] == "postgres" else ""
+    needs = "; requires the database of DATABASE_URL" if ANSWERS["database"] == "postgres" else ""
     tell(f"""Next:
   cd {here()}
   {make("dev"):13} # serve on http://127.0.0.1:8000, with docs at /docs{needs}

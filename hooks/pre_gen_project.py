@@ -1,4 +1,4 @@
-"""Refuses what would make no working service, or lose files, before any file is written."""
+"""Rejects invalid answers and unsafe folders before any file is written."""
 
 import json
 import os
@@ -9,16 +9,16 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-# The answers come as JSON in a string literal, so that none of them can end it and become code.
+# The answers are JSON in a string literal, so that no answer can end the literal and become code.
 ANSWERS: dict[str, str] = json.loads({{cookiecutter | jsonify | tojson}})
 
 TEXTS = ("project_name", "description", "author_name", "author_email")
 SLUG = re.compile(r"[a-z](-?[a-z0-9])*", re.IGNORECASE)
-# https://www.rfc-editor.org/rfc/rfc1123#section-2.1: the slug may become a host's name.
+# https://www.rfc-editor.org/rfc/rfc1123#section-2.1: the slug may become a host name.
 SLUG_LENGTH = 63
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file#naming-conventions
 WINDOWS_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
-# What a service installs: a project cannot be locked that is called like one of its dependencies.
+# The packages of a service: uv cannot lock a project that has the name of one of its dependencies.
 DEPENDENCIES = """
     aiosqlite alembic annotated-doc annotated-types anyio argon2-cffi argon2-cffi-bindings
     ast-serialize certifi cffi charset-normalizer click colorama coverage cronsim cryptography
@@ -36,11 +36,11 @@ DEPENDENCIES = """
     typing-inspection tzdata urllib3 uuid-utils uvicorn werkzeug
 """
 
-# What can make source read other than it runs:
+# Characters that can make source code read differently from how it runs:
 # https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
 INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 
-# What rendering may write to, in a folder that is there already.
+# What rendering may write to in an existing folder.
 FOLDERS = ("app", "tests", "tools", "docs", "deploy", ".devcontainer", ".github", ".vscode")
 FILES = (
     ".cruft.json",
@@ -66,37 +66,38 @@ BEFORE = Path(".before-rendering")
 
 
 def bad_answers() -> Iterator[str]:
-    """One sentence for each answer that will not do."""
+    """Yields a sentence for each invalid answer."""
     slug = ANSWERS["project_slug"]
     if not SLUG.fullmatch(slug) or len(slug) > SLUG_LENGTH:
         yield (
-            f"project_slug={slug!r} cannot name a folder and a project: take letters, digits and "
-            f"single hyphens, a letter first, {SLUG_LENGTH} at most, like project_slug=my-service"
+            f"project_slug={slug!r} is not a valid name for a folder and a project: use up to "
+            f"{SLUG_LENGTH} letters, digits and single hyphens, starting with a letter, "
+            "such as project_slug=my-service"
         )
     elif WINDOWS_DEVICE.fullmatch(slug):
-        yield f"project_slug={slug!r} is a device on Windows: take another name"
+        yield f"project_slug={slug!r} is a device name on Windows: use another name"
     elif slug.lower() in DEPENDENCIES.split():
-        yield f"project_slug={slug!r} is a package that the service needs: take another name"
+        yield f"project_slug={slug!r} is a package that the service depends on: use another name"
     for question in TEXTS:
         if not isinstance(ANSWERS[question], str):
-            yield f"{question}={ANSWERS[question]!r} is no text: put it in quotes"
+            yield f"{question}={ANSWERS[question]!r} is not a string: put it in quotes"
             continue
-        # As in templates/escaping.jinja: a line break is a blank.
+        # As in templates/escaping.jinja: a line break becomes a space.
         lines = ANSWERS[question].replace("\t", " ").splitlines()
         answer = " ".join(filter(None, map(str.strip, lines)))
         kinds = set(map(unicodedata.category, answer))
         if not answer and question != "project_name":
             continue
         if all(kind[0] in "ZM" or kind == "Cf" for kind in kinds):
-            yield f"{question}={answer!r} is empty: give it at least one character that is seen"
+            yield f"{question}={answer!r} has no visible character: add at least one"
         elif "Cs" in kinds:
-            yield f"{question}={answer!r} is not in this machine's encoding: try LC_ALL=C.UTF-8"
+            yield f"{question}={answer!r} cannot be decoded in this locale: try LC_ALL=C.UTF-8"
         elif "Cc" in kinds or INVISIBLE.search(answer):
-            yield f"{question}={answer!r} has an invisible character: take it out"
+            yield f"{question}={answer!r} has an invisible character: remove it"
 
 
 def present() -> Iterator[Path]:
-    """What is there of that which rendering may write to."""
+    """Yields the existing paths that rendering may write to."""
     for entry in map(Path, (*FOLDERS, *FILES)):
         if entry.exists() or entry.is_symlink():
             yield entry
@@ -105,28 +106,32 @@ def present() -> Iterator[Path]:
 
 
 def bad_folder() -> Iterator[str]:
-    """One sentence for each thing in the folder that makes it unsafe to write there."""
+    """Yields a sentence for each path that makes it unsafe to write to the folder."""
     folder = Path.cwd()
     if BEFORE.exists():
         yield (
-            f"the last render into {folder} was stopped in its middle, and {BEFORE} has the files "
-            f"that were there before: put back what you need, delete {BEFORE}, then render again"
+            f"the last render into {folder} was interrupted, and {BEFORE} has the previous files: "
+            f"restore what you need, delete {BEFORE}, then render again"
         )
     for path in present():
         if path.is_symlink():
-            yield f"{folder / path} is a link to {path.readlink()}: rendering might write there"
+            yield (
+                f"{folder / path} is a symbolic link to {path.readlink()}: rendering might write "
+                "through it, so remove it"
+            )
         elif not os.access(path, os.R_OK | os.W_OK):
-            yield f"{folder / path} cannot be read and written: change its permissions"
+            yield f"{folder / path} is not readable and writable: change its permissions"
         elif path.as_posix() in FOLDERS and not path.is_dir():
-            yield f"{folder / path} is in the place of a folder of the service: move it away"
+            yield f"{folder / path} is a file where the service has a folder: move it away"
         elif path.is_dir() and (path.as_posix() in FILES or path.suffix in SUFFIXES):
-            yield f"{folder / path} is in the place of a file of the service: move it away"
+            yield f"{folder / path} is a folder where the service has a file: move it away"
 
 
 def keep_what_is_there() -> None:
-    """Copies what may be overwritten, with its times, until post_gen_project.py has looked at it.
+    """Copies the files that may be overwritten, with their modification times.
 
-    The folder also tells a render that was stopped from a complete one.
+    post_gen_project.py compares and removes the copies. If they are still there, the render was
+    interrupted.
     """
     files = [path for path in present() if path.is_file()]
     BEFORE.mkdir()

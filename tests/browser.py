@@ -1,4 +1,4 @@
-"""Chromium without a window, over its DevTools protocol: `with opened(folder) as tab`."""
+"""Headless Chromium over its DevTools protocol: `with opened(folder) as tab`."""
 
 import json
 import shutil
@@ -17,10 +17,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 HOST = "api.example.com"
 OPTIONS = (
     "--headless",
-    "--no-sandbox",  # it refuses to start with one for root, and in most containers
+    "--no-sandbox",  # the sandbox fails for root and in most containers
     "--no-startup-window",
     "--window-size=1280,1024",
-    # There is no network but this machine. It has a name, for scripts are lenient with localhost.
+    # Only this machine is reachable, under a name, because browsers relax rules for localhost.
     f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND",
     "--remote-debugging-port=0",
 )
@@ -28,7 +28,7 @@ PATIENCE = 30
 
 
 class Tab:
-    """A page, and what the browser tells of it."""
+    """A tab, and the events that the browser reports for it."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -47,7 +47,7 @@ class Tab:
         return result
 
     def value(self, javascript: str) -> Any:
-        """Of the expression, once it is something."""
+        """Returns the value of the expression once it is truthy."""
 
         def now() -> Any:
             done = self.command("Runtime.evaluate", expression=javascript, returnByValue=True)
@@ -64,7 +64,7 @@ class Tab:
         self.value(f"(found => found && [found.click()])(document.querySelector({selector!r}))")
 
     def console(self) -> list[dict[str, Any]]:
-        """Its messages and errors, the browser's own too: what a policy forbids, for one."""
+        """Returns messages and errors, including the browser's own, such as policy violations."""
         kinds = {"Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"}
         return [event for kind, event in self._told if kind in kinds]
 
@@ -93,7 +93,7 @@ def chromium() -> str:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Tab]:
-    """An empty tab of a browser that has its profile in `folder`."""
+    """Opens an empty tab of a browser with its profile in `folder`."""
     command = [chromium(), *OPTIONS, f"--user-data-dir={folder}"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as browser:
         try:

@@ -1,4 +1,4 @@
-"""The vocabulary of these tests: `bake(database="postgres").run("make", "test")`."""
+"""Fixtures and helpers: `bake(database="postgres").run("make", "test")`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from typing import Any
 import pytest
 from pytest_cookies.plugin import Cookies
 
-collect_ignore = ["tools"]  # tests of a service, which run there
+collect_ignore = ["tools"]  # they run in rendered services
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
 VERSION: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 
-# A service is tested with the settings of its own, not with those of whoever runs these tests.
+# A service's tests must not see the settings of the user who runs these tests.
 NOT_INHERITED = {
     "ALLOWED_HOSTS", "APP_ENV", "AUTH", "AUTH_ALGORITHM", "AUTH_AUDIENCE",
     "AUTH_AUDIENCE_CLAIM", "AUTH_ISSUER", "AUTH_ROLES_CLAIM", "AUTH_SECRET_KEY",
@@ -46,7 +46,7 @@ NOT_INHERITED = {
 
 
 def constant(hook: str, name: str) -> Any:
-    """A constant of a hook, which acts as soon as it is imported."""
+    """Returns a constant of a hook without importing it, which would run the hook."""
     source = (ROOT / "hooks" / hook).read_text(encoding="utf-8")
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
@@ -55,7 +55,7 @@ def constant(hook: str, name: str) -> Any:
 
 
 def matrix(*left_out: str) -> list[dict[str, str]]:
-    """Every combination of the choices in cookiecutter.json, `left_out` at their defaults."""
+    """Returns all combinations of choices in cookiecutter.json, `left_out` at their defaults."""
     choices = {
         question: answers[:1] if question in left_out else answers
         for question, answers in QUESTIONS.items()
@@ -70,7 +70,7 @@ def variant_id(answers: dict[str, str]) -> str:
     return "-".join(answers.values())
 
 
-# `setup` decides what is done with the files, not which files there are.
+# `setup` does not change the rendered files.
 RENDERS = [answers | {"setup": "files"} for answers in matrix("setup")]
 VARIANTS = [answers | {"setup": "files"} for answers in matrix("setup", "ci")]
 
@@ -79,7 +79,7 @@ each_variant = pytest.mark.parametrize("answers", VARIANTS, ids=variant_id)
 
 
 def variants(*numbers: int) -> pytest.MarkDecorator:
-    """All of them; those that have not these numbers are left to make test-exhaustive."""
+    """Parametrizes by variant; only make test-exhaustive runs those without these numbers."""
     return pytest.mark.parametrize(
         "answers",
         [
@@ -103,7 +103,7 @@ def environment(**changes: str) -> dict[str, str]:
     return kept | {"PATH": path, "PYTHONUTF8": "1"} | changes
 
 
-# In the background of a script SIGINT is ignored, and each process hands that on to its children.
+# Background jobs of a script ignore SIGINT, and child processes inherit that.
 INTERRUPTIBLE = """
 import os, signal, sys
 
@@ -116,7 +116,7 @@ INTERRUPTIBLY = (sys.executable, "-S", "-c", INTERRUPTIBLE)
 def execute(
     *command: str, folder: Path, given: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """The command with `given` on its standard input, and what it says in one stream."""
+    """Runs a command with `given` on standard input, and captures both output streams in one."""
     process = subprocess.Popen(
         [*INTERRUPTIBLY, *command],
         cwd=folder,
@@ -125,25 +125,25 @@ def execute(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,  # what it started is ended with it
+        start_new_session=True,  # ends its child processes too
     )
     try:
-        told, _ = process.communicate(given)
-    except BaseException as error:  # ^C, or the time limit of the test
+        output, _ = process.communicate(given)
+    except BaseException as error:  # Ctrl+C, or the timeout of the test
         end(process)
         with suppress(subprocess.TimeoutExpired):
             error.add_note(process.communicate(timeout=10)[0])
         raise
-    return subprocess.CompletedProcess(command, process.returncode, told)
+    return subprocess.CompletedProcess(command, process.returncode, output)
 
 
 @contextmanager
 def begun(
     *command: str, folder: Path, stderr: Any = subprocess.STDOUT, **variables: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """A program beside the test, with processes that `os.killpg` reaches as a terminal does.
+    """Runs a program beside the test in its own process group, for `os.killpg`.
 
-    Its standard input is closed at the end; what does not end then is killed.
+    Closes its standard input at the end, then kills what does not exit.
     """
     process = subprocess.Popen(
         [*INTERRUPTIBLY, *command],
@@ -168,7 +168,7 @@ def begun(
 
 
 def end(process: subprocess.Popen[Any]) -> None:
-    """Interrupts the process, so that it ends what runs in other groups, and kills what is left."""
+    """Interrupts the process, so that it ends its children in other groups, then kills the rest."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
@@ -177,12 +177,12 @@ def end(process: subprocess.Popen[Any]) -> None:
 
 
 def kill(process: subprocess.Popen[Any]) -> None:
-    """Kills the leader of a group of processes with all that it started."""
+    """Kills a process group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-# How many seconds a test may take, by its marker; the others have the `timeout` of pyproject.toml.
+# Timeouts in seconds by marker; the other tests have the `timeout` of pyproject.toml.
 LIMITS = {"slow": 900, "slower": 1200, "browser": 900, "fleet": 900}
 
 
@@ -192,7 +192,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(LIMITS[name]))
 
 
-# Runs in the service's environment, until its standard input ends.
+# Runs in the service's environment until its standard input ends.
 LEND = """
 import sys
 from tests import database
@@ -217,14 +217,14 @@ class Service:
         return (self.path / name).read_text(encoding="utf-8")
 
     def run(self, *command: str, **variables: str) -> str:
-        """What `command` printed; fails the test, and shows it, if the command fails."""
+        """Returns the output of `command`; fails the test and shows it if the command fails."""
         done = execute(*command, folder=self.path, **variables)
         assert done.returncode == 0, f"{' '.join(command)} in {self.path}\n{done.stdout}"
         return done.stdout
 
     @contextmanager
     def lent(self, what: str) -> Iterator[str]:
-        """The URL of a throw-away `database` or `server`, as the service's own tests have them."""
+        """Yields the URL of a temporary `database` or `server`, by the service's test helpers."""
         with self.start(LEND.format(what=what)) as process:
             assert process.stdout
             url = process.stdout.readline().strip()
@@ -233,14 +233,14 @@ class Service:
             process.communicate()
 
     def start(self, script: str, **variables: str) -> AbstractContextManager[subprocess.Popen[str]]:
-        """Python of the service's own, beside the test, until its standard input ends."""
+        """Runs a script in the service's Python beside the test until its standard input ends."""
         command = ("uv", "run", "--no-sync", "python", "-c", script)
         return begun(*command, folder=self.path, stderr=subprocess.PIPE, **variables)
 
 
 Bake = Callable[..., Service]
 
-# What a commit needs to know, given by the environment so that no configuration is read.
+# The identity for commits, by environment variables instead of the user's configuration.
 IDENTITY = {
     "GIT_AUTHOR_NAME": "A",
     "GIT_AUTHOR_EMAIL": "a@example.com",
@@ -252,14 +252,14 @@ NO_GIT_CONFIG = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 def commit(service: Service, message: str) -> None:
-    """All that is there, to a repository that may be new."""
+    """Commits everything, in a new repository if there is none."""
     commands = ("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", message)
     for command in commands:
         service.run("git", *command, **IDENTITY, **NO_GIT_CONFIG)
 
 
 def make_once(service: Service, *arguments: str, **variables: str) -> None:
-    """Writes what this target writes; to do so again changes nothing."""
+    """Runs a target that writes files, and asserts that a second run changes nothing."""
     service.run("make", *arguments, **variables)
     commit(service, " ".join(arguments))
     assert "Nothing to do" in service.run("make", *arguments)
@@ -268,7 +268,7 @@ def make_once(service: Service, *arguments: str, **variables: str) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_traces_in_the_home_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keeps cookiecutter's memory of past answers out of what these tests render, and back."""
+    """Isolates cookiecutter's replay files and clones from those of the user."""
     folder = tmp_path_factory.mktemp("cookiecutter")
     config = folder / "config.yaml"
     config.write_text(f"replay_dir: {folder / 'replay'}\ncookiecutters_dir: {folder / 'cloned'}\n")
@@ -279,20 +279,20 @@ def _no_traces_in_the_home_folder(tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def bake(cookies: Cookies) -> Bake:
-    """Renders a service of the test's own, its files only unless told otherwise."""
+    """Renders a new service for each test, with `setup=files` by default."""
     return baker(cookies)
 
 
 @pytest.fixture(scope="session")
 def rendered(cookies_session: Cookies) -> Bake:
-    """Renders each service once, for tests that only look at it."""
+    """Renders each service once, for tests that only read it."""
     return functools.cache(baker(cookies_session))
 
 
 def baker(cookies: Cookies) -> Bake:
     def render(**answers: str) -> Service:
         unknown = answers.keys() - QUESTIONS.keys()
-        assert not unknown, f"cookiecutter.json asks no such question: {unknown}"
+        assert not unknown, f"cookiecutter.json has no question {unknown}"
         given = {question: as_given(question, answer) for question, answer in answers.items()}
         result = cookies.bake({"setup": "files"} | given, template=str(ROOT))
         if result.exception:
@@ -304,18 +304,18 @@ def baker(cookies: Cookies) -> Bake:
 
 
 def loses_lines(service: Service, output: str) -> bool:
-    """Whether coverage counts lines that ran as missed: see tests/greenlets.py of a service."""
+    """Whether coverage misses lines that ran: see tests/greenlets.py of a service."""
     is_async = service.answers.get("concurrency", "async") == "async"
     return is_async and "python 3.11" in output
 
 
 def all_is_covered(service: Service, output: str) -> bool:
-    """Whether `make check` saw every line run; where lines are lost, it has a limit of its own."""
+    """Whether `make check` covered every line; where lines are lost, it has its own limit."""
     return "Total coverage: 100.00%" in output or loses_lines(service, output)
 
 
 def as_given(question: str, answer: str) -> str:
-    """The answer so that it stays text: cookiecutter renders what it is given."""
+    """Escapes the answer, because cookiecutter renders it as Jinja."""
     return answer if isinstance(QUESTIONS[question], list) else f"{{{{ {answer!a} }}}}"
 
 
@@ -326,7 +326,7 @@ def cookiecutter(
     folder: Path = ROOT,
     **more: str,
 ) -> subprocess.CompletedProcess[str]:
-    """The command line, in the words of its user."""
+    """Runs cookiecutter's command line."""
     command = (python, "-m", "cookiecutter", str(template), *arguments)
     return execute(*command, folder=folder, **more)
 
@@ -334,27 +334,27 @@ def cookiecutter(
 def begin_to_render(
     *arguments: str, **variables: str
 ) -> AbstractContextManager[subprocess.Popen[str]]:
-    """A render beside the test."""
+    """Renders in a process beside the test."""
     command = (sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", *arguments)
     return begun(*command, folder=ROOT, **variables)
 
 
 def render(folder: Path, *arguments: str, **more: Any) -> str:
-    """What a render into `folder` without questions prints; fails the test if it fails."""
+    """Renders into `folder` without prompts and returns the output; fails the test on an error."""
     done = cookiecutter("--no-input", "--output-dir", str(folder), *arguments, **more)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below the folder."""
+    """Returns the content of every file below the folder."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 @dataclass
 class Template:
-    """A repository of this template, as it is now, which may change."""
+    """A modifiable repository with the template in its current state."""
 
     path: Path
 
@@ -368,7 +368,7 @@ class Template:
             path = self.path / TEMPLATE.name / name
             path.parent.mkdir(exist_ok=True)
             text = path.read_text(encoding="utf-8") if old else ""
-            assert not old or text.count(old) == 1, f"{name} has not one {old!r}"
+            assert not old or text.count(old) == 1, f"{name} does not contain {old!r} exactly once"
             path.write_text(text.replace(old, new), encoding="utf-8")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", "A release")
@@ -386,7 +386,7 @@ def template(tmp_path: Path) -> Template:
 
 @pytest.fixture
 def template_with_history(tmp_path: Path) -> Template:
-    """A clone of this repository, and a release of what is here now."""
+    """A clone of this repository, plus a commit with the current state."""
     made = Template(tmp_path / "template")
     execute("git", "clone", "--quiet", str(ROOT), str(made.path), folder=ROOT)
     made.git("rm", "-r", "--quiet", ".")
@@ -396,7 +396,7 @@ def template_with_history(tmp_path: Path) -> Template:
 
 
 def copy_sources(path: Path) -> None:
-    """What a render is made of, committed or not."""
+    """Copies the sources of a render, committed or not."""
     listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
     for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
         of_the_template = name.startswith(("cookiecutter.json", "hooks/", "templates/", "{{"))

@@ -1,8 +1,8 @@
-"""A Dockerfile performed in folders: `image = build(service.path, folder)`, without an engine.
+"""Executes a Dockerfile in folders, without an engine: `image = build(service.path, folder)`.
 
-What it copies and what it runs is real. Other than with an engine a stage begins with this
-machine's programs instead of an image's, and its `/` is a folder; every stage has the same one
-while it is made, because what is installed there knows its own path.
+It really copies files and runs commands. Unlike with an engine, a stage starts with this machine's
+programs instead of an image's, and its `/` is a folder. Every stage is built in the same folder,
+because installed programs contain their own paths.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from typing import Any
 
 from tests.conftest import environment
 
-# An engine's own, where the image sets none: no program of these tests is found there.
+# An engine's default PATH; it contains none of the tests' programs.
 PATH = "/usr/local/bin:/usr/bin:/bin"
-# Where a path of the image begins: not within a name, and not in the middle of a URL.
+# Where a path of the image starts: not inside a name or a URL.
 ABSOLUTE = re.compile(r"(?<![\w.~])(?<!:/)/(?=\w)")
 
 
 @dataclass
 class Image:
-    """What a stage is when it is done, or as far as it is."""
+    """A stage, finished or in progress."""
 
     root: Path
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": PATH})
@@ -44,15 +44,15 @@ class Image:
     health: list[str] = field(default_factory=list)
 
     def path(self, name: str) -> Path:
-        """A path of the image, on this machine."""
+        """Returns the location of an image's path on this machine."""
         return self.root / os.path.normpath(f"{self.folder}/{name}" if name[0] != "/" else name)[1:]
 
     def here(self, text: str) -> str:
-        """The text with the image's absolute paths as they are on this machine."""
+        """Replaces the image's absolute paths with those on this machine."""
         return ABSOLUTE.sub(f"{self.root}/", text)
 
     def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
-        """The command as the image's user, with the image's variables and no others than these."""
+        """Runs a command as the image's user, with only the image's variables and these."""
         return subprocess.Popen(
             command,
             cwd=self.path("."),
@@ -64,22 +64,22 @@ class Image:
         )
 
     def ended(self, *command: str, **variables: str) -> tuple[int, str]:
-        """How the command ended, and what it printed."""
+        """Returns the exit status of the command and its output."""
         with self.start(*command, **variables) as process:
             try:
-                told = process.communicate(timeout=60)[0]
+                output = process.communicate(timeout=60)[0]
             finally:
                 process.kill()
-        return process.returncode, told
+        return process.returncode, output
 
     def run(self, *command: str, **variables: str) -> None:
-        """Fails the test, and shows what it printed, if the command fails."""
-        status, told = self.ended(*command, **variables)
-        assert status == 0, f"{shlex.join(command)}\n{told}"
+        """Runs a command; fails the test and shows the output if it fails."""
+        status, output = self.ended(*command, **variables)
+        assert status == 0, f"{shlex.join(command)}\n{output}"
 
 
 def identity(user: str) -> dict[str, Any]:
-    """How to run as the image's user; only root can."""
+    """Returns the command prefix that switches to the image's user, if this user is root."""
     if os.geteuid() != 0:
         return {}
     uid, _, gid = user.partition(":")
@@ -87,7 +87,7 @@ def identity(user: str) -> dict[str, Any]:
 
 
 def instructions(dockerfile: str) -> Iterator[tuple[str, list[str], str]]:
-    """The name, the flags and the rest of each: `COPY`, `["--from=build"]`, `/a /b`."""
+    """Yields each instruction's name, flags and arguments: `COPY`, `["--from=build"]`, `/a /b`."""
     lines = [line for line in dockerfile.splitlines() if not line.lstrip().startswith("#")]
     for line in "\n".join(lines).replace("\\\n", "").splitlines():
         name, _, rest = line.strip().partition(" ")
@@ -111,13 +111,13 @@ def words(text: str, variables: dict[str, str]) -> list[str]:
 
 
 def build(context: Path, folder: Path, **arguments: str) -> Image:
-    """The last stage of the context's Dockerfile, made in the folder."""
+    """Builds the last stage of the context's Dockerfile in the folder."""
     return Build(context, folder, arguments).last_stage()
 
 
 @dataclass
 class Build:
-    """The stages that are made so far."""
+    """The stages built so far."""
 
     context: Path
     folder: Path
@@ -190,24 +190,24 @@ class Build:
                 copied = to / file.relative_to(start)
                 copied.parent.mkdir(parents=True, exist_ok=True)
                 if options.get("from") in self.stages and not file.is_symlink():
-                    os.link(file, copied)  # a stage that is done is not written to any more
+                    os.link(file, copied)  # a finished stage does not change
                 else:
                     shutil.copy2(file, copied, follow_symlinks=False)
             if owner := identity(options.get("chown", "0")):
                 os.chown(to, owner["user"], owner["group"])
 
     def found(self, source: str, origin: str | None) -> tuple[Path, list[Path]]:
-        """The source of a COPY, and the files that are copied of it."""
+        """Returns the source of a COPY and its files."""
         if origin in self.stages:
             start = self.stages[origin].path(source)
             return start, [path for path in start.rglob("*") if not path.is_dir()]
         if origin:
             program = shutil.which(Path(source).name, path=environment()["PATH"])
-            assert program, f"{source} of {origin} is not on this machine"
+            assert program, f"{source} of {origin} is not installed"
             return Path(program), [Path(program)]
         start = self.context / source
         files = [path for path in context_files(self.context) if path.is_relative_to(start)]
-        assert files, f"there is no {source}, or .dockerignore leaves it out"
+        assert files, f"{source} does not exist, or .dockerignore excludes it"
         return start, files
 
 
@@ -232,7 +232,7 @@ def run_in(image: Image, command: str) -> None:
 
 
 def python() -> str:
-    """An interpreter that others may run too: root's own may be in a private home."""
+    """An interpreter that other users can run: root's own may be in a private home."""
     places = [Path(sys.base_prefix, "bin"), *map(Path, PATH.split(":"))]
     probe = "import sys; sys.exit(sys.version_info < (3, 11))"
     for found in filter(None, (shutil.which("python3", path=place) for place in places)):

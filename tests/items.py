@@ -1,6 +1,6 @@
 """`make items` writes the items of the template as `make resource` would write them in a service.
 
-So what every resource looks like is said once: in the service's tools/resource/templates.
+So the templates in the service's tools/resource are the only definition of a resource.
 """
 
 import json
@@ -25,14 +25,14 @@ print(json.dumps({{path.as_posix(): text for path, text in written.items()}}))
 
 
 def written(service: Service) -> dict[str, str]:
-    """The items' files, by name, as the generator of this service writes them now."""
-    told = service.run("uv", "run", "--no-sync", "python", "-c", WRITE)
-    files: dict[str, str] = json.loads(told)
+    """Returns the items' files, by name, as the service's generator writes them."""
+    output = service.run("uv", "run", "--no-sync", "python", "-c", WRITE)
+    files: dict[str, str] = json.loads(output)
     return files
 
 
 def for_both_databases(text: str) -> str:
-    """They differ in a revision by the name of the order of texts."""
+    """Adds the condition for the collation, the only difference between the revisions."""
     return re.sub(
         r'^.* collation="BINARY".*\n',
         lambda line: (

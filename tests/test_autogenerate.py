@@ -1,4 +1,4 @@
-"""The fast search of docs/api.md, made by a revision, passes all checks and stays there."""
+"""A revision's index for fast search passes all checks, and the next revision keeps it."""
 
 import re
 from pathlib import Path
@@ -32,7 +32,7 @@ DOWN = {
 
 
 @each_choice
-def test_what_a_revision_makes_for_fast_search_stays(bake: Bake, answers: dict[str, str]) -> None:
+def test_autogenerate_keeps_the_index_for_fast_search(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
     commit(service, "First commit")
@@ -57,7 +57,7 @@ def test_what_a_revision_makes_for_fast_search_stays(bake: Bake, answers: dict[s
 
 
 def written(service: Service, url: str) -> Path:
-    """The revision that `make migration` writes now."""
+    """Runs `make migration` and returns the new revision."""
     folder = service.path / "app" / "db" / "migrations" / "versions"
     before = set(folder.glob("*.py"))
     service.run("make", "migration", "m=search", DATABASE_URL=url)

@@ -1,4 +1,4 @@
-"""The apps that services are compared with: the same resource, but nothing here is timed."""
+"""The benchmark's applications and its report; nothing here is timed."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from tests.conftest import ROOT, VARIANTS, Bake, Service, execute, variant_id
 BENCHMARKS = ROOT / "benchmarks"
 ROWS = 120
 
-# Runs with what benchmarks/ has on its path: asks each app the same, and prints the answers.
+# Runs in benchmarks/: sends each app the same requests, and prints the responses.
 ASK = """
 import json, sqlite3, subprocess, sys, urllib.request
 from contextlib import ExitStack
@@ -30,14 +30,14 @@ def ask(url, path, method="GET", body=None):
 
 service, folder = find(Path(sys.argv[1])), Path(sys.argv[2])
 path = compare.packages(service, folder)
-told = {}
+responses = {}
 with ExitStack() as stack:
     urls = stack.enter_context(databases(service, 3))
     for name, url in zip(compare.APPS, urls):
         ids = compare.seed(name, service, url, int(sys.argv[3]), path).split()
         app = compare.make_app(name, service, url, path)
         with app.serving():
-            told[name] = [
+            responses[name] = [
                 ask(app.url, f"/v1/items/{ids[1]}"),
                 ask(app.url, "/v1/items?limit=50"),
                 ask(app.url, "/v1/items", "POST", {"name": "nut", "quantity": 2}),
@@ -47,11 +47,11 @@ with ExitStack() as stack:
         if service.database == "sqlite":
             with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
                 assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",), name
-print(json.dumps(told))
+print(json.dumps(responses))
 """
 
 
-# What wrk 4 prints: it pads seconds with a blank.
+# Output of wrk 4, which pads seconds with a space.
 TOLD = """
 Running 2s test @ http://127.0.0.1:8765/v1/items
   1 threads and 128 connections
@@ -68,7 +68,7 @@ Requests/sec:    350.00
 Transfer/sec:    574.00KB
 """  # noqa: W291 - as wrk prints it
 
-# Takes a turn whose runs have these rates, and tells how long each run was.
+# Runs a round with these rates, and prints the duration of each run.
 WARM_UP = """
 from pathlib import Path
 import compare
@@ -86,7 +86,7 @@ assert turn(100, 200) == (200, [1, 2])
 assert turn(0) == (0, [1])
 """
 
-# Made up: two rounds, and a naive app that answers nothing.
+# Invented figures: two rounds, and a naive app that stalls.
 REPORT = """
 import json, sys
 from pathlib import Path
@@ -114,20 +114,20 @@ def test_the_report_has_a_table_and_a_plot(tmp_path: Path) -> None:
     same = "1.00 (1.00 to 1.00)"
     assert f"| Postgres sync | get by id | 16 | {same} | {same} | {same} |" in text
     assert "| Postgres sync | get by id | 128 | naive stalls | naive stalls |  |" in text
-    assert "140 answers of the service app were not 2xx" in text
+    assert "140 responses of the service app were not 2xx" in text
     assert "{" not in text
     plot = ElementTree.parse(tmp_path / "benchmarks.svg")  # noqa: S314 - our own
     assert "the naive app stalls" in "".join(plot.getroot().itertext())
 
 
-def test_a_warm_up_does_not_count_unless_the_app_stalls() -> None:
+def test_the_warm_up_counts_only_if_the_app_stalls() -> None:
     done = execute(sys.executable, "-c", WARM_UP, folder=BENCHMARKS)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("answers", VARIANTS, ids=variant_id)
-def test_all_apps_are_typed_and_give_the_same_answers(
+def test_all_apps_are_typed_and_return_the_same_responses(
     bake: Bake, tmp_path: Path, answers: dict[str, str]
 ) -> None:
     service = bake(**answers)
@@ -135,18 +135,18 @@ def test_all_apps_are_typed_and_give_the_same_answers(
     arguments = ("-c", ASK, str(service.path), str(tmp_path), str(ROWS))
     done = execute(sys.executable, *arguments, folder=BENCHMARKS)
     assert done.returncode == 0, done.stdout
-    told = {
+    responses = {
         app: [*map(shape, answers)]
         for app, answers in json.loads(done.stdout.splitlines()[-1]).items()
     }
-    assert told["service"][0][1]["name"] == "Hex bolt M1"
-    assert told["naive"] == told["service"]
-    assert told["limit"] == told["service"]
+    assert responses["service"][0][1]["name"] == "Hex bolt M1"
+    assert responses["naive"] == responses["service"]
+    assert responses["limit"] == responses["service"]
     its_sources_are_typed(service)
 
 
 def shape(answer: tuple[int, dict[str, Any]]) -> tuple[int, dict[str, Any]]:
-    """Without what each app makes itself: new ids, the time of a change, and cursors."""
+    """Masks what differs between the apps: ids, timestamps and cursors."""
     status, body = answer
     for name in {"id", "created_at", "updated_at"} & body.keys():
         body[name] = re.sub("[0-9a-f]", "0", body[name])
@@ -159,7 +159,7 @@ def its_sources_are_typed(service: Service) -> None:
     database, concurrency = service.answers["database"], service.answers["concurrency"]
     service.run(
         "uv", "run", "mypy", "--strict", "--config-file=", "--explicit-package-bases",
-        "--ignore-missing-imports",  # what only the limit has
+        "--ignore-missing-imports",  # dependencies of the limit only
 
         str(BENCHMARKS / "seed.py"),
         str(BENCHMARKS / "naive" / f"app_{concurrency}.py"),

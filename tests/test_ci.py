@@ -1,4 +1,4 @@
-"""The CI of a service: valid, pinned, and the same on both platforms; test_services.py runs it."""
+"""CI of a service: valid, pinned, and equal on both platforms; test_services.py runs the jobs."""
 
 import base64
 import json
@@ -35,13 +35,13 @@ PIPELINES = [answers for answers in RENDERS if answers["ci"] in FILES]
 
 each_pipeline = pytest.mark.parametrize("answers", PIPELINES, ids=variant_id)
 
-# What a job runs besides targets of the Makefile: what its image does not have.
+# Other commands of a job install what its image lacks.
 PREPARATIONS = {'python -m pip install "uv==$UV_VERSION"', "apk add --no-cache git make uv"}
 
 
 @dataclass
 class Job:
-    """What both platforms say in their own words."""
+    """A job, independent of the platform."""
 
     commands: list[str]
     variables: dict[str, str]
@@ -85,7 +85,7 @@ def jobs_of_gitlab(pipeline: dict[str, Any]) -> Iterator[tuple[str, Job]]:
 
 
 @each_pipeline
-def test_a_pipeline_is_safe_and_valid(rendered: Bake, answers: dict[str, str]) -> None:
+def test_a_pipeline_is_valid_and_passes_zizmor(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
     ci, file = answers["ci"], FILES[answers["ci"]]
     tool("check-jsonschema", "--builtin-schema", SCHEMAS[ci], file, folder=service.path)
@@ -95,7 +95,7 @@ def test_a_pipeline_is_safe_and_valid(rendered: Bake, answers: dict[str, str]) -
 
 
 @each_pipeline
-def test_all_that_a_pipeline_runs_is_pinned(rendered: Bake, answers: dict[str, str]) -> None:
+def test_everything_a_pipeline_runs_is_pinned(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
     pinned = re.compile(r" actions/\S+@[0-9a-f]{40} # v| astral-sh/setup-uv@[0-9a-f]{40} # v\d")
     uses = re.findall(r"uses:.*", service.read(FILES[answers["ci"]]))
@@ -104,7 +104,7 @@ def test_all_that_a_pipeline_runs_is_pinned(rendered: Bake, answers: dict[str, s
     assert [image for image in images if not re.search(r":\d", image)] == []
 
 
-def test_both_platforms_use_the_uv_that_the_template_is_tested_with(rendered: Bake) -> None:
+def test_both_platforms_use_the_tested_version_of_uv(rendered: Bake) -> None:
     locked = re.search(r"^uv==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     assert locked
     assert f'version: "{locked[1]}"\n' in rendered(ci="github").read(FILES["github"])
@@ -129,8 +129,8 @@ def test_both_platforms_run_the_same_targets(rendered: Bake, database: str) -> N
 
 
 @each_pipeline
-def test_what_is_pinned_is_updated(rendered: Bake, answers: dict[str, str]) -> None:
-    """By Renovate, of which nothing runs here: its schema, and what its presets look for."""
+def test_renovate_updates_everything_pinned(rendered: Bake, answers: dict[str, str]) -> None:
+    """Checks the schema and the patterns of Renovate's presets; Renovate itself does not run."""
     service = rendered(**answers)
     tool(
         "check-jsonschema",
@@ -150,12 +150,12 @@ def test_what_is_pinned_is_updated(rendered: Bake, answers: dict[str, str]) -> N
         assert re.search(marked, service.read(".gitlab-ci.yml"))
 
 
-def test_what_belongs_to_a_platform_is_not_there_without_one(rendered: Bake) -> None:
+def test_without_ci_no_file_of_a_platform_exists(rendered: Bake) -> None:
     service = rendered(ci="none")
     assert [path for path in service.files() if path.name in {"renovate.json", "ci.yml"}] == []
 
 
-# Programs that cannot run here note how they were called; docker needs a Dockerfile, as always.
+# Programs that cannot run here log their arguments; docker needs a Dockerfile as usual.
 DOCKER = """#!/bin/sh
 test -f Dockerfile || { echo 'there is no Dockerfile' >&2; exit 1; }
 echo "docker $*" >> "$CALLS"
@@ -180,7 +180,7 @@ def answers_here(address: tuple[str, int]) -> bool:
 
 
 def stand_ins(folder: Path) -> dict[str, str]:
-    """The variables by which jobs find programs that stand in for what this machine has not."""
+    """Returns variables for a PATH with stand-ins for programs that are not installed."""
     folder.mkdir()
     programs = {"docker": DOCKER, "apk": APK} | ({} if answers_here(OSV) else {"uvx": UVX})
     for name, script in programs.items():
@@ -193,12 +193,12 @@ def stand_ins(folder: Path) -> dict[str, str]:
         "CALLS": str(folder / "calls"),
         "AUDITED": str(folder / "audited"),
         "REAL_UVX": str(shutil.which("uvx", path=path)),
-        "PIP_DRY_RUN": "1",  # the tests' own environment stays as it is
+        "PIP_DRY_RUN": "1",  # the tests' own environment does not change
     }
 
 
 def variables_of(job: Job, url: str | None) -> dict[str, str]:
-    """Those of a job, where its database and its Python are on this machine."""
+    """Returns the variables of a job, with the database and the Python of this machine."""
     changed = dict(job.variables)
     for name, value in job.variables.items():
         if value.startswith("postgresql://"):
@@ -210,29 +210,28 @@ def variables_of(job: Job, url: str | None) -> dict[str, str]:
 
 
 def its_jobs_pass(service: Service, programs: Path) -> dict[str, str]:
-    """What each command of each job says, run in its order and with the variables of its job.
+    """Runs the commands of each job in order, with its variables, and returns their output.
 
-    No container is run here: a server of this machine stands in for Postgres, and programs that
-    note their call stand in for docker and apk; also for pip-audit, where the service that knows
-    the vulnerabilities cannot be reached.
+    It runs no container: a local server replaces Postgres, and programs that log their calls
+    replace docker and apk, and pip-audit if the vulnerability database is unreachable.
     """
     here = stand_ins(programs)
-    told = {}
+    output = {}
     postgres = service.answers["database"] == "postgres"
     with service.lent("server") if postgres else nullcontext() as url:
         for job in jobs(service).values():
             for command in job.commands:
-                told[command] = service.run("sh", "-c", command, **variables_of(job, url), **here)
+                output[command] = service.run("sh", "-c", command, **variables_of(job, url), **here)
         if url:
             done = execute("make", "migrations-check", folder=service.path, DATABASE_URL=url)
-            assert "All tables would be dropped" in done.stdout, "it is not empty any more"
+            assert "All tables would be dropped" in done.stdout, "the database is no longer empty"
     assert service.run("git", "status", "--porcelain") == ""
     calls = Path(here["CALLS"]).read_text()
     assert re.search(r"^docker build .*--tag", calls, re.MULTILINE)
     if Path(here["AUDITED"]).exists():
         assert "pip-audit" in calls
         its_audit_is_of_what_it_ships(service, Path(here["AUDITED"]).read_text())
-    return told
+    return output
 
 
 def its_audit_is_of_what_it_ships(service: Service, audited: str) -> None:
@@ -244,7 +243,7 @@ def its_audit_is_of_what_it_ships(service: Service, audited: str) -> None:
     assert audited.count("--hash=sha256:") >= len(names)
 
 
-# In two parts, so that nobody finds them here.
+# Split, so that scanners do not find them here.
 AWS_KEY = 'AWS_SECRET_ACCESS_KEY = "kD93mfLwPq0sZx8v' + 'Nc4bTy7uHj2gRa5eWi1oXt6M"\n'
 TOKEN = "glcbt-64_" + "x7Kq2LmN9pRtV4wYzA6bC"
 KIND = "PRIVATE" + " KEY"
@@ -252,9 +251,9 @@ AWS_ID = 'AWS_ACCESS_KEY_ID = "AKIA' + 'QWE5RTYU7IOPASDF"\n'
 
 
 def its_secrets_are_found(service: Service) -> None:
-    """In a file that nobody has committed, and in one that is long gone.
+    """Asserts that secrets are found in uncommitted files and in deleted ones.
 
-    But not in what git ignores, nor in the URL by which a CI has cloned the service.
+    But not in ignored files, nor in the URL from which CI cloned the service.
     """
 
     def found() -> str:
@@ -268,10 +267,10 @@ def its_secrets_are_found(service: Service) -> None:
 
     pem, key = service.path / "key.pem", base64.b64encode(secrets.token_bytes(1200)).decode()
     pem.write_text(f"-----BEGIN {KIND}-----\n{key}\n-----END {KIND}-----\n")
-    told = found()
-    assert "PRIVATE-KEY" in told
-    assert "key.pem" in told
-    assert key[:20] not in told
+    output = found()
+    assert "PRIVATE-KEY" in output
+    assert "key.pem" in output
+    assert key[:20] not in output
     pem.unlink()
     assert not found()
 
@@ -280,8 +279,8 @@ def its_secrets_are_found(service: Service) -> None:
     commit(service, "A leak")
     leak.unlink()
     commit(service, "No leak")
-    told = found()
-    assert "AWS" in told
-    assert "app/leak.py" in told
-    assert AWS_ID.split('"')[1] not in told
-    assert AWS_KEY.split('"')[1] not in told
+    output = found()
+    assert "AWS" in output
+    assert "app/leak.py" in output
+    assert AWS_ID.split('"')[1] not in output
+    assert AWS_KEY.split('"')[1] not in output

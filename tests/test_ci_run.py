@@ -1,4 +1,4 @@
-"""`.ci/run`, on a repository whose commands take no time."""
+"""`.ci/run`, on a repository with trivial commands."""
 
 import os
 import shutil
@@ -32,26 +32,26 @@ def run(folder: Path, slow: str) -> tuple[int, str]:
 
 
 def test_each_command_runs_without_the_variables_of_the_caller(tmp_path: Path) -> None:
-    status, told = run(tmp_path, "@echo nothing")
-    assert status == 0, told
-    (variables,) = (line for line in told.splitlines() if line.startswith("variables: "))
+    status, output = run(tmp_path, "@echo nothing")
+    assert status == 0, output
+    (variables,) = (line for line in output.splitlines() if line.startswith("variables: "))
     allowed = {"HOME", "LANG", "PATH", "TMPDIR"}
     of_the_shell = {"PWD", "OLDPWD", "SHLVL", "_"}
     of_make = {"MAKEFLAGS", "MAKELEVEL", "MAKE_TERMERR", "MAKE_TERMOUT", "MFLAGS"}
     assert allowed <= {*variables.split()[1:]} <= allowed | of_the_shell | of_make
-    assert "3 passed\n" in told
-    assert told.count("/readyz answers") == (2 if os.geteuid() == 0 else 1)
+    assert "3 passed\n" in output
+    assert output.count("/readyz responds") == (2 if os.geteuid() == 0 else 1)
 
 
 @pytest.mark.slow
-def test_a_command_that_fails_or_leaves_a_process_behind_is_told(tmp_path: Path) -> None:
-    status, told = run(tmp_path / "fails", "@echo FAILED one of them; echo a line; false")
+def test_a_failed_command_and_a_leftover_process_are_reported(tmp_path: Path) -> None:
+    status, output = run(tmp_path / "fails", "@echo FAILED one of them; echo a line; false")
     assert status == 1
-    *_, summary, failed = told.splitlines()
+    *_, summary, failed = output.splitlines()
     assert summary.startswith("== make test-slow: status 2 after ")
     assert failed == "FAILED one of them"
-    assert "3 passed\n" in told
-    assert "/readyz answers" in told
-    status, told = run(tmp_path / "leaves", "setsid sleep 600 > /dev/null 2>&1 &")
+    assert "3 passed\n" in output
+    assert "/readyz responds" in output
+    status, output = run(tmp_path / "leaves", "setsid sleep 600 > /dev/null 2>&1 &")
     assert status == 1
-    assert "sleep 600" in told.partition("left behind")[2]
+    assert "sleep 600" in output.partition("leftover processes")[2]

@@ -1,4 +1,4 @@
-"""How a service is deployed: its image, its containers on one machine, its manifests."""
+"""Deployment of a service: the image, the compose file, the Kubernetes manifests."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ from tests.conftest import (
     variant_id,
 )
 from tests.images import Image, build, instructions, pairs
-from tests.test_answers import ODD_ANSWERS
+from tests.test_answer_validation import ODD_ANSWERS
 from tests.test_quality import settings_of, tool
 from tests.test_services import request
 
@@ -43,7 +43,7 @@ KINDS = {
     "service.yaml": "Service",
     "serviceaccount.yaml": "ServiceAccount",
 }
-# max_connections less superuser_reserved_connections, as PostgreSQL comes.
+# PostgreSQL's default max_connections minus superuser_reserved_connections.
 CONNECTIONS = 97
 
 each_concurrency = pytest.mark.parametrize("concurrency", QUESTIONS["concurrency"])
@@ -52,7 +52,7 @@ each_oddity = pytest.mark.parametrize("odd", ODD_ANSWERS, ids=lambda odd: odd["p
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """One that other users may enter, other than pytest's own."""
+    """A folder that other users can enter, unlike those of pytest."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name).resolve()
         path.chmod(0o755)
@@ -61,10 +61,10 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.slow
 @each_variant
-def test_an_image_migrates_serves_and_ends(
+def test_an_image_migrates_serves_and_stops(
     bake: Bake, folder: Path, answers: dict[str, str]
 ) -> None:
-    """One test for all of it, with the variables that compose.yaml gives the containers."""
+    """One test for all steps, with the variables of the containers in compose.yaml."""
     service = bake(**answers)
     service.run("uv", "lock")
     (service.path / ".env").write_text("PORT=1\n")
@@ -104,7 +104,7 @@ def it_holds_the_service_and_nothing_else(image: Image, service: Service) -> Non
 
 
 def its_bytecode_is_compiled(image: Image) -> None:
-    """And is of this source: else each start would compile it again, and keep nothing of it."""
+    """And belongs to this source; otherwise every start would compile it again."""
     (packages,) = image.path("/service").glob(".venv/lib/*/site-packages")
     sources = [*image.path("/service/app").rglob("*.py"), *packages.rglob("*.py")]
     assert len(sources) > 500
@@ -116,10 +116,10 @@ def its_bytecode_is_compiled(image: Image) -> None:
 
 @contextmanager
 def containers(image: Image, service: Service) -> Iterator[tuple[dict[str, str], str]]:
-    """What the containers get from compose.yaml, and the URL of the service in one of them.
+    """Returns the containers' variables from compose.yaml.
 
-    Other than there they listen on this machine, and the database is one of the tests' own, whose
-    password holds every sign that means something in a URL.
+    Unlike there, the service listens on this machine, and uses a test database whose password has
+    every character with a meaning in a URL.
     """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -151,7 +151,7 @@ def variables_of(service: Service, **given: str) -> dict[str, str]:
     """https://docs.docker.com/reference/compose-file/interpolation/"""
 
     def value(found: re.Match[str]) -> str:
-        assert found[1] in given or found[2] == "-", f"{found[1]} is needed"
+        assert found[1] in given or found[2] == "-", f"{found[1]} is required"
         return given.get(found[1], found[3])
 
     migrate, server = (compose(service)[name]["environment"] for name in ("migrate", "service"))
@@ -165,18 +165,18 @@ def variables_of(service: Service, **given: str) -> dict[str, str]:
 
 @contextmanager
 def serving(image: Image, variables: dict[str, str]) -> Iterator[None]:
-    """The image's command, from when its health check passes until SIGTERM has ended it."""
+    """Runs the image's command, from a passed health check until SIGTERM has ended it."""
     deadline = time.monotonic() + 20
     with image.start(*image.command, **variables) as server:
         try:
             while image.ended(*image.health, **variables)[0] != 0:
                 assert time.monotonic() < deadline, stopped(server)
             yield
-            told = stopped(server)
+            output = stopped(server)
         finally:
             server.kill()
-    assert server.returncode in {0, 143, -signal.SIGTERM}, told
-    assert "Application shutdown complete" in told
+    assert server.returncode in {0, 143, -signal.SIGTERM}, output
+    assert "Application shutdown complete" in output
 
 
 def stopped(server: subprocess.Popen[str]) -> str:
@@ -185,7 +185,7 @@ def stopped(server: subprocess.Popen[str]) -> str:
 
 
 def state(image: Image) -> dict[str, int]:
-    """When each file and folder was last changed, but for the volumes."""
+    """Returns the modification times of all files and folders outside the volumes."""
     volumes = [image.path(volume) for volume in image.volumes]
     return {
         str(path): path.lstat().st_mtime_ns
@@ -197,10 +197,10 @@ def state(image: Image) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("answers", "odd"), list(zip(VARIANTS, ODD_ANSWERS, strict=True)), ids=map(variant_id, VARIANTS)
 )
-def test_hadolint_has_nothing_to_say(
+def test_the_dockerfile_passes_hadolint(
     rendered: Bake, answers: dict[str, str], odd: dict[str, str]
 ) -> None:
-    # It takes a backslash before the last quote for one that escapes it.
+    # hadolint takes a backslash before the last quote for an escape.
     service = rendered(**answers, **odd | {"description": odd["description"].rstrip("\\")})
     tool("hadolint", "Dockerfile", folder=service.path)
 
@@ -214,14 +214,14 @@ def test_the_compose_file_is_valid(rendered: Bake, answers: dict[str, str]) -> N
 
 @each_oddity
 def test_an_image_is_labelled_with_the_answers(rendered: Bake, odd: dict[str, str]) -> None:
-    """Each on one line, and whatever signs it has."""
+    """Each label is on one line, with any characters."""
     service = rendered(**odd)
     (label,) = (rest for name, _, rest in parsed(service) if name == "LABEL")
     labels = pairs(label, {"VERSION": "1", "REVISION": "abc", "CREATED": "today"})
-    told = {name.removeprefix("org.opencontainers.image."): text for name, text in labels.items()}
+    texts = {name.removeprefix("org.opencontainers.image."): text for name, text in labels.items()}
     project = tomllib.loads(service.read("pyproject.toml"))["project"]
     (author,) = project["authors"]
-    assert told == {
+    assert texts == {
         "title": odd["project_name"],
         "description": project["description"],
         "authors": f"{author['name']} <{author['email']}>",
@@ -236,7 +236,7 @@ def parsed(service: Service) -> list[tuple[str, list[str], str]]:
 
 
 @each_variant
-def test_an_image_is_made_of_what_is_pinned(rendered: Bake, answers: dict[str, str]) -> None:
+def test_an_image_has_pinned_sources(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
     images = [rest.partition(" AS ") for name, _, rest in parsed(service) if name == "FROM"]
     stages = {stage for _, _, stage in images}
@@ -247,7 +247,7 @@ def test_an_image_is_made_of_what_is_pinned(rendered: Bake, answers: dict[str, s
     assert f'version: "{uv}"' in rendered(ci="github").read(".github/workflows/ci.yml")
 
 
-def test_make_image_gives_what_the_dockerfile_asks_for(rendered: Bake) -> None:
+def test_make_image_passes_the_build_arguments(rendered: Bake) -> None:
     service = rendered()
     (asked,) = (rest.split() for name, _, rest in parsed(service) if name == "ARG")
     assert re.findall(r"--build-arg (\w+)=", service.read("Makefile")) == asked
@@ -257,7 +257,7 @@ def test_make_image_gives_what_the_dockerfile_asks_for(rendered: Bake) -> None:
 def test_one_container_builds_the_image_and_none_pulls_it(
     rendered: Bake, answers: dict[str, str]
 ) -> None:
-    """Compose would build it in parallel, and pull what somebody else calls so."""
+    """Otherwise Compose would build it in parallel, or pull a foreign image of that name."""
     built = {
         name: (container.get("build"), container["pull_policy"])
         for name, container in compose(rendered(**answers)).items()
@@ -267,9 +267,7 @@ def test_one_container_builds_the_image_and_none_pulls_it(
 
 
 @each_variant
-def test_containers_may_write_nowhere_but_to_tmp_and_their_volumes(
-    rendered: Bake, answers: dict[str, str]
-) -> None:
+def test_containers_write_only_to_tmp_and_volumes(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
     volumes = [f"data:{rest}" for name, _, rest in parsed(service) if name == "VOLUME"]
     for name in ("migrate", "service"):
@@ -281,15 +279,13 @@ def test_containers_may_write_nowhere_but_to_tmp_and_their_volumes(
 
 
 @each_render
-def test_only_a_service_that_can_have_replicas_has_manifests(
-    rendered: Bake, answers: dict[str, str]
-) -> None:
+def test_only_postgres_services_have_manifests(rendered: Bake, answers: dict[str, str]) -> None:
     deploy = rendered(**answers).path / "deploy"
     assert deploy.exists() == (answers["database"] == "postgres")
 
 
 def manifests(service: Service) -> dict[str, dict[str, Any]]:
-    """What is in deploy/, by its kind."""
+    """Returns the objects in deploy/ by kind."""
     files = {path.name: path for path in service.path.glob("deploy/*")}
     made = {name: yaml.safe_load(path.read_text(encoding="utf-8")) for name, path in files.items()}
     assert {name: manifest["kind"] for name, manifest in made.items()} == KINDS
@@ -313,9 +309,9 @@ def test_manifests_are_valid(rendered: Bake, concurrency: str) -> None:
 @pytest.mark.fleet
 @each_concurrency
 def test_manifests_are_valid_together(rendered: Bake, concurrency: str) -> None:
-    """Each tag has a Job of its own, and the pods read the settings and run the image named."""
+    """Each tag has its own Job; the pods use the right settings and image."""
     if not shutil.which("kubectl"):
-        pytest.fail("There is no kubectl on the PATH: https://kubernetes.io/docs/tasks/tools/")
+        pytest.fail("kubectl is not on the PATH: https://kubernetes.io/docs/tasks/tools/")
     service = rendered(database="postgres", concurrency=concurrency)
     made = {
         manifest["kind"]: manifest
@@ -374,19 +370,19 @@ def settings_in(kustomization: dict[str, Any]) -> dict[str, str]:
 
 
 @each_concurrency
-def test_what_is_said_twice_agrees(rendered: Bake, concurrency: str) -> None:
+def test_repeated_values_agree(rendered: Bake, concurrency: str) -> None:
     service = rendered(database="postgres", concurrency=concurrency)
     made, on_one_machine = manifests(service), compose(service)
     settings = settings_in(made["Kustomization"])
     server, rollout = container(made["Deployment"]), made["Deployment"]["spec"]["strategy"]
 
-    # A server that ends has its time, and no other is killed for it.
+    # A stopping server gets enough time, and no other one is killed meanwhile.
     needed = float(settings["DRAIN_SECONDS"]) + float(settings["SHUTDOWN_TIMEOUT"])
     assert pod(made["Deployment"])["terminationGracePeriodSeconds"] > needed
     assert float(on_one_machine["service"]["stop_grace_period"].rstrip("s")) > needed
     assert rollout["rollingUpdate"]["maxUnavailable"] == 0
 
-    # Everybody means the same port.
+    # All parts use the same port.
     (expose,) = (rest for name, _, rest in parsed(service) if name == "EXPOSE")
     (port,) = server["ports"]
     assert port["containerPort"] == int(expose)
@@ -395,7 +391,7 @@ def test_what_is_said_twice_agrees(rendered: Bake, concurrency: str) -> None:
     assert made["Service"]["spec"]["ports"][0]["targetPort"] == port["name"]
     assert made["NetworkPolicy"]["spec"]["ingress"] == [{"ports": [{"port": port["name"]}]}]
 
-    # Probes ask for what is there.
+    # Probes use existing paths.
     routes = service.read("app/api/routes/health.py")
     probes = {name: server[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness")}
     probes["readiness"] = server["readinessProbe"]["httpGet"]
@@ -405,14 +401,12 @@ def test_what_is_said_twice_agrees(rendered: Bake, concurrency: str) -> None:
     assert [path for path in paths.values() if f'@router.get("{path}"' not in routes] == []
     assert "'/readyz'" in service.read("Dockerfile")
 
-    # Both migrate in the same way.
+    # Both run the same migration command.
     assert container(made["Job"])["command"] == on_one_machine["migrate"]["command"]
 
 
 @each_concurrency
-def test_all_replicas_together_have_no_more_connections_than_there_are(
-    rendered: Bake, concurrency: str
-) -> None:
+def test_all_replicas_together_fit_max_connections(rendered: Bake, concurrency: str) -> None:
     service = rendered(database="postgres", concurrency=concurrency)
     made, source = manifests(service), service.read("app/settings.py")
     each = 1  # for /readyz
@@ -425,7 +419,7 @@ def test_all_replicas_together_have_no_more_connections_than_there_are(
 
 
 @each_concurrency
-def test_selectors_find_the_server_and_not_the_migration(rendered: Bake, concurrency: str) -> None:
+def test_selectors_match_the_server_and_not_the_migration(rendered: Bake, concurrency: str) -> None:
     made = manifests(rendered(database="postgres", concurrency=concurrency))
     labels = {
         kind: made[kind]["spec"]["template"]["metadata"]["labels"].items()
@@ -451,7 +445,7 @@ def test_selectors_find_the_server_and_not_the_migration(rendered: Bake, concurr
 
 
 @each_oddity
-def test_names_in_kubernetes_are_labels_of_dns(rendered: Bake, odd: dict[str, str]) -> None:
+def test_kubernetes_names_are_dns_labels(rendered: Bake, odd: dict[str, str]) -> None:
     made = manifests(rendered(database="postgres", **odd))
     names = {made[kind]["metadata"]["name"] for kind in made.keys() - {"Kustomization"}}
     assert [name for name in names if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", name)] == []
@@ -459,7 +453,7 @@ def test_names_in_kubernetes_are_labels_of_dns(rendered: Bake, odd: dict[str, st
 
 
 @each_variant
-def test_every_variable_that_is_set_is_a_setting(rendered: Bake, answers: dict[str, str]) -> None:
+def test_every_variable_in_a_manifest_is_a_setting(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
     known = settings_of(service)
     given = set(compose(service)["service"]["environment"])

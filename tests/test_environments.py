@@ -1,4 +1,4 @@
-"""The tests of a service pass in any environment, in any order, on each Python that it supports."""
+"""A service's tests pass in any environment, in any order, on each supported Python."""
 
 import os
 import random
@@ -14,14 +14,14 @@ from tests.conftest import ROOT, VARIANTS, Service, execute, render, variant_id
 
 pytestmark = pytest.mark.slower
 
-# One service on each database, and one of each concurrency.
+# One service on each database, one async and one sync.
 TWO = [VARIANTS[0], pytest.param(VARIANTS[-1], marks=pytest.mark.exhaustive)]
 each_of_two = pytest.mark.parametrize("answers", TWO, ids=map(variant_id, VARIANTS[::3]))
 
 ELSEWHERE = "elsewhere"
 NOWHERE = "http://127.0.0.1:9"
-# What a company's machine, or a person's shell, may have set. PYTHONOPTIMIZE is not supported: with
-# it Python leaves out the assertions of the tests.
+# Variables that a company's machine or a shell may set. PYTHONOPTIMIZE is not supported, because it
+# removes the assertions of the tests.
 OF_THE_PERSON = {
     "COVERAGE_FILE": ELSEWHERE,
     "OTEL_EXPORTER_OTLP_ENDPOINT": NOWHERE,
@@ -65,7 +65,7 @@ def its_tests_pass(service: Service, mask: int, variables: dict[str, str]) -> No
 
 
 @each_of_two
-def test_no_variable_of_a_person_reaches_the_tests(tmp_path: Path, answers: dict[str, str]) -> None:
+def test_no_variable_of_the_user_reaches_the_tests(tmp_path: Path, answers: dict[str, str]) -> None:
     service = installed(tmp_path, answers)
     settings = dict.fromkeys(settings_of(service), ELSEWHERE)
     assert settings.keys() > {"DATABASE_URL", "HOST", "PORT"}
@@ -73,7 +73,7 @@ def test_no_variable_of_a_person_reaches_the_tests(tmp_path: Path, answers: dict
 
 
 @each_of_two
-def test_the_tests_pass_on_an_odd_machine(tmp_path: Path, answers: dict[str, str]) -> None:
+def test_the_tests_pass_with_unusual_settings(tmp_path: Path, answers: dict[str, str]) -> None:
     service = installed(tmp_path / "a folder of 'mine'", answers)
     its_tests_pass(service, 0o077, OF_THE_MACHINE)
 
@@ -94,17 +94,17 @@ def test_the_tests_pass_in_any_order(tmp_path: Path, answers: dict[str, str]) ->
 def test_each_file_of_the_tests_passes_alone(tmp_path: Path, answers: dict[str, str]) -> None:
     service = installed(tmp_path, answers)
     tests = service.path / "tests"
-    files = [*tests.glob("test_*.py"), *tests.glob("[!s]*/test_*.py")]  # system: servers of its own
+    files = [*tests.glob("test_*.py"), *tests.glob("[!s]*/test_*.py")]  # system: starts servers
     assert len(files) > 20
     for file in files:
         service.run("uv", "run", "--no-sync", "pytest", "-q", str(file))
 
 
 def pythons(version: str) -> Iterator[Path]:
-    """Where this version of CPython may be: on the PATH, from pyenv or from uv."""
+    """Yields paths where this CPython may be: on the PATH, from pyenv or from uv."""
     for folder in map(Path, os.environ["PATH"].split(os.pathsep)):
         yield folder / f"python{version}"
-        if folder.name == "shims":  # of pyenv: they run none but the chosen versions
+        if folder.name == "shims":  # pyenv's shims run only the selected versions
             yield from (folder.parent / "versions").glob(f"{version}.*/bin/python{version}")
     yield from (Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python{version}")
     yield Path(execute("uv", "python", "find", "--offline", version, folder=ROOT).stdout.strip())
@@ -113,13 +113,13 @@ def pythons(version: str) -> Iterator[Path]:
 def is_python(path: Path, version: str) -> bool:
     tell = "import sys; print('{}.{}'.format(*sys.version_info), sys.implementation.name)"
     try:
-        told = subprocess.check_output([path, "-c", tell], stderr=subprocess.DEVNULL, text=True)
+        output = subprocess.check_output([path, "-c", tell], stderr=subprocess.DEVNULL, text=True)
     except (OSError, subprocess.CalledProcessError):
         return False
-    return told.split() == [version, "cpython"]
+    return output.split() == [version, "cpython"]
 
 
-# The async variants on those where coverage sees all lines: see tests/greenlets.py of a service.
+# Async variants only where coverage sees all lines: see tests/greenlets.py of a service.
 SQLITE_ASYNC, SQLITE_SYNC, POSTGRES_ASYNC, POSTGRES_SYNC = VARIANTS
 PYTHONS = {
     "3.11": SQLITE_SYNC,
@@ -129,7 +129,7 @@ PYTHONS = {
 }
 
 
-# With the one that runs these tests, test_services.py has tried all variants.
+# test_services.py checks all variants on the Python that runs these tests.
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -149,5 +149,5 @@ def test_the_checks_pass_on_each_python(
         pytest.skip(f"This machine has no Python {version}.")
     service = installed(tmp_path, answers, "--python", str(python))
     service.run("make", "check", UV_PYTHON=str(python))
-    told = service.run(".venv/bin/python", "--version")
-    assert told.startswith(f"Python {version}."), told
+    output = service.run(".venv/bin/python", "--version")
+    assert output.startswith(f"Python {version}."), output

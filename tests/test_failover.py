@@ -1,4 +1,4 @@
-"""A standby is promoted under load: it is followed, and what was acknowledged is there."""
+"""A standby is promoted under load: the service follows, and no acknowledged write is lost."""
 
 import subprocess
 import time
@@ -11,13 +11,13 @@ from threading import Event, Thread
 import pytest
 
 from tests.conftest import Bake
+from tests.test_consistency import Client, clients, contradictions, seeded, served
 from tests.test_fleet import free_ports
-from tests.test_history import Client, clients, contradictions, seeded, served
 
 pytestmark = pytest.mark.slower
 
-# A primary and a synchronous standby; a line on standard input kills the one, the next promotes
-# the other.
+# A primary and a synchronous standby. A line on standard input kills the primary, the next one
+# promotes the standby.
 PAIR = """
 import os, secrets, signal, subprocess, sys, tempfile
 from pathlib import Path
@@ -63,7 +63,7 @@ WITHOUT_PRIMARY = 2  # seconds
 
 
 @pytest.mark.parametrize("concurrency", ["async", "sync"])
-def test_a_promoted_standby_is_followed_and_has_what_was_acknowledged(
+def test_the_service_follows_a_promoted_standby_without_losing_writes(
     bake: Bake, concurrency: str
 ) -> None:
     service = bake(database="postgres", concurrency=concurrency)
@@ -111,7 +111,7 @@ def client(port: int) -> Client:
 
 @contextmanager
 def created(port: int) -> Iterator[list[tuple[float, str]]]:
-    """Items created as long as this lasts, one by one: when they were sent, and their ids."""
+    """Creates items one by one inside the block; yields their start times and ids."""
     items, stop, sender = list[tuple[float, str]](), Event(), client(port)
 
     def create() -> None:

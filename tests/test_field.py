@@ -1,16 +1,16 @@
-"""`make field` in a service that runs: its rows, and a release that does not know the field yet."""
+"""`make field` in a service with rows, while the previous release still runs."""
 
 import pytest
 
 from tests.conftest import Bake, Service, commit, variants
+from tests.test_business_rules import created, refused
 from tests.test_services import request, serving
-from tests.test_systems import created, refused
 
 pytestmark = pytest.mark.slower
 
 
 @variants(3)
-def test_a_field_comes_while_the_release_before_still_serves(
+def test_a_field_is_added_while_the_previous_release_runs(
     bake: Bake, answers: dict[str, str]
 ) -> None:
     service = bake(**answers)
@@ -34,9 +34,7 @@ def test_a_field_comes_while_the_release_before_still_serves(
 
 
 @variants(3)
-def test_fields_change_while_the_release_before_still_serves(
-    bake: Bake, answers: dict[str, str]
-) -> None:
+def test_fields_change_while_the_previous_release_runs(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
     fields = "number:int>=1:unique note:text? phone:str(20) status:enum(new,paid)=new"
@@ -52,7 +50,7 @@ def test_fields_change_while_the_release_before_still_serves(
             change += " sku:str(9)?:unique:nocase"
             service.run("make", "field", "resource=order", *asked, change)
             service.run("make", "migrate", **known)
-            # The release before neither sees a difference nor makes one.
+            # The previous release works as before and writes valid rows.
             assert request(f"{served}/v1/orders/{first['id']}")[1] == first
             created(f"{served}/v1/orders", number=2, note="two", phone="2")
             with serving(service, **known) as (new, _):

@@ -1,4 +1,4 @@
-"""docs/first-month.md of a service: each command is typed, each file changed, and it is driven."""
+"""Follows a service's docs/first-month.md: runs its commands, makes its changes, sends requests."""
 
 import csv
 import re
@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import VARIANTS, Bake, Service, default_choice, loses_lines
+from tests.test_business_rules import add, created, patched, refused
 from tests.test_services import request, serving
-from tests.test_systems import add, created, patched, refused
 
 pytestmark = pytest.mark.slower
 
@@ -21,7 +21,7 @@ STEP = re.compile(
 )
 STREAM = re.compile(r"^## Large responses\n.*?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-# Many lines of one order, written at once.
+# One order with many lines, in one request.
 FILL = """
 import sys
 from uuid import UUID
@@ -37,7 +37,7 @@ with engine.begin() as connection:
 
 
 @default_choice
-def test_all_of_the_first_month_can_be_typed(bake: Bake, answers: dict[str, str]) -> None:
+def test_the_first_month_works_as_written(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
     with service.lent("database") as database:
@@ -64,7 +64,7 @@ def type_all(service: Service, database: str) -> None:
 
 
 def its_checks_pass(service: Service) -> None:
-    """`make check`, with those tests that the page may break: all of them take five minutes."""
+    """Runs `make check` with the tests that the page affects: all of them take five minutes."""
     for check in (("ruff", "format", "--check"), ("ruff", "check"), ("mypy",)):
         service.run("uv", "run", *check)
     tests = ["api/test_fuzzing.py", "api/test_openapi.py", "db/test_migrations.py"]
@@ -155,7 +155,7 @@ def emails_are_unique(url: str) -> None:
 
 
 def exports_are_streamed(service: Service, url: str, database: str) -> None:
-    """Also to a client that leaves before the end: the only connection is free again."""
+    """Also with a client that disconnects early: the only connection becomes free again."""
     order = request(f"{url}/v1/orders")[1]["items"][0]["lines"][0]
     ids = exported(url)[0][0], order["product_id"]
     service.run("uv", "run", "--no-sync", "python", "-c", FILL, database, *ids, "150000")

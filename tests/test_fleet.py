@@ -1,4 +1,4 @@
-"""Replicas behind a proxy, on one Postgres: killed, restarted, added and released under load."""
+"""Replicas behind a proxy, on one Postgres, are killed, restarted, added and updated under load."""
 
 import http.client
 import json
@@ -26,12 +26,12 @@ from tests.conftest import Bake, Service, environment
 pytestmark = pytest.mark.fleet
 
 CLEAN = {0, -signal.SIGTERM, 128 + signal.SIGTERM}
-CLIENTS = 4  # that write, and as many that read
+CLIENTS = 4  # writers, and as many readers
 NO_ANSWER = 599
 PAUSE = 0.04  # in seconds, between two requests of a client
 
-# A request that no replica has begun goes to another one, whatever it does; one that may have
-# been executed is sent again only if it reads.
+# The proxy retries a request that no replica has received; one that may have been executed is
+# retried only if it reads.
 PROXY = """
 defaults
     mode http
@@ -53,7 +53,7 @@ listen service
     default-server check inter 200ms fall 1 rise 1
 """
 
-# The next release: the field in the table, in what is sent and in what is answered.
+# The next release has the field in the table, in requests and in responses.
 TABLE, SCHEMAS = "app/db/tables/items.py", "app/schemas/items.py"
 RELEASE = (
     (TABLE, "    quantity: Mapped[int]\n", "    colour: Mapped[str | None]\n"),
@@ -63,11 +63,13 @@ RELEASE = (
 
 
 @pytest.mark.parametrize("concurrency", ["async", "sync"])
-def test_clients_that_try_twice_notice_nothing_and_no_answered_write_is_lost(
+def test_clients_with_one_retry_see_no_error_and_no_acknowledged_write_is_lost(
     bake: Bake, tmp_path: Path, concurrency: str
 ) -> None:
     if not shutil.which("haproxy"):
-        pytest.fail("There is no haproxy on the PATH: apt-get install haproxy, or your system's.")
+        pytest.fail(
+            "haproxy is not on the PATH: install it, for example with apt-get install haproxy."
+        )
     service = bake(database="postgres", concurrency=concurrency)
     service.run("make", "install")
     with service.lent("database") as url, Fleet(service, url, tmp_path) as fleet:
@@ -78,7 +80,7 @@ def test_clients_that_try_twice_notice_nothing_and_no_answered_write_is_lost(
             for number in (0, 1, 2):
                 load.reaches(number)
             with socket.create_connection(("127.0.0.1", fleet.port), timeout=10) as slow:
-                slow.sendall(b"GET /livez HTTP/1.1\r\n")  # headers that do not end
+                slow.sendall(b"GET /livez HTTP/1.1\r\n")  # slow headers
                 assert slow.recv(1024).startswith(b"HTTP/1.1 408 ")
 
             fleet.stop(0)
@@ -93,12 +95,12 @@ def test_clients_that_try_twice_notice_nothing_and_no_answered_write_is_lost(
 
             for name, line, new in RELEASE:
                 text = service.read(name)
-                assert text.count(line) == 1, f"{name} has not one {line!r}"
+                assert text.count(line) == 1, f"{name} does not contain {line!r} exactly once"
                 (service.path / name).write_text(text.replace(line, line + new), encoding="utf-8")
             service.run("make", "migration", "m=add a colour", DATABASE_URL=url)
             fleet.start(3, ready=503)
             time.sleep(1)
-            assert not load.served["3"], "it got requests before it had the schema that it needs"
+            assert not load.served["3"], "it got requests before the migration"
             service.run("make", "migrate", DATABASE_URL=url)
             load.reaches(3)
             assert [fleet.ready(number) for number in range(4)] == [200] * 4
@@ -108,7 +110,7 @@ def test_clients_that_try_twice_notice_nothing_and_no_answered_write_is_lost(
                 load.reaches(number)
 
         assert load.errors == []
-        assert load.first_errors.keys() <= {"kill -9"}, "a client had to try again"
+        assert load.first_errors.keys() <= {"kill -9"}, "a client had to retry"
         assert len(load.acknowledged) > 500
         items = list(load.walk())
         assert load.acknowledged - {item["name"] for item in items} == set()
@@ -131,7 +133,7 @@ def within(seconds: float, happens: Callable[[], bool]) -> None:
 
 
 class Fleet:
-    """Four replicas that can be there, and the proxy in front of them."""
+    """Up to four replicas, and the proxy in front of them."""
 
     def __init__(self, service: Service, url: str, folder: Path) -> None:
         self.service = service
@@ -143,7 +145,7 @@ class Fleet:
             AUTH="none",
             DRAIN_SECONDS="2",
             DATABASE_URL=url,
-            PYTHONDONTWRITEBYTECODE="",  # else each start compiles all, for many seconds
+            PYTHONDONTWRITEBYTECODE="",  # else each start compiles everything, for many seconds
         )
         config = folder / "haproxy.cfg"
         servers = (f"    server {n} 127.0.0.1:{port}\n" for n, port in enumerate(self.ports))
@@ -167,7 +169,7 @@ class Fleet:
         within(30, lambda: [self.ready(number) for number in numbers] == [ready] * len(numbers))
 
     def stop(self, number: int) -> None:
-        """As an orchestrator does; it says first that it goes, and serves for DRAIN_SECONDS."""
+        """Stops it like an orchestrator; it becomes unready, and serves for DRAIN_SECONDS."""
         begun = time.monotonic()
         self.replicas[number].terminate()
         within(1, lambda: self.ready(number) == 503)
@@ -179,7 +181,7 @@ class Fleet:
         self.replicas[number].wait(10)
 
     def ready(self, number: int) -> int:
-        """What its /readyz answers; 0 is nothing."""
+        """Returns the status of its /readyz; 0 without a response."""
         url = f"http://127.0.0.1:{self.ports[number]}/readyz"
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
@@ -202,7 +204,7 @@ class Fleet:
 
 @dataclass
 class Load:
-    """Clients that write and read through the proxy, and what became of their requests."""
+    """Clients that write and read through the proxy, with the outcomes of their requests."""
 
     fleet: Fleet
     phase: str = "restart"
@@ -259,7 +261,7 @@ class Load:
 
 
 class Client:
-    """Keeps its connection, and sends once more what did not succeed."""
+    """Keeps its connection, and retries once."""
 
     def __init__(self, load: Load) -> None:
         self.load = load
@@ -274,7 +276,7 @@ class Client:
         if status >= 500:
             errors = self.load.first_errors.setdefault(self.load.phase, [])
             errors.append(f"{method} {path}: {status} {answer}")
-            # The first one may have been executed: then the name is taken, by this very client.
+            # The first attempt may have succeeded: then this client has taken the name.
             expected.add(409)
             status, answer = self._try(method, path, body)
         if status not in expected:
@@ -290,10 +292,10 @@ class Client:
                 {"Content-Type": "application/json"},
             )
             response = self.connection.getresponse()
-            told = response.read()
+            received = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.connection.close()
             return NO_ANSWER, repr(error)
         self.load.served[response.getheader("X-Replica", "the proxy")] += 1
         is_json = "json" in response.getheader("Content-Type", "")
-        return response.status, json.loads(told) if is_json else told
+        return response.status, json.loads(received) if is_json else received

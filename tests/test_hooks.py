@@ -1,4 +1,4 @@
-"""What the setup does, and what a person is told where a tool for it is missing or fails."""
+"""The setup of a render, and its messages when a tool is missing or fails."""
 
 import os
 import re
@@ -31,7 +31,7 @@ ALL = f"make install && {COMMIT} && make check"
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    """A PATH of git, make, and a uv that says what it is told, and does nothing."""
+    """A PATH with git, make, and a uv that only prints its arguments."""
     folder = tmp_path / "tools"
     folder.mkdir()
     for name in ("git", "make"):
@@ -46,7 +46,7 @@ def tools(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A Python that can import cookiecutter, with no uv beside it."""
+    """A Python that can import cookiecutter, without uv beside it."""
     folder = tmp_path_factory.mktemp("bare") / "python"
     venv.create(folder, symlinks=os.name != "nt")
     (packages,) = folder.rglob("site-packages")
@@ -55,18 +55,18 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 
 
-def test_the_next_commands_are_told_in_ten_lines(tmp_path: Path, tools: Path) -> None:
+def test_the_output_lists_the_next_commands_in_ten_lines(tmp_path: Path, tools: Path) -> None:
     for setup in QUESTIONS["setup"]:
-        told = render(tmp_path / setup, f"setup={setup}", PATH=str(tools), UV_FAILS_AT="never")
-        assert len(told.splitlines()) <= 10
+        output = render(tmp_path / setup, f"setup={setup}", PATH=str(tools), UV_FAILS_AT="never")
+        assert len(output.splitlines()) <= 10
         for command in (f"cd {tmp_path}/{setup}/my-service", "make dev", "make check"):
-            assert command in told
+            assert command in output
 
 
 def test_a_full_setup_locks_installs_commits_and_checks(tmp_path: Path, tools: Path) -> None:
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY)
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY)
     steps = ["lock", "install", "commit", "ruff format", "ruff check", "mypy", "pytest", "done"]
-    positions = [told.index(f" {step}", told.index("Setting up:")) for step in steps]
+    positions = [output.index(f" {step}", output.index("Setting up:")) for step in steps]
     assert positions == sorted(positions)
     service = tmp_path / "my-service"
     log = subprocess.check_output(["git", "log", "--format=%an %s"], cwd=service, text=True)
@@ -75,90 +75,84 @@ def test_a_full_setup_locks_installs_commits_and_checks(tmp_path: Path, tools: P
 
 
 @pytest.mark.parametrize("step", ["lock", "sync", "mypy"])
-def test_a_step_that_fails_is_reported_last_and_the_files_stay(
+def test_a_failed_step_is_reported_last_and_keeps_the_files(
     tmp_path: Path, tools: Path, step: str
 ) -> None:
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT=step, **IDENTITY)
-    _, _, last = told.partition("\nNot ready: ")
-    assert "Next:" in told.removesuffix(last)
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT=step, **IDENTITY)
+    _, _, last = output.partition("\nNot ready: ")
+    assert "Next:" in output.removesuffix(last)
     assert f"{step} failed:\n  uv " in last.replace("sync --locked", "sync")
     left = {"lock": ALL, "sync": ALL, "mypy": "make check"}
     assert f"later: cd {tmp_path}/my-service && {left[step]}\n" in last
     assert f"report these lines: template {VERSION}, uv --version, Python 3." in last
-    assert "Traceback" not in told
+    assert "Traceback" not in output
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
-def test_a_uv_that_cannot_be_run_is_told_and_the_files_stay(
-    tmp_path: Path, bare_python: str
-) -> None:
-    told = render(tmp_path, python=bare_python, PATH="", UV="/no/such/uv")
-    assert "cannot be run" in told
-    assert "Traceback" not in told
+def test_a_broken_uv_is_reported_and_keeps_the_files(tmp_path: Path, bare_python: str) -> None:
+    output = render(tmp_path, python=bare_python, PATH="", UV="/no/such/uv")
+    assert "cannot be run" in output
+    assert "Traceback" not in output
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
-def test_without_uv_the_files_are_complete_and_the_rest_is_told(
+def test_without_uv_the_files_are_complete_and_the_next_commands_printed(
     tmp_path: Path, bare_python: str
 ) -> None:
-    told = render(tmp_path, python=bare_python, PATH="", UV="")
-    assert "uv is not installed" in told
-    assert f"later: cd {tmp_path}/my-service && uv sync && git init && " in told
-    assert "'First commit' && uv run ruff format --check && " in told
-    assert "Traceback" not in told
+    output = render(tmp_path, python=bare_python, PATH="", UV="")
+    assert "uv is not installed" in output
+    assert f"later: cd {tmp_path}/my-service && uv sync && git init && " in output
+    assert "'First commit' && uv run ruff format --check && " in output
+    assert "Traceback" not in output
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
     assert not (tmp_path / "my-service" / ".venv").exists()
 
 
-def test_without_a_network_the_files_are_complete_and_the_rest_is_told(tmp_path: Path) -> None:
+def test_without_a_network_the_files_are_complete_and_the_next_commands_printed(
+    tmp_path: Path,
+) -> None:
     cache = str(tmp_path / "empty")
-    told = render(tmp_path, UV_OFFLINE="1", UV_CACHE_DIR=cache)
-    assert "uv lock failed" in told
-    assert "network" in told
-    assert f"later: cd {tmp_path}/my-service && {ALL}" in told
+    output = render(tmp_path, UV_OFFLINE="1", UV_CACHE_DIR=cache)
+    assert "uv lock failed" in output
+    assert "network" in output
+    assert f"later: cd {tmp_path}/my-service && {ALL}" in output
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
-def test_without_git_there_is_no_commit_and_all_else(tmp_path: Path, tools: Path) -> None:
+def test_without_git_only_the_commit_is_skipped(tmp_path: Path, tools: Path) -> None:
     (tools / "git").unlink()
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never")
-    assert f"git is not installed; later: cd {tmp_path}/my-service && {COMMIT}\n" in told
-    assert "done." in told
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never")
+    assert f"git is not installed; later: cd {tmp_path}/my-service && {COMMIT}\n" in output
+    assert "done." in output
 
 
-def test_without_make_the_commands_are_told_as_they_are_without_it(
-    tmp_path: Path, tools: Path
-) -> None:
+def test_without_make_the_printed_commands_use_uv(tmp_path: Path, tools: Path) -> None:
     (tools / "make").unlink()
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="sync")
-    assert f"later: cd {tmp_path}/my-service && uv sync && git init && " in told
-    assert "'First commit' && uv run ruff format --check && " in told
-    assert "\n  uv run python -m app --reload # serve" in told
-    assert not re.search(r"make (dev|check|install)", told)
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="sync")
+    assert f"later: cd {tmp_path}/my-service && uv sync && git init && " in output
+    assert "'First commit' && uv run ruff format --check && " in output
+    assert "\n  uv run python -m app --reload # serve" in output
+    assert not re.search(r"make (dev|check|install)", output)
 
 
-def test_without_a_python_that_is_new_enough_the_files_are_complete(tmp_path: Path) -> None:
-    told = render(tmp_path, UV_PYTHON="3.9", UV_PYTHON_DOWNLOADS="never")
-    assert "uv lock failed" in told
-    assert "3.9" in told
-    assert f"later: cd {tmp_path}/my-service && {ALL}" in told
+def test_with_an_old_python_the_files_are_complete(tmp_path: Path) -> None:
+    output = render(tmp_path, UV_PYTHON="3.9", UV_PYTHON_DOWNLOADS="never")
+    assert "uv lock failed" in output
+    assert "3.9" in output
+    assert f"later: cd {tmp_path}/my-service && {ALL}" in output
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
 
 
-def test_without_a_name_for_git_there_is_no_commit_and_all_else(
-    tmp_path: Path, tools: Path
-) -> None:
+def test_without_a_git_identity_only_the_commit_is_skipped(tmp_path: Path, tools: Path) -> None:
     nobody = {"GIT_COMMITTER_NAME": "", "GIT_COMMITTER_EMAIL": "", **NO_GIT_CONFIG}
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **nobody)
-    assert "git does not know your name" in told
-    assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in told
-    assert "done." in told
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **nobody)
+    assert "git has no user.name" in output
+    assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in output
+    assert "done." in output
     assert not (tmp_path / "my-service" / ".git").exists()
 
 
-def test_a_commit_that_fails_is_told_and_the_checks_run_all_the_same(
-    tmp_path: Path, tools: Path
-) -> None:
+def test_a_failed_commit_is_reported_and_the_checks_run(tmp_path: Path, tools: Path) -> None:
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     (hooks / "pre-commit").write_text("#!/bin/sh\necho no; exit 1\n")
@@ -166,41 +160,41 @@ def test_a_commit_that_fails_is_told_and_the_checks_run_all_the_same(
     config = tmp_path / "gitconfig"
     config.write_text(f"[core]\nhooksPath = {hooks}\n")
     own = IDENTITY | NO_GIT_CONFIG | {"GIT_CONFIG_GLOBAL": str(config)}
-    told = render(tmp_path, PATH=f"{tools}:/bin:/usr/bin", UV_FAILS_AT="never", **own)
-    assert "Not committed: git commit" in told
-    assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in told
-    assert "mypy" in told
-    assert "done." in told
+    output = render(tmp_path, PATH=f"{tools}:/bin:/usr/bin", UV_FAILS_AT="never", **own)
+    assert "Not committed: git commit" in output
+    assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in output
+    assert "mypy" in output
+    assert "done." in output
 
 
-def test_a_repository_around_the_folder_is_left_alone(tmp_path: Path, tools: Path) -> None:
+def test_an_enclosing_repository_does_not_change(tmp_path: Path, tools: Path) -> None:
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY)
-    assert f"it belongs to the repository at {tmp_path}" in told
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY)
+    assert f"the folder belongs to the repository at {tmp_path}" in output
     assert not (tmp_path / "my-service" / ".git").exists()
     staged = subprocess.check_output(["git", "diff", "--cached", "--name-only"], cwd=tmp_path)
     assert staged == b""
 
 
 def read_until(end: str, process: subprocess.Popen[str]) -> str:
-    """What the process prints up to `end`."""
+    """Returns the output of the process up to `end`."""
     assert process.stdout
-    told = ""
-    while not told.endswith(end):
+    output = ""
+    while not output.endswith(end):
         letter = process.stdout.read(1)
-        assert letter, told
-        told += letter
-    return told
+        assert letter, output
+        output += letter
+    return output
 
 
-def test_a_setup_that_is_interrupted_leaves_complete_files(tmp_path: Path, tools: Path) -> None:
+def test_an_interrupted_setup_leaves_complete_files(tmp_path: Path, tools: Path) -> None:
     (tools / "uv").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
     with begin_to_render("--output-dir", str(tmp_path), PATH=str(tools)) as process:
         assert process.stdout
-        told = read_until("Setting up: lock", process)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
-        told += process.stdout.read()
-    assert "Stopped: the files are complete" in told
+        output = read_until("Setting up: lock", process)
+        os.killpg(process.pid, signal.SIGINT)  # like a terminal, to the whole process group
+        output += process.stdout.read()
+    assert "Stopped: the files are complete" in output
     assert process.returncode == 1
     render(tmp_path / "whole", "setup=files")
     assert contents(tmp_path / "my-service") == contents(tmp_path / "whole" / "my-service") | {
@@ -208,42 +202,42 @@ def test_a_setup_that_is_interrupted_leaves_complete_files(tmp_path: Path, tools
     }
 
 
-def test_a_setup_that_ignores_interrupts_goes_on(tmp_path: Path, tools: Path) -> None:
-    """As in the background of a script, which a shell starts with SIGINT ignored."""
+def test_a_setup_that_ignores_interrupts_continues(tmp_path: Path, tools: Path) -> None:
+    """A shell starts the background jobs of a script with SIGINT ignored."""
     (tools / "uv").write_text("#!/bin/sh\nuntil [ -e go ]; do /bin/sleep 0.1; done\n")
     ignoring = ("sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "cookiecutter")
     options = (str(ROOT), "--no-input", "--output-dir", str(tmp_path))
     path = f"{tools}{os.pathsep}/bin{os.pathsep}/usr/bin"
     with begun(*ignoring, *options, folder=tmp_path, PATH=path, **IDENTITY) as process:
         assert process.stdout
-        told = read_until("Setting up: lock", process)
+        output = read_until("Setting up: lock", process)
         os.killpg(process.pid, signal.SIGINT)
         (tmp_path / "my-service" / "go").touch()
-        told += process.stdout.read()
-    assert " done." in told
+        output += process.stdout.read()
+    assert " done." in output
     assert process.returncode == 0
 
 
-def test_the_folder_is_called_as_it_is_where_the_render_was_started(tmp_path: Path) -> None:
+def test_the_printed_path_is_relative_to_the_start_folder(tmp_path: Path) -> None:
     options = ("--no-input", "setup=files", "--output-dir")
     for folder, called in ((".", "my-service"), ("a b", "'a b/my-service'")):
         done = cookiecutter(*options, folder, folder=tmp_path, PWD=str(tmp_path))
         assert f"\n  cd {called}\n" in done.stdout
 
 
-def test_a_uv_that_is_not_on_the_path_is_used_and_told(
+def test_a_uv_outside_the_path_is_used_and_reported(
     tmp_path: Path, tools: Path, bare_python: str
 ) -> None:
     uv = tmp_path / "elsewhere" / "uv"
     uv.parent.mkdir()
     (tools / "uv").rename(uv)
     variables = {"PATH": str(tools), "UV": str(uv), "UV_FAILS_AT": "never"}
-    told = render(tmp_path, python=bare_python, **variables)
-    assert f"uv is not on your PATH, where make looks for it; it is in {uv.parent}\n" in told
-    assert "done." in told
+    output = render(tmp_path, python=bare_python, **variables)
+    assert f"uv is not on your PATH, where make looks for it, but in {uv.parent}\n" in output
+    assert "done." in output
 
 
-def test_nobody_needs_to_listen(tmp_path: Path) -> None:
+def test_a_closed_output_does_not_stop_the_render(tmp_path: Path) -> None:
     render_it = f"{sys.executable} -m cookiecutter {ROOT} --no-input setup=files"
     for name, end in (("head", "| head -1"), ("closed", ">&-"), ("both", ">&- 2>&-")):
         command = f"{render_it} --output-dir {tmp_path} project_slug={name} {end}"
@@ -252,11 +246,11 @@ def test_nobody_needs_to_listen(tmp_path: Path) -> None:
         assert not (tmp_path / name / ".before-rendering").exists()
 
 
-def test_a_hook_of_git_may_render(tmp_path: Path, tools: Path) -> None:
-    """In it git's own variables point to the repository that it belongs to."""
+def test_rendering_works_inside_a_git_hook(tmp_path: Path, tools: Path) -> None:
+    """There, git's variables point to the repository of the hook."""
     other = tmp_path / "other"
     subprocess.run(["git", "init", "--quiet", other], check=True)
     variables = {"GIT_DIR": str(other / ".git"), "GIT_INDEX_FILE": str(other / ".git" / "index")}
-    told = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY, **variables)
-    assert "Not committed" not in told
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **IDENTITY, **variables)
+    assert "Not committed" not in output
     assert (tmp_path / "my-service" / ".git").is_dir()

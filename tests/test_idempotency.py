@@ -1,4 +1,4 @@
-"""`make idempotency`: what it writes passes its checks, and a POST is done once despite kills."""
+"""`make idempotency`: its output passes all checks, and a POST is executed once despite kills."""
 
 import json
 import os
@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Bake, Service, commit, each_choice, make_once
+from tests.test_consistency import served
 from tests.test_fleet import free_ports
-from tests.test_history import served
 from tests.test_services import request
 
 ROUNDS, CLIENTS = 4, 12
@@ -31,7 +31,7 @@ SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 @pytest.mark.slower
 @each_choice
-def test_a_create_is_done_once_however_often_the_server_is_killed(
+def test_a_repeated_create_is_executed_once_despite_kills(
     bake: Bake, answers: dict[str, str]
 ) -> None:
     service = bake(**answers)
@@ -68,7 +68,7 @@ def its_checks_pass(service: Service, url: str) -> None:
 def after_a_kill(
     service: Service, known: dict[str, str], servers: ExitStack, prefix: str
 ) -> dict[str, Any]:
-    """Kills the server while it creates events; what they are once they are created again."""
+    """Kills the server while it creates events, repeats the requests, and returns the events."""
     titles = [f"{prefix}{number}" for number in range(CLIENTS)]
     port = known["PORT"]
     server = served(service, known, servers)
@@ -86,7 +86,7 @@ def after_a_kill(
 
 
 def kill(server: subprocess.Popen[str], port: str) -> None:
-    """Returns once the port is free: a server may take connections until it is gone."""
+    """Returns once the port is free: a killed server may accept connections until it is gone."""
     os.killpg(server.pid, signal.SIGKILL)
     with suppress(OSError):
         while True:
@@ -94,7 +94,7 @@ def kill(server: subprocess.Popen[str], port: str) -> None:
 
 
 def create(port: str, title: str) -> bytes | None:
-    """The response, if there is one; None as well where the client is asked to try again."""
+    """Returns the response; None without one, or if the client has to retry."""
     headers = {"Content-Type": "application/json", "Idempotency-Key": title}
     body = json.dumps({"title": title}).encode()
     sent = urllib.request.Request(f"http://127.0.0.1:{port}/v1/events", body, headers)
@@ -104,7 +104,7 @@ def create(port: str, title: str) -> bytes | None:
             return created
     except urllib.error.HTTPError as error:
         detail = json.load(error)["detail"]
-        # Postgres may not have noticed yet that a killed server's transaction has no client.
+        # Postgres may not have noticed yet that the client of a transaction was killed.
         if not (error.code == 503 or "has not ended" in detail):
             raise AssertionError(detail) from error
     except (OSError, HTTPException):

@@ -1,4 +1,4 @@
-"""`make jobs` in each variant: what it writes passes the service's checks, and kills of workers."""
+"""`make jobs` in each variant: its output passes the service's checks."""
 
 import re
 import shutil
@@ -28,7 +28,7 @@ NAMES = "    yield JobTable.name.in_(names)\n"
 OURS = """        yield JobTable.claimed_by == self.worker
         yield JobTable.attempts == claimed.attempts
 """
-# Each promise that docs/jobs.md lists, broken once.
+# Breaks each promise in docs/jobs.md.
 UNDO: dict[str, Edit] = {
     "a block that is rolled back adds no job": (
         ADD,
@@ -82,7 +82,7 @@ UNDO: dict[str, Edit] = {
 }
 PROMISE = re.compile(r"^\| ([^|]+) \| [^|]+ \| `([^|]+)` \|$", re.MULTILINE)
 
-# A job that a route adds, as docs/jobs.md has it.
+# A job that a route adds, as in docs/jobs.md.
 SERVICE = """
 from uuid import UUID
 
@@ -103,7 +103,7 @@ WORKER = (".venv/bin/python", "-m", "app.worker")
 
 @pytest.mark.slow
 @each_choice
-def test_jobs_are_complete_and_green_at_once(bake: Bake, answers: dict[str, str]) -> None:
+def test_generated_jobs_pass_all_checks(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
     commit(service, "First commit")
@@ -114,8 +114,10 @@ def test_jobs_are_complete_and_green_at_once(bake: Bake, answers: dict[str, str]
 
 
 @pytest.mark.slow
-@variants(1, 2)  # those that each_choice leaves out
-def test_all_parts_and_a_resource_are_green_together(bake: Bake, answers: dict[str, str]) -> None:
+@variants(1, 2)  # the variants that each_choice skips
+def test_all_parts_and_a_resource_pass_all_checks_together(
+    bake: Bake, answers: dict[str, str]
+) -> None:
     service = bake(**answers)
     service.run("make", "install")
     commit(service, "First commit")
@@ -136,8 +138,8 @@ def test_all_parts_and_a_resource_are_green_together(bake: Bake, answers: dict[s
         with begun(*WORKER, folder=service.path, DATABASE_URL=database_url) as worker:
             its_quantity_becomes_one(f"{url}/v1/items/{item['id']}")
             worker.terminate()
-            told, _ = worker.communicate(timeout=30)
-        assert worker.returncode == 0, told
+            output, _ = worker.communicate(timeout=30)
+        assert worker.returncode == 0, output
         assert "There are none." in service.run("make", "queue", DATABASE_URL=database_url)
 
 
@@ -161,7 +163,7 @@ def its_quantity_becomes_one(url: str) -> None:
 
 
 def its_worker_is_deployed(service: Service) -> None:
-    """As the service is: the same image, of which it runs another program."""
+    """The worker runs another program of the same image."""
     worker, server = (compose(service)[name] for name in ("worker", "service"))
     assert worker["command"] == ["python", "-m", "app.worker"]
     changed = {"command", "healthcheck", "ports"}
@@ -175,7 +177,7 @@ def its_worker_is_deployed(service: Service) -> None:
         assert pod(of_worker)["securityContext"] == pod(of_server)["securityContext"]
         for name in ("image", "envFrom", "securityContext", "volumeMounts"):
             assert container(of_worker)[name] == container(of_server)[name]
-        # The Service and the budget of the server select none of its pods.
+        # The server's Service and disruption budget select none of the worker's pods.
         assert of_worker["spec"]["selector"] != of_server["spec"]["selector"]
         assert "  - worker.yaml\n" in service.read("deploy/kustomization.yaml")
 
@@ -198,9 +200,7 @@ def test_a_service_without_fakes_and_compose_file_takes_jobs(
 
 @pytest.mark.slow
 @default_choice
-def test_jobs_are_not_written_over_what_somebody_has_changed(
-    bake: Bake, answers: dict[str, str]
-) -> None:
+def test_make_jobs_does_not_overwrite_changed_files(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
     service.run("make", "resource", "name=job", "fields=title:str")
@@ -212,13 +212,13 @@ def test_jobs_are_not_written_over_what_somebody_has_changed(
 
 
 @pytest.mark.slower
-def test_each_promise_is_broken_without_what_keeps_it(bake: Bake) -> None:
+def test_each_promise_fails_without_its_code(bake: Bake) -> None:
     service = bake(database="sqlite", concurrency="async")
     service.run("make", "install")
     commit(service, "First commit")
     make_once(service, "jobs")
-    told = service.read("docs/jobs.md").partition("## What is promised")[2].partition("\n## ")[0]
-    tests = dict(PROMISE.findall(told))
+    output = service.read("docs/jobs.md").partition("## What is promised")[2].partition("\n## ")[0]
+    tests = dict(PROMISE.findall(output))
     assert tests.keys() == UNDO.keys()
     for promise, edit in UNDO.items():
         is_noticed(Installed(service, {}), undone(service, [edit]), tests[promise])

@@ -1,4 +1,4 @@
-"""A service leaves SQLite, as docs/leaving-sqlite.md says, and nobody can tell from its answers."""
+"""Follows docs/leaving-sqlite.md: the responses on Postgres equal those on SQLite."""
 
 import json
 import os
@@ -26,7 +26,7 @@ COLUMNS = (
 )
 ENTITIES = ("items", "events")
 SORTS = ("created_at", "-created_at", "name", "-name")
-# What databases store in ways of their own; in turns, so each meets each.
+# Values that databases store differently, in all combinations.
 NAMES = ("bolt", "Ünï", "ünï", "İıſß", "道路", "😀", "a\u0301", "\t\n\\N", "%_\\'\"", "~", "Z", "_")
 DESCRIPTIONS = (
     None,
@@ -50,7 +50,7 @@ INSTANTS = (
 
 
 def fill(database: str) -> None:
-    """Rows as the service writes them, of both entities."""
+    """Inserts rows of both resources as the service writes them."""
     with closing(sqlite3.connect(database.removeprefix("sqlite:///"))) as connection:
         for entity in ENTITIES:
             rows = [
@@ -62,7 +62,7 @@ def fill(database: str) -> None:
                     number % 2,
                     INSTANTS[number % len(INSTANTS)],
                     VERSIONS[number % len(VERSIONS)],
-                    # Many of one instant: their ids decide.
+                    # Many rows have the same timestamp: their ids decide.
                     f"2026-01-01 00:00:{number % 60:02}.{number % 3:06}",
                     f"2026-02-01 00:00:00.{number:06}",
                 )
@@ -75,7 +75,7 @@ def fill(database: str) -> None:
 
 @contextmanager
 def serving_on(service: Service, database: str) -> Iterator[str]:
-    """The URL of the service on a database that is there."""
+    """Yields the URL of the service on an existing database."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
@@ -108,7 +108,7 @@ def serving_on(service: Service, database: str) -> Iterator[str]:
 
 
 def answers_of(url: str) -> dict[str, tuple[str | None, bytes]]:
-    """Whole lists in every order, filtered ones, and single rows, as they are sent."""
+    """Returns the raw responses for lists in every order, filtered lists, and single rows."""
     answers: dict[str, tuple[str | None, bytes]] = {}
 
     def get(path: str) -> bytes:
@@ -133,19 +133,19 @@ def answers_of(url: str) -> dict[str, tuple[str | None, bytes]]:
 
 
 def execute_sql(service: Service, database: str, statement: str) -> str:
-    """By the driver that the service has."""
+    """Runs a statement with the service's driver."""
     script = (
         "import os, sys, psycopg\n"
         "with psycopg.connect(os.environ['DATABASE_URL']) as connection:\n"
         "    found = connection.execute(sys.argv[1])\n"
         "    print(*(found.fetchone() if found.description else ()))\n"
     )
-    told = service.run("uv", "run", "python", "-c", script, statement, DATABASE_URL=database)
-    return told.strip()
+    output = service.run("uv", "run", "python", "-c", script, statement, DATABASE_URL=database)
+    return output.strip()
 
 
 def step(number: int) -> str:
-    """The commands of a step of the page."""
+    """Returns the commands of a step of the page."""
     page = (ROOT / "docs" / "leaving-sqlite.md").read_text(encoding="utf-8")
     script = page.partition("```sh\n")[2].partition("```")[0]
     (commands,) = re.findall(rf"^# {number}\. .*\n((?:.+\n)+)", script, re.MULTILINE)
@@ -173,11 +173,11 @@ def test_a_service_leaves_sqlite_with_all_its_rows(
     service.run("sh", "-ec", step(2))
     assert conflicts(service) == {}
     with service.lent("database") as database:
-        *_, checked = step(3).splitlines()  # without the page's own URL
+        *_, checked = step(3).splitlines()  # without the URL of the page itself
         service.run("sh", "-ec", checked, DATABASE_URL=database)
         it_can_be_interrupted(service, database)
-        told = service.run("sh", "-ec", step(4), DATABASE_URL=database)
-        assert f"{2 * COUNT} rows are copied" in told
+        output = service.run("sh", "-ec", step(4), DATABASE_URL=database)
+        assert f"{2 * COUNT} rows are copied" in output
         assert last.read_bytes() == content
         with serving_on(service, database) as url:
             after = answers_of(url)
@@ -200,17 +200,17 @@ AT_WORK = """
 
 
 def it_can_be_interrupted(service: Service, database: str) -> None:
-    """In the first table and in the last, by a person and by the end of the machine."""
+    """Interrupts the copy in the first and the last table, with SIGINT and SIGKILL."""
     for table, number in (("events", signal.SIGINT), ("items", signal.SIGKILL)):
         execute_sql(service, database, SLOW.format(table=table))
         copy = ("sh", "-ec", step(4))
         with begun(*copy, folder=service.path, DATABASE_URL=database) as process:
             wait_for(service, database, AT_WORK.format(table=table), "1")
             os.killpg(process.pid, number)
-            told = process.communicate(timeout=60)[0]
+            output = process.communicate(timeout=60)[0]
         assert process.returncode != 0
         if number == signal.SIGINT:
-            assert "Nothing was copied: it was interrupted." in told
+            assert "Nothing was copied: it was interrupted." in output
         wait_for(service, database, AT_WORK.format(table=table), "0")
         for entity in ENTITIES:
             assert execute_sql(service, database, f"SELECT count(*) FROM {entity}") == "0"  # noqa: S608 - our own names

@@ -1,4 +1,4 @@
-"""`make try`, by a template that renders in no time."""
+"""`make try`, with a stand-in for cookiecutter."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ printf 'install:\\ncheck:\\n\\ttest -e green\\nrun:\\n\\t@echo serving\\n' > try
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout whose tools are installed."""
+    """A checkout with installed tools."""
     for name in ("Makefile", "requirements.txt"):
         shutil.copy(ROOT / name, tmp_path)
     program = tmp_path / ".venv" / "bin" / "cookiecutter"
@@ -26,8 +26,8 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_service_whose_checks_fail_is_not_served_until_they_pass(checkout: Path) -> None:
-    for _ in range(2):  # the second finds what the first has rendered
+def test_make_try_serves_only_after_the_checks_pass(checkout: Path) -> None:
+    for _ in range(2):  # the second run finds the rendered service
         failed = execute("make", "try", folder=checkout)
         assert failed.returncode != 0
         assert "Error 1" in failed.stdout

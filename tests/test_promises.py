@@ -1,4 +1,4 @@
-"""Each promise of a service's tests/README.md is broken once, and the test that it names fails."""
+"""Breaks each promise of a service's tests/README.md; the test that it names must fail."""
 
 import functools
 import re
@@ -59,7 +59,7 @@ LIMIT = "        Middleware(BodyLimit, settings),\n"
 ADMISSION = "        Middleware(Admission, settings),\n"
 TIMEOUT = "asyncio.timeout(self.timeout) as timeout"
 
-# In a file, a text and its replacement; in the async spelling.
+# File, text, replacement, in terms of the async variant.
 Edit = tuple[str, str, str]
 UNDO: dict[str, list[Edit]] = {
     "No backup is overwritten": [(BACKUP, "if path.exists():", "if False:")],
@@ -236,7 +236,7 @@ UNDO: dict[str, list[Edit]] = {
         ),
     ],
 }
-# What is undone in another way on each database.
+# Edits that differ by database.
 UNDO_ON = {
     "sqlite": {
         "A read cannot write": [(ENGINE, "query_only=True", "query_only=False")],
@@ -290,19 +290,19 @@ UNDO_ON = {
     },
 }
 
-# What tests of tests/tools prove, which a service does not come with: edits, and the test.
+# Promises proved by tests/tools, which services do not contain: edits, and the test.
 UNDO_IN_TOOLS: dict[str, tuple[list[Edit], str]] = {
     "Copied rows are compared before the COMMIT": (
         [(COPY, "if found != tally:", "if False:")],
-        "test_rows_that_are_not_there_as_they_were_are_noticed_before_the_commit",
+        "test_changed_rows_are_detected_before_commit",
     ),
     "Rows are copied into empty tables only": (
         [("tools/ends.py", "if target.scalar(select(exists(select(table)))):", "if False:")],
-        "test_a_target_that_has_rows_is_refused",
+        "test_a_target_with_rows_is_rejected",
     ),
     "A copied instant is in UTC": (
         [("tools/rows.py", ".replace(tzinfo=UTC)", ".replace(tzinfo=UTC, hour=0)")],
-        "test_every_row_arrives_as_the_service_had_it",
+        "test_every_row_is_copied_unchanged",
     ),
 }
 
@@ -311,12 +311,12 @@ PROMISES = "tests/README.md"
 
 
 def rows(answers: dict[str, str]) -> list[tuple[str, str, str]]:
-    """Each promise of this variant, the file that keeps it, and the test that fails without it."""
+    """Returns each promise of this variant with the file that keeps it and its test."""
     page = (TEMPLATE / PROMISES).read_text(encoding="utf-8")
     return ROW.findall(Template(page).render(cookiecutter=answers))
 
 
-# The template's own rows, on Postgres, whose tests a service does not come with.
+# Rows on Postgres whose tests services do not contain.
 COPY_TEST = Path("tests/tools/test_copy_data.py")
 IN_TOOLS = [
     (promise, edits[0][0], f"tools/{COPY_TEST.name}::{test}")
@@ -334,7 +334,7 @@ def row_id(answers: dict[str, str], promise: str) -> str:
 
 
 def in_turn() -> Iterator[str]:
-    """The ids of rows that suffice: each way to break a promise, on one variant after the other."""
+    """Selects rows so that each way to break a promise runs on one of the variants in turn."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for answers, promise, _, _ in ROWS:
         kind = answers["database"] if promise in UNDO_ON[answers["database"]] else ""
@@ -349,7 +349,7 @@ again = pytest.mark.exhaustive
 
 @dataclass(frozen=True)
 class Installed:
-    """An installed service, and the variables by which its tests share a Postgres."""
+    """An installed service, with variables that make its tests share a Postgres."""
 
     service: Service
     variables: dict[str, str]
@@ -357,7 +357,7 @@ class Installed:
 
 @pytest.fixture(scope="session")
 def install(cookies_session: Cookies) -> Iterator[Callable[..., Installed]]:
-    """Renders and installs each variant once; to start a Postgres takes longer than a test."""
+    """Renders and installs each variant once; starting a Postgres takes longer than a test."""
     with ExitStack() as stack:
 
         @functools.cache
@@ -383,7 +383,7 @@ def install(cookies_session: Cookies) -> Iterator[Callable[..., Installed]]:
         for row in ROWS
     ],
 )
-def test_a_promise_is_kept_by_what_its_row_names(
+def test_a_promise_fails_without_its_code(
     install: Callable[..., Installed], answers: dict[str, str], promise: str, file: str, test: str
 ) -> None:
     installed = install(**answers)
@@ -394,7 +394,7 @@ def test_a_promise_is_kept_by_what_its_row_names(
 
 
 def is_noticed(installed: Installed, files: dict[str, str], test: str) -> None:
-    """The test fails while the files are as given, and for that reason alone."""
+    """Asserts that the test fails with these files, each time by an assertion."""
     service = installed.service
     before = {name: service.read(name) for name in files}
     try:
@@ -402,16 +402,16 @@ def is_noticed(installed: Installed, files: dict[str, str], test: str) -> None:
         reasons = failures(installed, test)
     finally:
         write(service, before)
-    assert reasons, f"{test} passes without what {', '.join(files)} does"
+    assert reasons, f"{test} passes without the code in {', '.join(files)}"
     assert [reason for reason in reasons if not PROOF.match(reason)] == []
 
 
-# How a test fails that looked and found the promise broken; another exception may be an accident.
+# A failed assertion shows that the promise is broken; any other exception may be an accident.
 PROOF = re.compile(r"assert |AssertionError|Failed: DID NOT RAISE|TimeoutError")
 
 
 def failures(installed: Installed, test: str) -> list[str]:
-    """Why the test fails, once for each of its cases that do."""
+    """Returns the reason of each failed case."""
     service = installed.service
     report = service.path.with_suffix(".xml")
     report.unlink(missing_ok=True)
@@ -420,7 +420,8 @@ def failures(installed: Installed, test: str) -> list[str]:
         *(".venv/bin/python", "-m", "pytest", *options, f"tests/{test}"),
         folder=service.path,
         **installed.variables,
-        PYTHONDONTWRITEBYTECODE="1",  # an edit within a second may leave a file as long as it was
+        # A quick edit may keep the size and the time of a file, and Python would not recompile it.
+        PYTHONDONTWRITEBYTECODE="1",
     )
     assert report.exists(), done.stdout
     root = ElementTree.parse(report).getroot()  # noqa: S314 - ours
@@ -428,7 +429,7 @@ def failures(installed: Installed, test: str) -> list[str]:
     return [message for message in found if not message.startswith("failed on teardown")]
 
 
-def test_every_promise_is_in_some_variant() -> None:
+def test_every_promise_exists_in_a_variant() -> None:
     listed = {promise for _, promise, _, _ in ROWS}
     assert (
         listed
@@ -440,7 +441,7 @@ def test_every_promise_is_in_some_variant() -> None:
 
 
 @each_variant
-def test_each_line_to_undo_is_there_once(rendered: Bake, answers: dict[str, str]) -> None:
+def test_each_line_to_undo_exists_once(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
     assert ROW.findall(service.read(PROMISES)) == rows(answers)
     for variant, promise, file, test in ROWS:
@@ -457,13 +458,15 @@ def edits(answers: dict[str, str], promise: str) -> list[Edit]:
 
 
 def undone(service: Service, edits: list[Edit]) -> dict[str, str]:
-    """The files that `edits` change, as they make them."""
+    """Returns the changed files after `edits`."""
     files: dict[str, str] = {}
     for name, *texts in edits:
         is_sync = service.answers["concurrency"] == "sync" and name in SPELLED
         old, new = map(spelled, texts) if is_sync else texts
         text = files.get(name) or service.read(name)
-        assert text.count(old) == 1, f"{name} of {service.path} has not one {old!r}"
+        assert text.count(old) == 1, (
+            f"{name} of {service.path} does not contain {old!r} exactly once"
+        )
         files[name] = text.replace(old, new)
     return files
 

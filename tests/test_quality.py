@@ -1,4 +1,4 @@
-"""What the tools of the trade say of a render, untouched."""
+"""Linters and consistency checks on untouched renders."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def tool(name: str, *arguments: str, folder: Path) -> None:
 
 @each_render
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
-def test_ruff_has_nothing_to_say(
+def test_a_render_passes_ruff(
     rendered: Bake, answers: dict[str, str], names: dict[str, str]
 ) -> None:
     service = rendered(**answers, **names)
@@ -36,7 +36,7 @@ def test_ruff_has_nothing_to_say(
     tool("ruff", "check", "--no-cache", folder=service.path)
 
 
-def test_the_workflow_of_the_template_is_safe_and_valid() -> None:
+def test_the_templates_workflow_is_valid_and_passes_zizmor() -> None:
     workflow = ".github/workflows/ci.yml"
     tool("zizmor", "--offline", "--persona=pedantic", workflow, folder=ROOT)
     tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow, folder=ROOT)
@@ -56,7 +56,7 @@ def test_every_command_of_the_makefile_is_documented_and_has_a_line_of_help(
     assert {line.split()[1] for line in service.run("make").splitlines()} == known
 
 
-# What make and the shell would each take for their own.
+# Characters that are special to make or the shell.
 ODD = "a$(touch${IFS}pwned)`touch${IFS}pwned`$HOME $$ '\"\\;#"
 UV = """#!/bin/sh
 printf '%s\\n' "$@"
@@ -64,7 +64,7 @@ printf '%s\\n' "$@"
 
 
 @pytest.mark.parametrize("names", ["to", "from", "from to", "m", "url", "name fields plural"])
-def test_a_program_is_given_what_was_typed(bake: Bake, tmp_path: Path, names: str) -> None:
+def test_make_passes_arguments_unchanged(bake: Bake, tmp_path: Path, names: str) -> None:
     service = bake(database="postgres")
     uv = tmp_path / "bin" / "uv"
     uv.parent.mkdir()
@@ -80,12 +80,12 @@ def test_a_program_is_given_what_was_typed(bake: Bake, tmp_path: Path, names: st
     }
     given = [f"{name}={name} {ODD}" for name in names.split()]
     path = os.pathsep.join([str(uv.parent), os.environ["PATH"]])
-    told = service.run("make", "--silent", commands[names], *given, PATH=path).splitlines()
-    assert {line.partition("=")[2] for line in given} <= {*told}
+    output = service.run("make", "--silent", commands[names], *given, PATH=path).splitlines()
+    assert {line.partition("=")[2] for line in given} <= {*output}
     assert not (service.path / "pwned").exists()
 
 
-def test_an_editor_uses_what_the_makefile_uses(rendered: Bake) -> None:
+def test_editor_settings_match_the_makefile(rendered: Bake) -> None:
     service = rendered()
     container = json.loads(service.read(".devcontainer/devcontainer.json"))
     commands = re.findall(r"make ([a-z-]+)", container["postCreateCommand"])

@@ -1,4 +1,4 @@
-"""docs/relations.md of a service: its shop is grown by the commands and lines of the page alone."""
+"""Follows a service's docs/relations.md, and builds its shop from the page alone."""
 
 import json
 from typing import Any
@@ -7,13 +7,13 @@ from uuid import uuid4
 import pytest
 
 from tests.conftest import Bake, Service, variants
+from tests.test_business_rules import created, patched, refused
 from tests.test_first_month import STEP
 from tests.test_services import request, serving
-from tests.test_systems import created, patched, refused
 
 pytestmark = pytest.mark.slower
 
-# How many statements a page of one row takes, and one of fifty.
+# The number of statements for a page of one row and of fifty.
 STATEMENTS = """
 import json, os
 url = os.environ["LIVE_URL"]
@@ -35,7 +35,7 @@ with TestClient(create_app(settings_for(url))) as client:
 
 
 @variants(3)
-def test_a_shop_grows_by_commands(bake: Bake, answers: dict[str, str]) -> None:
+def test_the_shop_works_as_written(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
     with service.lent("database") as database:

@@ -1,4 +1,4 @@
-"""`make remove` in a fresh service: without its items it is green, and takes other resources."""
+"""`make remove` in a fresh service: it passes all checks without items, and takes new resources."""
 
 import pytest
 
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 
 @default_choice
-def test_a_service_without_its_items_is_green_and_takes_another_resource(
+def test_a_service_without_items_passes_all_checks_and_takes_a_resource(
     bake: Bake, answers: dict[str, str]
 ) -> None:
     service = bake(**answers)

@@ -1,4 +1,4 @@
-"""What a render holds, and what it must not hold."""
+"""The content of renders."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from tests.conftest import (
 )
 from tests.test_spelling import STAYS_ASYNC
 
-# Words that belong to one answer alone.
+# Words that only one choice may contain.
 WORDS = {
     ("database", "sqlite"): r"sqlite(?!mRepository)|pragma|\bwal\b",
     ("database", "postgres"): r"postgres|psycopg|\bpg_|\bpg\b",
@@ -36,7 +36,7 @@ WORDS = {
 
 
 def lines(service: Service) -> list[tuple[str, int, str]]:
-    """All of it but the one file that is about the template."""
+    """Returns all lines except those of .cruft.json."""
     return [
         (path.relative_to(service.path).as_posix(), number, line)
         for path in service.files()
@@ -45,15 +45,15 @@ def lines(service: Service) -> list[tuple[str, int, str]]:
     ]
 
 
-# How a service comes here from SQLite.
+# The copy from SQLite.
 LEAVES_SQLITE = {f"tools/{name}.py" for name in ("copy_data", "ends", "inserts", "rows")}
 
 
 @each_render
 def test_nothing_of_the_template_remains(rendered: Bake, answers: dict[str, str]) -> None:
-    """Nothing but the table that says of which version the service is."""
+    """Except the table with the version."""
     service = rendered(**answers)
-    # In double braces belong here GitHub's expressions, and the labels in Grafana's legends.
+    # GitHub's expressions and Grafana's legends have double braces too.
     jinja = re.compile(r"(?<!\$)\{\{(?!\w+\}\})|\{%|%\}|\{#|cookiecutter")
     found = [line[2] for line in lines(service) if jinja.search(line[2])]
     assert found == ["[tool.cookiecutter-fastapi-service]"]
@@ -82,10 +82,10 @@ def test_nothing_looks_generated(rendered: Bake, answers: dict[str, str]) -> Non
     for path in service.files():
         text = path.read_text(encoding="utf-8")
         where = path.relative_to(service.path).as_posix()
-        assert text == "" or text.endswith("\n"), f"{where} does not end in a newline"
-        assert not text.endswith("\n\n"), f"{where} ends in an empty line"
+        assert text == "" or text.endswith("\n"), f"{where} does not end with a newline"
+        assert not text.endswith("\n\n"), f"{where} ends with an empty line"
         assert not text.startswith("\n"), f"{where} starts with an empty line"
-        assert not re.search(r"[ \t]\n", text), f"{where} has a line that ends in a blank"
+        assert not re.search(r"[ \t]\n", text), f"{where} has trailing white space"
         if path.suffix in {".yml", ".yaml"}:
             gap = re.search(r"^( *)\S+:\n\n\1 ", text, re.MULTILINE)
             assert not gap, f"{where} has an empty line between a key and its value"
@@ -137,7 +137,7 @@ def test_every_dependency_has_an_upper_bound(rendered: Bake) -> None:
         assert [one for one in wanted if not re.search(r">=[\d.]+,<\d", one)] == []
 
 
-def test_the_source_is_python_and_hardly_any_jinja() -> None:
+def test_less_than_3_percent_of_python_lines_are_jinja() -> None:
     source = [
         line
         for path in TEMPLATE.rglob("*.py*")
@@ -148,8 +148,8 @@ def test_the_source_is_python_and_hardly_any_jinja() -> None:
     assert len(jinja) / len(source) < 0.03
 
 
-def test_the_newest_entry_of_the_changelog_is_of_this_version() -> None:
-    """And each entry says what to do in a service that takes it."""
+def test_the_newest_changelog_entry_has_this_version() -> None:
+    """And each entry has upgrade instructions."""
     entries = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split("\n## ")[1:]
     released = [entry for entry in entries if not entry.startswith("Unreleased\n")]
     assert released[0].startswith(f"{VERSION} (")
@@ -157,12 +157,12 @@ def test_the_newest_entry_of_the_changelog_is_of_this_version() -> None:
 
 
 @each_render
-def test_a_service_says_of_which_version_it_is(rendered: Bake, answers: dict[str, str]) -> None:
+def test_a_service_records_the_templates_version(rendered: Bake, answers: dict[str, str]) -> None:
     tools = tomllib.loads(rendered(**answers).read("pyproject.toml"))["tool"]
     assert tools["cookiecutter-fastapi-service"] == {"version": VERSION}
 
 
-def test_the_tools_of_the_template_are_locked_in_the_ranges_that_it_wants() -> None:
+def test_requirements_txt_is_within_the_ranges_of_pyproject() -> None:
     locked = dict(
         re.findall(r"^([\w-]+)==([\w.]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     )
@@ -172,10 +172,10 @@ def test_the_tools_of_the_template_are_locked_in_the_ranges_that_it_wants() -> N
 
 
 @each_render
-def test_versions_that_begin_with_0_stay_within_one_minor_version(
+def test_dependencies_below_1_0_are_pinned_to_a_minor_version(
     rendered: Bake, answers: dict[str, str]
 ) -> None:
-    """Before 1.0 each minor version may break what worked with the last one."""
+    """Before 1.0, a minor version may contain breaking changes."""
     own = (ROOT / "pyproject.toml").read_text()
     for project in map(tomllib.loads, (own, rendered(**answers).read("pyproject.toml"))):
         wanted = project["project"].get("dependencies", []) + project["dependency-groups"]["dev"]

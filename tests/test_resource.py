@@ -1,4 +1,4 @@
-"""`make resource` in each variant: what it writes is complete, and passes the service's checks."""
+"""`make resource` in each variant: its output passes the service's checks."""
 
 import json
 import re
@@ -25,7 +25,7 @@ from tests.test_services import request, serving
 
 pytestmark = pytest.mark.slow
 
-# Each type and each option at least once; the second refers to the first, which refers to items.
+# Every type and option at least once; the second refers to the first, which refers to items.
 EVENT = (
     "title:str(128) motto:str=été slogan:str? code:str:unique:nocase starts_at:datetime:index "
     "ends_at:datetime? day:date note:text? capacity:int>=0=0:index rating:float>=0.5<=9.5?:index "
@@ -44,10 +44,8 @@ LINE = (
 
 
 @each_choice
-def test_resources_and_users_are_complete_and_green_at_once(
-    bake: Bake, answers: dict[str, str]
-) -> None:
-    """One test for all of it: what takes time is the service's own checks."""
+def test_generated_resources_and_users_pass_all_checks(bake: Bake, answers: dict[str, str]) -> None:
+    """One test for all of it, because the service's own checks take most of the time."""
     service = bake(**answers)
     service.run("make", "install")
     commit(service, "First commit")
@@ -64,14 +62,16 @@ def test_resources_and_users_are_complete_and_green_at_once(
 
 
 @pytest.mark.parametrize(("database", "concurrency"), [("sqlite", "async"), ("postgres", "sync")])
-def test_a_resource_without_a_fake_is_tested_on_the_database_alone(
+def test_a_resource_without_a_fake_is_tested_only_on_the_database(
     bake: Bake, database: str, concurrency: str
 ) -> None:
     service = bake(database=database, concurrency=concurrency)
     service.run("make", "install")
     commit(service, "First commit")
     resource(service, "name=zebra", "fields=name:str:unique place:ref(item)", "fake=no")
-    resource(service, "name=foal", "fields=dam:ref(zebra)")  # nor has what refers to it
+    resource(
+        service, "name=foal", "fields=dam:ref(zebra)"
+    )  # and so do the resources that refer to it
     tests = ("uv", "run", "pytest", "tests/api/test_zebras.py", "tests/api/test_foals.py")
     service.run(*tests)
     collected = service.run(*tests, "--collect-only", "-q")
@@ -87,7 +87,7 @@ def test_a_resource_without_a_fake_is_tested_on_the_database_alone(
 
 
 @default_choice
-def test_a_service_whose_fakes_are_deleted_is_green_and_takes_a_resource(
+def test_a_service_without_fakes_passes_all_checks_and_takes_a_resource(
     bake: Bake, answers: dict[str, str]
 ) -> None:
     service = bake(**answers)
@@ -105,22 +105,22 @@ def test_a_service_whose_fakes_are_deleted_is_green_and_takes_a_resource(
 
 def the_items_are_what_it_writes(service: Service) -> None:
     for name, text in written(service).items():
-        assert service.read(name) == text, f"{name}: make items"
+        assert service.read(name) == text, f"{name} is outdated: run make items"
     assert "Nothing to do" in service.run("make", "resource", "name=item", f"fields={ITEMS}")
     assert service.run("git", "status", "--porcelain") == ""
 
 
 def resource(service: Service, *arguments: str) -> None:
-    """Writes it; to do so again changes nothing."""
+    """Writes the resource, and asserts that a second run changes nothing."""
     make_once(service, "resource", *arguments, UV_OFFLINE="1")
 
 
 def refused(service: Service, fields: str) -> str:
-    """Why nothing is written."""
-    told = service.run("sh", "-c", '! make resource name=zebra "fields=$FIELDS"', FIELDS=fields)
-    assert "Nothing is written: " in told
+    """Returns the reason why nothing is written."""
+    output = service.run("sh", "-c", '! make resource name=zebra "fields=$FIELDS"', FIELDS=fields)
+    assert "Nothing is written: " in output
     assert service.run("git", "status", "--porcelain") == ""
-    return told
+    return output
 
 
 def its_users_log_in(service: Service) -> None:
@@ -169,7 +169,7 @@ def it_answers(service: Service) -> None:
         assert request(f"{url}/v1/events?place_id={item['id']}")[1]["items"] == [event]
 
 
-def test_the_items_of_the_template_are_written_for_both_databases() -> None:
+def test_the_templates_items_equal_the_generators_output() -> None:
     (revision,) = (TEMPLATE / "app" / "db" / "migrations" / "versions").glob("*_create_items_*.py")
     text = revision.read_text(encoding="utf-8")
     rendered = text.partition("{% if")[0] + text.partition("%}\n")[2]

@@ -1,4 +1,4 @@
-"""`make seed` in a service of many kinds of resources, whose lists are then read over HTTP."""
+"""`make seed` in a service with many kinds of resources, whose lists are then read over HTTP."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.test_services import request, serving
 
 pytestmark = pytest.mark.slower
 
-# Each type and each kind of reference; what is unique alone and together.
+# Every type and kind of reference; unique fields, alone and together.
 SHOP = {
     "customer": "name:str(128) email:str(254):unique secret:str?:private code:int>=1:unique",
     "category": "name:str(64):unique parent:ref(category)?",
@@ -34,7 +34,7 @@ NOTES = (
     "title:str(64):unique parent:ref(note,null)? tags:many(tag) steps:list(text:str of:ref(tag)?)"
 )
 
-# Every row of every table, in one number for each table.
+# A checksum of each table.
 SUMS = """
 import hashlib, json, os
 from sqlalchemy import create_engine
@@ -62,7 +62,7 @@ def shop(bake: Bake, answers: dict[str, str]) -> Service:
 
 
 @variants(3)
-def test_each_resource_is_filled_and_its_lists_are_read(shop: Service) -> None:
+def test_seed_fills_each_resource_with_valid_rows(shop: Service) -> None:
     sums = []
     for _ in range(2):
         with shop.lent("database") as url:

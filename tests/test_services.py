@@ -1,4 +1,4 @@
-"""Each variant, installed and run for real. Slow: this takes most of the suite's time."""
+"""Each variant, installed, checked and served. Slow: this takes most of the suite's time."""
 
 import json
 import re
@@ -22,13 +22,13 @@ from tests.conftest import (
     constant,
     render,
 )
-from tests.test_answers import ODD_ANSWERS
+from tests.test_answer_validation import ODD_ANSWERS
 from tests.test_ci import FILES, its_jobs_pass, its_secrets_are_found
 
 pytestmark = pytest.mark.slow
 
-# Runs in the service's environment: the server as `make run` starts it, on the database that it is
-# given or one of its own, until this script's standard input ends; then tells how the server ended.
+# Runs in the service's environment: the server, started like `make run` on the given database or a
+# temporary one, until this script's standard input ends; then prints the server's exit status.
 SERVE = """
 import os, socket, subprocess, sys, time, urllib.request
 from contextlib import nullcontext
@@ -68,17 +68,17 @@ SERVICES = [
 @pytest.mark.parametrize(
     "answers", SERVICES, ids=["{database}-{concurrency}-{ci}".format(**one) for one in SERVICES]
 )
-def test_a_variant_is_set_up_passes_its_own_checks_and_serves(
+def test_a_variant_is_set_up_and_passes_its_checks_and_serves(
     tmp_path: Path, answers: dict[str, str]
 ) -> None:
-    """One test for all of it: the setup takes half a minute, and workers share no fixtures.
+    """One test for all steps: the setup takes half a minute, and workers share no fixtures.
 
-    The answers are odd, the path has blanks, and what needs a compiler fails.
+    The answers are unusual, the path has spaces, and there is no compiler.
     """
     given = [f"{question}={as_given(question, answer)}" for question, answer in answers.items()]
     folder = tmp_path / "a folder of 'mine'"
-    told = render(folder, *given, CC="/no/compiler", CXX="/no/compiler", **IDENTITY)
-    assert " done." in told, told
+    output = render(folder, *given, CC="/no/compiler", CXX="/no/compiler", **IDENTITY)
+    assert " done." in output, output
 
     service = Service(folder / answers["project_slug"], answers)
     its_lock_is_current_and_names_no_project_that_a_slug_may_have(service)
@@ -95,12 +95,12 @@ def test_a_variant_is_set_up_passes_its_own_checks_and_serves(
 
 @contextmanager
 def serving(service: Service, **variables: str) -> Iterator[tuple[str, str]]:
-    """The URLs of a running service and of its database."""
+    """Yields the URLs of a running service and of its database."""
     with service.start(SERVE, **variables) as process:
         assert process.stdout
-        told = process.stdout.readline().split()
-        assert len(told) == 2, process.communicate()[1]
-        yield told[0], told[1]
+        output = process.stdout.readline().split()
+        assert len(output) == 2, process.communicate()[1]
+        yield output[0], output[1]
         ended, log = process.communicate()
     # uvicorn raises SIGTERM again when it has shut down.
     assert ended.strip() in {"0", "-15", "143"}, log
@@ -121,9 +121,9 @@ def request(url: str, method: str = "GET", body: object = None, token: str = "")
     return answer.status, json.loads(text) if text.startswith((b"{", b"[")) else text.decode()
 
 
-def its_own_checks_pass(service: Service, told: str) -> None:
-    assert all_is_covered(service, told)
-    assert re.search(r"= \d+ passed in [\d.]+s", told), "some tests were skipped"
+def its_own_checks_pass(service: Service, output: str) -> None:
+    assert all_is_covered(service, output)
+    assert re.search(r"= \d+ passed in [\d.]+s", output), "some tests were skipped"
 
 
 def its_lock_is_current_and_names_no_project_that_a_slug_may_have(service: Service) -> None:
@@ -158,8 +158,8 @@ def its_next_revision_is_as_clean_as_the_first(service: Service) -> None:
     with table.open("a", encoding="utf-8") as file:
         file.write("    colour: Mapped[str | None]\n")
     with serving(service) as (_, database):
-        told = service.run("make", "migration", "m=add a colour", DATABASE_URL=database)
-        assert "add_a_colour" in told
+        output = service.run("make", "migration", "m=add a colour", DATABASE_URL=database)
+        assert "add_a_colour" in output
         service.run("make", "migrate", DATABASE_URL=database)
     service.run("uv", "run", "ruff", "format", "--check")
     service.run("uv", "run", "ruff", "check")
@@ -185,5 +185,5 @@ def its_tests_can_use_the_server_of_the_wheel(service: Service) -> None:
         "with p.throwaway_server() as url:\n"
         "    print(*psycopg.connect(url).execute('SHOW server_version').fetchone())\n"
     )
-    told = service.run("uv", "run", "--no-sync", "python", "-c", force)
-    assert int(told.split(".")[0]) >= 18
+    output = service.run("uv", "run", "--no-sync", "python", "-c", force)
+    assert int(output.split(".")[0]) >= 18

@@ -1,4 +1,4 @@
-"""The table that makes a sync service of the async source: complete, and nothing in it too much."""
+"""The table that rewrites async source to sync is complete and has no unused row."""
 
 import ast
 import io
@@ -23,9 +23,9 @@ STAYS_ASYNC: dict[str, list[tuple[str, str]]] = constant(HOOK, "STAYS_ASYNC")
 
 
 def sources(rendered: Bake) -> dict[str, str]:
-    """The Python of the async services that sync ones have too, and what writes Python there.
+    """Returns the Python sources and templates of async services that sync ones have too.
 
-    Files that differ by database are joined.
+    Joins files that differ by database.
     """
     found: dict[str, str] = {}
     for database in ("sqlite", "postgres"):
@@ -41,7 +41,7 @@ def sources(rendered: Bake) -> dict[str, str]:
     return found
 
 
-def test_every_file_that_is_async_is_in_the_table_and_no_other(rendered: Bake) -> None:
+def test_the_table_lists_exactly_the_async_files(rendered: Bake) -> None:
     is_async = {name for name, text in sources(rendered).items() if ASYNC.search(text)}
     only_sync = {"app/api/threads.py", "tests/api/test_threads.py"}
     assert is_async | only_sync == {*SPELLED, *STAYS_ASYNC}
@@ -58,13 +58,13 @@ def test_every_row_is_needed(rendered: Bake, row: tuple[str, str]) -> None:
     assert any(re.sub(pattern, replacement, text) != text for text in spelled)
 
 
-def test_every_line_that_is_spelled_where_async_stays_is_there(rendered: Bake) -> None:
+def test_every_exception_in_stays_async_is_needed(rendered: Bake) -> None:
     for name, rows in STAYS_ASYNC.items():
         for pattern, _ in rows:
             assert re.search(pattern, sources(rendered)[name]), name
 
 
-def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: Bake) -> None:
+def test_a_sync_service_is_async_only_where_starlette_awaits(rendered: Bake) -> None:
     service = rendered(concurrency="sync")
     functions = {
         node.name
@@ -112,13 +112,13 @@ def test_what_stays_async_in_a_sync_service_is_what_starlette_awaits(rendered: B
 
 
 def test_nothing_awaits_in_parentheses(rendered: Bake) -> None:
-    """They would be left around nothing: `(await get()).name` would become `(get()).name`."""
+    """The parentheses would remain: `(await get()).name` would become `(get()).name`."""
     assert [
         name for name, text in sources(rendered).items() if re.search(r"(?<!\w)\(await ", text)
     ] == []
 
 
-def test_no_comment_and_no_string_is_respelled_but_a_driver(rendered: Bake) -> None:
+def test_only_driver_names_change_in_comments_and_strings(rendered: Bake) -> None:
     found = sources(rendered)
     prose = [
         token.string

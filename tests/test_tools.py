@@ -1,4 +1,4 @@
-"""The tools of a service: tests that only the template runs, in each variant."""
+"""Runs tests/tools in rendered services."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""docs/tour.md in the hands of a reader: each command is typed, and each file changed, in order."""
+"""Follows docs/tour.md: runs each command and makes each change, in order."""
 
 import os
 import re
@@ -20,8 +20,8 @@ from tests.test_ci import stand_ins
 from tests.test_deployment import compose, serving, variables_of
 
 PAGE = ROOT / "docs" / "tour.md"
-# All that is typed other than it is written: where the template is, and where the service listens,
-# for somebody else may have the port 8000.
+# Replaced in the commands: the template's location, and the service's address, because port 8000
+# may be in use.
 TEMPLATE, ADDRESS = "gh:<org>/<repo>", "localhost:8000"
 KINDS = {"sh", "console", "json", "python", "diff"}
 SECOND_TERMINAL = "# in a second terminal"
@@ -29,7 +29,7 @@ DONE = "--- done ---"
 
 
 def steps() -> Iterator[tuple[str, str, str]]:
-    """The kind and the text of each block, and the paragraph before it."""
+    """Yields the language and the text of each block, and the paragraph before it."""
     paragraph = ""
     for token in MarkdownIt().parse(PAGE.read_text(encoding="utf-8")):
         if token.type == "inline":
@@ -38,13 +38,13 @@ def steps() -> Iterator[tuple[str, str, str]]:
             yield token.info, token.content, paragraph
 
 
-def test_every_block_is_of_a_kind_that_a_reader_follows() -> None:
-    """A fence without a word, or one that is quoted, would be a command that nobody types."""
+def test_every_block_has_a_known_language() -> None:
+    """The test would skip a block without a language."""
     assert {kind for kind, _, _ in steps()} == KINDS
 
 
 @pytest.mark.slower
-def test_a_reader_gets_where_the_tour_leads(tmp_path: Path, template: Template) -> None:
+def test_the_tour_works_as_written(tmp_path: Path, template: Template) -> None:
     with ExitStack() as stack:
         reader = Reader(tmp_path, template, stack)
         for kind, text, paragraph in steps():
@@ -52,38 +52,40 @@ def test_a_reader_gets_where_the_tour_leads(tmp_path: Path, template: Template) 
                 case "sh":
                     reader.types(text)
                 case "console" | "json":
-                    assert shown(text, reader.told), f"{text}\nis not what came:\n{reader.told}"
+                    assert shown(text, reader.output), (
+                        f"{text}\ndiffers from the output:\n{reader.output}"
+                    )
                 case "python":
                     reader.writes(text, paragraph)
                 case "diff":
                     reader.edits(text, paragraph)
 
 
-def shown(text: str, told: str) -> bool:
-    """Whether `text` is what came: `...` stands for the rest of a word, or alone for lines."""
+def shown(text: str, output: str) -> bool:
+    """Whether the output matches `text`: `...` matches the rest of a word, or alone any lines."""
     parts = [
         r"(?:.*\n)*" if line.strip() == "..." else re.escape(line).replace(r"\.\.\.", r"\S*") + "\n"
         for line in text.splitlines()
     ]
-    return re.fullmatch("".join(parts), f"{told.strip()}\n") is not None
+    return re.fullmatch("".join(parts), f"{output.strip()}\n") is not None
 
 
 class Reader:
-    """Somebody with two terminals and an editor, and with a docker that notes how it is called."""
+    """A reader with two terminals, an editor, and a stand-in for docker that logs its calls."""
 
     def __init__(self, folder: Path, template: Template, stack: ExitStack) -> None:
         self.service = Service(folder / "my-service", {"database": "sqlite"})
         self.template = str(template.path)
-        self.told = ""
+        self.output = ""
         self.image: Image | None = None
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.port = str(listener.getsockname()[1])
-        # As `system-certs` in pyproject.toml: a proxy of the reader's may sign for the index.
+        # Like `system-certs` in pyproject.toml: a proxy may replace the index's certificate.
         self.variables = IDENTITY | stand_ins(folder / "programs") | {"UV_SYSTEM_CERTS": "1"}
         self.calls = Path(self.variables["CALLS"])
         self.images = Path(stack.enter_context(tempfile.TemporaryDirectory())).resolve()
-        self.images.chmod(0o755)  # other than pytest's own folders the image's user may enter it
+        self.images.chmod(0o755)  # unlike pytest's own folders, the image's user can enter it
         self.shell = stack.enter_context(
             begun("bash", "-eo", "pipefail", folder=folder, **self.variables)
         )
@@ -95,14 +97,14 @@ class Reader:
             self.server.close()
             self.server.enter_context(self.serving(typed))
             return
-        self.told = self.said(typed)
+        self.output = self.said(typed)
         called = self.calls.read_text().splitlines()
         self.calls.write_text("")
         for call in called:
             self.does(call)
 
     def said(self, typed: str) -> str:
-        """What the first terminal says until all of it is done; a command that fails ends it."""
+        """Runs commands in the first terminal and returns the output; a failure ends the shell."""
         assert self.shell.stdin
         assert self.shell.stdout
         self.shell.stdin.write(f"{{ {typed}\n}} < /dev/null; printf '\\n%s\\n' '{DONE}'\n")
@@ -116,7 +118,7 @@ class Reader:
 
     @contextmanager
     def serving(self, typed: str) -> Iterator[None]:
-        """The second terminal, from when the service is ready until Ctrl+C has ended it."""
+        """Runs the service in the second terminal, from ready until Ctrl+C has ended it."""
         variables = self.variables | {"PORT": self.port}
         with begun("bash", "-ec", typed, folder=self.service.path, **variables) as terminal:
             for _ in range(300):
@@ -128,11 +130,11 @@ class Reader:
                 break
             yield
             os.killpg(terminal.pid, signal.SIGINT)
-            told = terminal.communicate(timeout=30)[0]
-        assert "Application shutdown complete" in told, told
+            output = terminal.communicate(timeout=30)[0]
+        assert "Application shutdown complete" in output, output
 
     def does(self, call: str) -> None:
-        """What an engine would: the image is performed, and serves as compose.yaml has it."""
+        """Does what an engine would: builds the image and serves as in compose.yaml."""
         match call.split()[1:3]:
             case ["build", _]:
                 self.image = build(self.service.path, self.images)
@@ -149,14 +151,14 @@ class Reader:
                 raise AssertionError(f"{call} is not performed here")
 
     def writes(self, text: str, paragraph: str) -> None:
-        """Adds to the end of the file, or makes it."""
+        """Appends to the file, or replaces it."""
         path = self.file(paragraph)
         if paragraph.startswith("Add"):
             text = f"{path.read_text(encoding='utf-8')}\n\n{text}"
         path.write_text(text, encoding="utf-8")
 
     def edits(self, block: str, paragraph: str) -> None:
-        """Makes of the lines that the block has before those that it has after."""
+        """Applies a diff."""
         path = self.file(paragraph)
         text = path.read_text(encoding="utf-8")
         for hunk in re.split(r"^@@\n", block, flags=re.MULTILINE):
@@ -164,12 +166,12 @@ class Reader:
                 "".join(f"{line[1:]}\n" for line in hunk.splitlines() if line[:1] != left_out)
                 for left_out in "+-"
             )
-            assert text.count(old) == 1, f"{path} has not one\n{old}"
+            assert text.count(old) == 1, f"{path} does not contain exactly once:\n{old}"
             text = text.replace(old, new)
         path.write_text(text, encoding="utf-8")
 
     def file(self, paragraph: str) -> Path:
-        """The last one that the paragraph names; `*` is for what differs each time."""
+        """Returns the last file in the paragraph; `*` matches text that differs each time."""
         *_, name = re.findall(r"`([\w/*]+\.py)`", paragraph)
         (path,) = self.service.path.glob(name)
         return path

@@ -1,4 +1,4 @@
-"""A service that its team has changed takes what changes in the template."""
+"""`make template-update` in services that their team has changed."""
 
 import json
 import re
@@ -21,13 +21,13 @@ from tests.conftest import (
 )
 from tests.test_services import serving
 
-# The commit of each release that there is a service of; a shallow clone does not have them.
+# The commit of each release; a shallow clone does not have them.
 RELEASES = {
     "0.1.0": "c1515c9bd81378be82c9d5e8f447a28a54ddd0a9",
     "0.2.0": "b0f11da961df6ff9e99c820dd98ed5ee9c31ffed",
 }
 
-# What changed there since next to lines that every team adds to: CHANGELOG.md says so.
+# Conflicts that CHANGELOG.md announces: the template changed lines next to a team's additions.
 CONFLICTS = {
     "0.1.0": {
         "README.md",
@@ -61,7 +61,7 @@ def rendered_from(
 
 
 def conflicts(service: Service) -> dict[str, int]:
-    """How many conflicts each file has."""
+    """Returns the number of conflicts in each file."""
     names = service.run("git", "ls-files", "--cached", "--others", "--exclude-standard")
     counts = {
         name: len(MARKERS.findall(service.read(name))) // 3 + name.endswith(".rej")
@@ -73,12 +73,12 @@ def conflicts(service: Service) -> dict[str, int]:
 
 def replace(service: Service, name: str, old: str, new: str) -> None:
     text = service.read(name)
-    assert text.count(old) == 1, f"{name} has not one {old!r}"
+    assert text.count(old) == 1, f"{name} does not contain {old!r} exactly once"
     (service.path / name).write_text(text.replace(old, new), encoding="utf-8")
 
 
 def put_before(service: Service, name: str, place: str, *lines: str) -> None:
-    """Writes the lines before the one that starts with `place`."""
+    """Inserts the lines before the one that starts with `place`."""
     replace(service, name, f"\n{place}", "\n".join(["", *lines, place]))
 
 
@@ -87,18 +87,16 @@ def put_after(service: Service, name: str, place: str, line: str) -> None:
 
 
 def write_like_items(service: Service, name: str) -> None:
-    """The file of the second entity: that of the items, renamed."""
+    """Returns the file of the second resource: that of the items, renamed."""
     text = service.read(name)
     names = (("Item", "Event"), ("item", "event"))
     for old, new in (*names, ('["events"]', '["items"]'), (".events()", ".items()")):
-        text = text.replace(old, new)  # the last: pages and dictionaries have items
+        text = text.replace(old, new)  # the last match: pages and dictionaries have items too
     (service.path / name.replace("item", "event")).write_text(text, encoding="utf-8")
 
 
 def add_events(service: Service) -> None:
-    """Events beside the items, by hand, with the lines that `make resource` writes: services of
-    earlier releases do not have it.
-    """
+    """Adds events without `make resource`, which earlier releases do not have, by copying items."""
     folders = ("schemas", "repositories", "db/tables", f"db/{sql_folder(service)}", "api/routes")
     for folder in folders:
         write_like_items(service, f"app/{folder}/items.py")
@@ -143,7 +141,7 @@ def sql_folder(service: Service) -> str:
 def register_the_repository(service: Service) -> None:
     name = "app/db/session.py"
     folder = sql_folder(service)
-    # As it is called there: a connection in 0.2.0, else a session.
+    # Its name in that release: a connection in 0.2.0, else a session.
     argument = re.findall(r"=SqlItemRepository\((\w+)\)", service.read(name))[0]
     put_before(
         service,
@@ -164,7 +162,7 @@ def shorten_the_description(service: Service) -> None:
 
 
 def change_as_teams_do(service: Service) -> None:
-    """A second entity, a setting, another limit, and words of their own."""
+    """A team's changes: a second resource, a setting, another limit, and text."""
     add_events(service)
     put_before(
         service,
@@ -195,7 +193,7 @@ def register_the_table(service: Service) -> None:
 
 
 def resolve(service: Service, names: set[str]) -> None:
-    """Takes what is new, and makes the team's change once more."""
+    """Resolves a conflict: takes the template's version and repeats the team's change."""
     again = {
         "README.md": describe_themselves,
         "app/db/session.py": register_the_repository,
@@ -211,7 +209,7 @@ def resolve(service: Service, names: set[str]) -> None:
 
 
 def follow_the_notes(service: Service) -> None:
-    """What CHANGELOG.md says under *Upgrading*."""
+    """Follows *Upgrading* in CHANGELOG.md."""
     sql, routes = "app/db/sql/events.py", "app/api/routes/events.py"
     service.run("git", "mv", "app/db/repositories/events.py", sql)
     replace(service, sql, "app.db.repositories.base", "app.db.sql.base")
@@ -237,7 +235,7 @@ def changes_of_the_team_are_there(service: Service) -> None:
         assert [text for text in texts if text not in service.read(name)] == [], name
 
 
-# What a later release may bring: words, code near to what teams edit, a command, a file.
+# Changes of a later release: text, code near a team's edits, a command, a file.
 HOST = '    host: str = "127.0.0.1"\n'
 NEWS = (
     ("README.md", "## Tests\n", "## News\n\nThere is something new.\n\n## Tests\n"),
@@ -257,14 +255,14 @@ NEWS = (
             release,
             answers,
             id=f"{release}-{variant_id(answers)}",
-            # The variant seldom matters to what git merges.
+            # The variant hardly affects merges.
             marks=() if (release, number) == ([*RELEASES][-1], 1) else pytest.mark.exhaustive,
         )
         for release in RELEASES
         for number, answers in enumerate(VARIANTS)
     ],
 )
-def test_a_service_of_each_release_that_its_team_changed_takes_an_update(
+def test_a_changed_service_of_each_release_takes_an_update(
     tmp_path: Path, template_with_history: Template, answers: dict[str, str], release: str
 ) -> None:
     template = template_with_history
@@ -326,7 +324,7 @@ def migrate_events(service: Service) -> None:
     ],
     ids=lambda answers: "-".join(answers.values()),
 )
-def test_an_answer_can_be_switched_on_the_way(
+def test_an_update_can_change_an_answer(
     tmp_path: Path, template: Template, before: dict[str, str], switched: dict[str, str]
 ) -> None:
     service = with_its_own_events(template, tmp_path, before | {"setup": "files"})
@@ -335,8 +333,8 @@ def test_an_answer_can_be_switched_on_the_way(
     assert conflicts(service) == {}
     changes_of_the_team_are_there(service)
     service.run("make", "install")
-    # By hand, for the template does not know of them: routes are spelled like those of the items,
-    # and revisions, which are written for one database, are written again.
+    # Manual steps for the team's own files: routes are rewritten like those of the items, and
+    # revisions, which are for one database, are generated again.
     write_like_items(service, "app/api/routes/items.py")
     if "database" in switched:
         next(service.path.glob(REVISION)).unlink()
@@ -345,8 +343,8 @@ def test_an_answer_can_be_switched_on_the_way(
 
 
 @pytest.mark.slower
-def test_fifty_services_are_updated_as_the_docs_say(tmp_path: Path, template: Template) -> None:
-    """Three of them: one merges, one has a conflict, one is up to date."""
+def test_fifty_services_are_updated_as_documented(tmp_path: Path, template: Template) -> None:
+    """Three services: one merges, one has a conflict, one is up to date."""
     page = (ROOT / "docs" / "teams.md").read_text(encoding="utf-8")
     script = page.partition("```sh\n# services.txt")[2].partition("```")[0]
     urls = []
@@ -362,9 +360,9 @@ def test_fifty_services_are_updated_as_the_docs_say(tmp_path: Path, template: Te
     folder = tmp_path / "all"
     folder.mkdir()
     (folder / "services.txt").write_text("\n".join(urls))
-    told = execute("sh", "-c", f"# {script}", folder=folder, **IDENTITY).stdout
-    assert "conflicts needs a person\n" in told
-    assert told.count("needs a person") == 1, told
+    output = execute("sh", "-c", f"# {script}", folder=folder, **IDENTITY).stdout
+    assert "conflicts needs a person\n" in output
+    assert output.count("needs a person") == 1, output
     pushed = {
         url: "template-update" in execute("git", "ls-remote", "--heads", url, folder=folder).stdout
         for url in urls
@@ -372,9 +370,7 @@ def test_fifty_services_are_updated_as_the_docs_say(tmp_path: Path, template: Te
     assert list(pushed.values()) == [True, False, False]
 
 
-def test_a_conflict_is_only_where_both_sides_changed_the_same_lines(
-    tmp_path: Path, template: Template
-) -> None:
+def test_only_lines_changed_on_both_sides_conflict(tmp_path: Path, template: Template) -> None:
     service = rendered_from(template, tmp_path, {"setup": "files"})
     change_as_teams_do(service)
     replace(service, "app/settings.py", HOST, '    host: str = "0.0.0.0"\n')
@@ -391,10 +387,8 @@ def test_a_conflict_is_only_where_both_sides_changed_the_same_lines(
             assert new in service.read(name)
 
 
-def test_updates_follow_each_other_in_clones_that_have_only_what_was_committed(
-    tmp_path: Path, template: Template
-) -> None:
-    """The lines that change are so near to those of the team that it takes a merge to tell."""
+def test_successive_updates_work_in_fresh_clones(tmp_path: Path, template: Template) -> None:
+    """The changed lines are so near to the team's that only a three-way merge works."""
     service = rendered_from(template, tmp_path / "services", {"setup": "files"})
     change_as_teams_do(service)
     commit(service, "Events")
@@ -413,10 +407,10 @@ def test_updates_follow_each_other_in_clones_that_have_only_what_was_committed(
         service = Service(clone, service.answers)
 
 
-def test_what_git_cannot_merge_is_left_alone_and_told_and_all_else_is_merged(
+def test_files_that_git_cannot_merge_are_reported_and_the_rest_is_merged(
     tmp_path: Path, template: Template
 ) -> None:
-    """Or else cruft would give up the merge, and leave what changed in .rej files."""
+    """Otherwise cruft would abandon the merge and write .rej files."""
     template.release(("docs/old.md", "", "# Old\n"), ("docs/run.sh", "", "#!/bin/sh\n"))
     (template.path / TEMPLATE.name / "docs" / "run.sh").chmod(0o755)
     template.release()
@@ -443,18 +437,18 @@ def test_what_git_cannot_merge_is_left_alone_and_told_and_all_else_is_merged(
     in_the_way = (("docs/file/a.md", "", "# A\n"), ("docs/folder", "", "A file.\n"))
     template.release(*NEWS[2:], NEWS[0], *in_the_way, ("app/db/session.py", line, newer))
 
-    told = service.run(
+    output = service.run(
         "make", "template-update", """answers={"ci": "none", "author_name": "O'B"}"""
     )
-    no_longer = "is no longer in the template, and you have changed it"
-    assert f"Left as it is: .github/workflows/ci.yml {no_longer}\n" in told
-    assert f"Left as it is: docs/old.md {no_longer}\n" in told
-    no_file = "has changed in the template, and yours is not a file that git knows\n"
+    no_longer = "was deleted in the template, and you have changed it"
+    assert f"Left as it is: .github/workflows/ci.yml {no_longer}\n" in output
+    assert f"Left as it is: docs/old.md {no_longer}\n" in output
+    no_file = "has changed in the template, and yours is not a file in git\n"
     for name in ("README.md", "docs/news.md", "app/schemas/items.py", "docs/folder"):
-        assert f"Left as it is: {name} {no_file}" in told
-    assert "Left as it is: docs/file/a.md is new in the template, and you have a file" in told
-    assert told.count("Left as it is: ") == 8
-    assert "Next:" not in told
+        assert f"Left as it is: {name} {no_file}" in output
+    assert "Left as it is: docs/file/a.md is new in the template, and you have a file" in output
+    assert output.count("Left as it is: ") == 8
+    assert "Next:" not in output
     assert conflicts(service) == {}
     assert newer in service.read("app/db/session.py")
     assert "    # This machine only.\n" in service.read("app/settings.py")
@@ -465,15 +459,15 @@ def test_what_git_cannot_merge_is_left_alone_and_told_and_all_else_is_merged(
     assert (service.path / "docs" / "run.sh").stat().st_mode & 0o111
     assert "O'B" in service.read("pyproject.toml")
 
-    # And so it stays with the next one.
+    # The next update does not change that.
     commit(service, "Update")
     template.release(("docs/news.md", "# News\n", "# Newer\n"))
-    told = service.run("make", "template-update")
-    assert f"Left as it is: docs/news.md {no_file}" in told
+    output = service.run("make", "template-update")
+    assert f"Left as it is: docs/news.md {no_file}" in output
     assert service.read("docs/news.md") == "ours, and not in git\n"
 
 
-def test_what_a_team_deleted_stays_deleted(tmp_path: Path, template: Template) -> None:
+def test_deleted_files_stay_deleted(tmp_path: Path, template: Template) -> None:
     service = rendered_from(template, tmp_path, {"setup": "files"})
     for name in ("README.md", ".pre-commit-config.yaml"):
         (service.path / name).unlink()
@@ -486,7 +480,7 @@ def test_what_a_team_deleted_stays_deleted(tmp_path: Path, template: Template) -
 
 
 def test_an_update_neither_installs_nor_commits(tmp_path: Path, template: Template) -> None:
-    """Whatever the setup was: cruft renders twice, in folders that it throws away."""
+    """Whatever the setup was: cruft renders twice, in temporary folders."""
     folder = tmp_path / "services"
     create = (*CRUFT, "create", str(template.path), "--no-input")
     done = execute(*create, "--output-dir", str(folder), folder=tmp_path)
@@ -496,7 +490,7 @@ def test_an_update_neither_installs_nor_commits(tmp_path: Path, template: Templa
     assert {path.name for path in service.path.iterdir()}.isdisjoint({".git", ".venv", "uv.lock"})
     commit(service, "First commit")
     template.release(*NEWS)
-    told = service.run(*CRUFT, "update", "--skip-apply-ask")
-    assert "Setting up" not in told
+    output = service.run(*CRUFT, "update", "--skip-apply-ask")
+    assert "Setting up" not in output
     assert service.run("git", "rev-list", "--count", "HEAD").strip() == "1"
     assert not (service.path / "uv.lock").exists()

@@ -1,4 +1,4 @@
-"""`make users` and owned rows: attacks that a service's pages list succeed without prevention."""
+"""`make users` and owned rows: each documented attack succeeds without its defence."""
 
 import re
 
@@ -109,7 +109,7 @@ UNDO_OWNED: dict[str, Edit] = {
 
 
 @pytest.mark.slow
-def test_users_are_not_written_over_what_somebody_has_changed(bake: Bake) -> None:
+def test_make_users_does_not_overwrite_changed_files(bake: Bake) -> None:
     service = bake()
     service.run("make", "install")
     commit(service, "First commit")
@@ -122,7 +122,7 @@ def test_users_are_not_written_over_what_somebody_has_changed(bake: Bake) -> Non
 
 
 @pytest.mark.slower
-def test_each_attack_succeeds_without_its_prevention(bake: Bake) -> None:
+def test_each_attack_succeeds_without_its_defence(bake: Bake) -> None:
     service = bake(database="sqlite", concurrency="async")
     service.run("make", "install")
     commit(service, "First commit")
@@ -136,7 +136,7 @@ def test_each_attack_succeeds_without_its_prevention(bake: Bake) -> None:
 
 
 @pytest.mark.slower
-def test_each_row_of_others_is_found_without_what_hides_it(bake: Bake) -> None:
+def test_rows_of_others_are_visible_without_each_guard(bake: Bake) -> None:
     service = bake(database="sqlite", concurrency="async")
     service.run("make", "install")
     commit(service, "First commit")
@@ -149,5 +149,5 @@ def test_each_row_of_others_is_found_without_what_hides_it(bake: Bake) -> None:
 
 
 def listed(service: Service, page: str) -> dict[str, str]:
-    """The attacks that the page lists, and the tests that show them."""
+    """Returns the attacks on the page and their tests."""
     return dict(THREAT.findall(service.read(page).partition("## Threats")[2]))

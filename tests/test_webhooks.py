@@ -1,4 +1,4 @@
-"""docs/webhooks.md of a service is typed: a receiver that fails first gets one delivery again."""
+"""Follows a service's docs/webhooks.md: a receiver that fails first gets the delivery again."""
 
 import base64
 import hmac
@@ -12,9 +12,9 @@ from threading import Thread
 import pytest
 
 from tests.conftest import Bake, Service, begun, each_choice
+from tests.test_business_rules import add, created, refused
 from tests.test_first_month import steps
 from tests.test_services import request, serving
-from tests.test_systems import add, created, refused
 
 pytestmark = pytest.mark.slower
 
@@ -24,7 +24,9 @@ Delivery = tuple[dict[str, str], bytes]
 
 
 @each_choice
-def test_a_paid_order_is_told_once_by_a_signed_webhook(bake: Bake, answers: dict[str, str]) -> None:
+def test_a_paid_order_is_delivered_once_by_a_signed_webhook(
+    bake: Bake, answers: dict[str, str]
+) -> None:
     service = bake(**answers)
     service.run("make", "install")
     with service.lent("database") as database, receiver([503, 302, 204]) as (url, deliveries):
@@ -67,14 +69,14 @@ def verified(delivery: Delivery) -> object:
     signed = f"{headers['Webhook-Id']}.{headers['Webhook-Timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.digest(KEY, signed, "sha256")).decode()
     assert headers["Webhook-Signature"] == f"v1,{expected}"
-    told = json.loads(body)
-    assert told["type"] == "order.paid"
-    return told["data"]
+    event = json.loads(body)
+    assert event["type"] == "order.paid"
+    return event["data"]
 
 
 @contextmanager
 def receiver(statuses: list[int]) -> Iterator[tuple[str, list[Delivery]]]:
-    """Its URL, and what has come there, to which it answers these statuses."""
+    """Yields the URL of a receiver that answers with these statuses, and the received requests."""
     deliveries: list[Delivery] = []
 
     class Handler(BaseHTTPRequestHandler):

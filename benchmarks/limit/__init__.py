@@ -1,1 +1,1 @@
-"""What the stack can do at most: Starlette, orjson and the bare driver, and next to no checks."""
+"""The upper limit of the stack: Starlette, orjson and the bare driver, almost without checks."""

@@ -1,4 +1,4 @@
-"""The routes; what talks to a database comes from a module beside this one."""
+"""The routes; a module beside this one accesses the database."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -59,7 +59,7 @@ def insertion(parameter: str) -> str:
 
 def as_item(row: Row) -> dict[str, Any]:
     item = dict(zip(FIELDS, row, strict=True))
-    item["is_active"] = bool(item["is_active"])  # SQLite has numbers only
+    item["is_active"] = bool(item["is_active"])  # SQLite stores booleans as numbers
     return item
 
 

@@ -1,4 +1,4 @@
-"""Postgres has types for ids and instants, and orjson writes what psycopg makes of them."""
+"""Postgres has types for ids and timestamps, and orjson serialises psycopg's values."""
 
 from datetime import UTC, datetime
 from typing import Any

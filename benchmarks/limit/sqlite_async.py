@@ -9,7 +9,7 @@ from limit.text import READERS, SETUP, Text
 
 
 class Database(Text):
-    """SQLite lets one write at a time, so one connection writes."""
+    """SQLite allows one writer at a time, so one connection writes."""
 
     async def open(self) -> None:
         self.all = [await self._connect() for _ in range(READERS + 1)]

@@ -12,7 +12,7 @@ Connections = SimpleQueue[sqlite3.Connection]
 
 
 class Database(Text):
-    """SQLite lets one write at a time, so one connection writes."""
+    """SQLite allows one writer at a time, so one connection writes."""
 
     async def open(self) -> None:
         self.readers, self.writers = Connections(), Connections()

@@ -1,4 +1,4 @@
-"""SQLite has no type for ids and instants: stored as answers have them, they stay as they are."""
+"""SQLite has no type for ids and timestamps, so they are stored in the format of the responses."""
 
 from datetime import UTC, datetime
 

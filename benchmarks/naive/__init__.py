@@ -1,1 +1,1 @@
-"""The same resource as people write it by hand, after the tutorials of FastAPI and SQLAlchemy."""
+"""The same resource, written by hand after the tutorials of FastAPI and SQLAlchemy."""

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 
 def in_utc(value: datetime) -> datetime:
-    # SQLite forgets the offset, Postgres answers in the timezone of the session.
+    # SQLite drops the offset, Postgres returns the timezone of the session.
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""A copy of the service, in which the tools may write."""
+"""A copy of the service for tools to modify."""
 
 import shutil
 import subprocess
@@ -22,5 +22,5 @@ def run(service: Path, module: str, *arguments: str) -> subprocess.CompletedProc
 
 
 def contents(service: Path) -> dict[Path, str]:
-    """The sources; reading the revisions leaves `.pyc` files beside them."""
+    """Returns the sources, without the `.pyc` files that reading revisions leaves."""
     return {path: path.read_text(encoding="utf-8") for path in sorted(service.rglob("*.py"))}

@@ -19,7 +19,7 @@ ROW = re.compile(r"\| [a-z0-9 ]+ \| \d+ \| [\d,]+( \*)? \| [\d.,]+ \| [\d.,]+ \|
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    """A server that listens, on a store in memory."""
+    """Runs a server with an in-memory store."""
     port = free_port()
     settings = settings_for(UNREACHABLE_URL).model_copy(update={"allowed_hosts": ("127.0.0.1",)})
     app = create_app(settings, InMemoryStore())
@@ -33,7 +33,9 @@ def url() -> Iterator[str]:
     thread.join()
 
 
-def test_it_prints_a_table_and_leaves_nothing(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_prints_a_table_and_leaves_no_rows(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     bench.main(["--url", url, "--connections", "1", "2", "--seconds", "0.05"])
     title, _, head, _, *rows = capsys.readouterr().out.splitlines()
     assert title.startswith(url)
@@ -42,7 +44,7 @@ def test_it_prints_a_table_and_leaves_nothing(url: str, capsys: pytest.CaptureFi
     assert httpx2.get(f"{url}/v1/items").json()["items"] == []
 
 
-def test_it_puts_no_load_on_another_machine_unless_told_to() -> None:
+def test_bench_rejects_remote_hosts_by_default() -> None:
     with pytest.raises(SystemExit, match="yes=1"):
         bench.main(["--url", "http://items.example.com"])
 
@@ -51,17 +53,17 @@ def test_it_puts_no_load_on_another_machine_unless_told_to() -> None:
     "url",
     ["http://127.0.0.1:99999", "http://[::1", "http://", "127.0.0.1:8000", "https://127.0.0.1"],
 )
-def test_an_address_that_is_none_is_refused(url: str) -> None:
+def test_bench_rejects_an_invalid_url(url: str) -> None:
     with pytest.raises(SystemExit, match="is no address"):
         bench.main(["--url", url])
 
 
-def test_where_nothing_listens_it_says_so() -> None:
+def test_bench_reports_a_refused_connection() -> None:
     with pytest.raises(SystemExit, match="Nothing answers"):
         bench.main(["--url", f"http://127.0.0.1:{free_port()}"])
 
 
-def test_it_says_that_a_token_is_missing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_reports_a_missing_token(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = bench.Measured(outcomes=Counter({401: 1}))
     monkeypatch.setattr(bench.Client, "send", lambda *_: refused)
     with pytest.raises(SystemExit, match="BENCH_TOKEN"):

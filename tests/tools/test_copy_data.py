@@ -1,4 +1,4 @@
-"""`make copy-data`, from an SQLite file as the service would have written it."""
+"""`make copy-data`, from an SQLite file in the format that the service writes."""
 
 import re
 import sqlite3
@@ -40,7 +40,7 @@ ITEMS = """
 COLUMNS = tuple(ItemTable.__table__.columns.keys())
 NOON = "2026-01-02 12:00:00.000001"
 ID = f"{1:032x}"
-# As an SQLite service stores it: an id without hyphens, an instant in UTC without its offset.
+# The format of SQLite services: ids without hyphens, timestamps in UTC without an offset.
 ITEM: dict[str, Any] = {
     "id": ID,
     "name": "bolt",
@@ -56,7 +56,7 @@ ITEM: dict[str, Any] = {
 
 @pytest.fixture
 def source(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """The file, empty, in the folder of the test."""
+    """Creates an empty SQLite file in the test's folder."""
     with closing(sqlite3.connect(tmp_path / "service.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(ITEMS)
@@ -95,7 +95,7 @@ def refusal(folder: Path, target: URL) -> str:
     return str(exit_.value)
 
 
-def test_every_row_arrives_as_the_service_had_it(
+def test_every_row_is_copied_unchanged(
     source: sqlite3.Connection,
     target: URL,
     tmp_path: Path,
@@ -113,7 +113,7 @@ def test_every_row_arrives_as_the_service_had_it(
     before = {path.name: path.read_bytes() for path in tmp_path.glob("*.db")}
     copy(tmp_path, target)
     count = "2494 rows are copied, and their counts and checksums are the same on both sides.\n"
-    # Nobody watches, so there is no bar.
+    # Standard output is no terminal, so there is no progress bar.
     assert capsys.readouterr() == (count, "")
     copied = found(database)
     noon = datetime(2026, 1, 2, 12, 0, 0, 1, UTC)
@@ -142,7 +142,7 @@ ODD: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize("odd", ODD, ids=str)
-def test_a_value_that_has_no_place_there_is_named_and_nothing_is_copied(
+def test_an_invalid_value_is_reported_and_nothing_is_copied(
     source: sqlite3.Connection, target: URL, tmp_path: Path, database: Engine, odd: tuple[str, Any]
 ) -> None:
     column, value = odd
@@ -166,7 +166,7 @@ BROKEN: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_constraint_that_is_broken_is_named(
+def test_a_violated_constraint_is_reported(
     source: sqlite3.Connection, target: URL, tmp_path: Path, database: Engine, broken: str
 ) -> None:
     source.execute("ALTER TABLE items RENAME TO strict_items")
@@ -181,8 +181,8 @@ def test_a_constraint_that_is_broken_is_named(
     assert found(database) == []
 
 
-def test_decimals_are_the_same_numbers() -> None:
-    """An SQLite service counts how many of the last place there are."""
+def test_decimals_keep_their_values() -> None:
+    """On SQLite, decimals are integers in units of the last decimal place."""
     table = Table("prices", MetaData(), Column("id", Integer, primary_key=True))
     table.append_column(Column("price", Numeric(18, 4)))
     table.append_column(Column("share", Numeric(18, 4)))
@@ -197,7 +197,7 @@ def test_decimals_are_the_same_numbers() -> None:
         assert [*rows.read(source, table)] == prices
 
 
-def test_json_and_arrays_are_the_same_values() -> None:
+def test_json_and_arrays_keep_their_values() -> None:
     table = Table("shirts", MetaData(), Column("id", Integer, primary_key=True))
     types = Base.registry.type_annotation_map
     table.append_column(Column("settings", types[dict[str, Any]]))
@@ -210,7 +210,7 @@ def test_json_and_arrays_are_the_same_values() -> None:
         assert [*rows.read(source, table)] == shirts
 
 
-# What may happen to rows on their way in.
+# How rows may change while they are copied.
 TRIGGER = """
     CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN {} END $$;
@@ -229,7 +229,7 @@ TRIGGER = """
     ],
     ids=["lost", "changed"],
 )
-def test_rows_that_are_not_there_as_they_were_are_noticed_before_the_commit(
+def test_changed_rows_are_detected_before_commit(
     source: sqlite3.Connection, target: URL, tmp_path: Path, meddle: str, told: str
 ) -> None:
     put(source, {})
@@ -243,7 +243,7 @@ def test_rows_that_are_not_there_as_they_were_are_noticed_before_the_commit(
             connection.commit()
 
 
-def test_a_target_that_has_rows_is_refused(
+def test_a_target_with_rows_is_rejected(
     source: sqlite3.Connection, target: URL, tmp_path: Path, database: Engine
 ) -> None:
     put(source, {})
@@ -254,7 +254,7 @@ def test_a_target_that_has_rows_is_refused(
     assert found(database) == before != []
 
 
-def test_a_target_that_others_write_to_is_not_waited_for(
+def test_a_locked_target_is_rejected_at_once(
     source: sqlite3.Connection, target: URL, tmp_path: Path
 ) -> None:
     put(source, {})
@@ -262,7 +262,7 @@ def test_a_target_that_others_write_to_is_not_waited_for(
         assert "lock timeout" in refusal(tmp_path, target)
 
 
-def test_a_target_without_tables_is_refused(
+def test_a_target_without_tables_is_rejected(
     unmigrated: Settings, source: sqlite3.Connection, tmp_path: Path
 ) -> None:
     put(source, {})
@@ -279,20 +279,20 @@ def test_a_target_without_tables_is_refused(
         ("DROP TABLE alembic_version", "no such table: alembic_version"),
     ],
 )
-def test_a_file_of_another_schema_is_refused(
+def test_a_file_with_another_schema_is_rejected(
     source: sqlite3.Connection, target: URL, tmp_path: Path, change: str, told: str
 ) -> None:
     source.execute(change)
     assert told in refusal(tmp_path, target)
 
 
-def test_a_file_that_is_no_database_is_named(target: URL, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_rejected(target: URL, tmp_path: Path) -> None:
     path = tmp_path / "service.db"
     path.write_text("# Nothing of a database\n")
     assert refusal(tmp_path, target) == f"Nothing was copied: {path}: file is not a database."
 
 
-def test_an_interruption_leaves_the_target_as_it_was(
+def test_an_interruption_leaves_the_target_unchanged(
     source: sqlite3.Connection,
     target: URL,
     tmp_path: Path,
@@ -323,7 +323,7 @@ def test_an_interruption_leaves_the_target_as_it_was(
         ("sqlite:///there.db", UNREACHABLE_URL, "PostgreSQL says: "),
     ],
 )
-def test_what_is_no_database_is_refused(
+def test_an_invalid_source_or_target_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, target: str, told: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

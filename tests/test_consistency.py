@@ -1,0 +1,323 @@
+"""Linearizability: many concurrent clients, while processes are killed.
+
+Like Jepsen: rows are registers, and their versions order all writes. Every request is recorded with
+its start and end; a checker then looks for anomalies that a single copy of each row cannot show.
+"""
+
+import json
+import os
+import random
+import signal
+import socket
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from http.client import HTTPConnection, HTTPException
+from itertools import count
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from tests.conftest import VARIANTS, Bake, Service, begun, variant_id
+from tests.test_fleet import free_ports
+
+pytestmark = pytest.mark.slower
+
+CLIENTS, ROWS, SECONDS = 16, 12, 20
+TERMINATE = """
+import os, psycopg
+with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+"""
+REVISION = '''"""add a note"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "note"
+down_revision = "{head}"
+
+
+def upgrade() -> None:
+    op.add_column("items", sa.Column("note", sa.String(length=10), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("items", "note")
+'''
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a request returned of a row; a list returns only the value."""
+
+    row: str
+    began: float
+    ended: float
+    value: int
+    version: int | None
+    is_write: bool = False
+    base: int | None = None  # the version in If-Match
+
+
+def contradictions(history: list[Seen]) -> Iterator[str]:
+    """Yields anomalies: lost updates, values that nobody wrote, stale reads."""
+    values: dict[tuple[str, int], int] = {}
+    versions: dict[tuple[str, int], int] = {}
+    for seen in history:
+        if seen.version is not None:
+            key = (seen.row, seen.version)
+            if values.setdefault(key, seen.value) != seen.value:
+                yield f"two values of version {seen.version}: {values[key]}, {seen}"
+            versions[seen.row, seen.value] = seen.version
+    known = [
+        replace(seen, version=seen.version or versions.get((seen.row, seen.value)))
+        for seen in history
+    ]
+    rows: dict[str, list[Seen]] = defaultdict(list)
+    for seen in known:
+        if seen.version is not None:
+            rows[seen.row].append(seen)
+    for row in rows.values():
+        written: set[int | None] = set()
+        for seen in row:
+            if seen.is_write and seen.version in written:
+                yield f"an update was lost: {seen}"
+            if seen.base is not None and seen.version != seen.base + 1:
+                yield f"another version than {seen.base} was changed: {seen}"
+            written |= {seen.version} if seen.is_write else set()
+        yield from stale(row)
+
+
+def stale(row: list[Seen]) -> Iterator[str]:
+    """Yields reads that started after a newer value had been returned."""
+    newest, before = 0, iter(sorted(row, key=lambda seen: seen.ended))
+    last = next(before, None)
+    for seen in sorted(row, key=lambda seen: seen.began):
+        while last and last.ended < seen.began:
+            newest, last = max(newest, last.version or 0), next(before, None)
+        assert seen.version is not None
+        if seen.version < newest + seen.is_write:
+            yield f"version {newest} had been seen before: {seen}"
+
+
+@dataclass
+class Client:
+    """Sends requests, one after the other, until it is stopped."""
+
+    port: int
+    rows: dict[str, str]  # ids by name
+    values: Iterator[int]
+    random: random.Random
+    history: list[Seen]
+    wrong: list[str]
+
+    def run(self, stop: Event) -> None:
+        etags = dict.fromkeys(self.rows, "")
+        while not stop.is_set():
+            row = self.random.choice([*self.rows])
+            acts: list[Callable[[str, dict[str, str]], None]] = [
+                *[self.read] * 8,
+                *[self.change] * 7,
+                *[self.overwrite] * 2,
+                *[self.list_] * 2,
+                self.come_and_go,
+            ]
+            act = self.random.choice(acts)
+            try:
+                act(row, etags)
+            except (OSError, HTTPException):
+                time.sleep(0.05)  # the connection broke; the outcome is unknown
+
+    def send(
+        self, method: str, path: str, body: object = None, **headers: str
+    ) -> tuple[int, str, Any]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, {"Content-Type": "application/json"} | headers)
+            response = connection.getresponse()
+            text = response.read()
+            return response.status, response.getheader("ETag", ""), json.loads(text or b"null")
+        finally:
+            connection.close()
+
+    def read(self, row: str, etags: dict[str, str]) -> None:
+        began = time.monotonic()
+        status, etag, item = self.send("GET", f"/v1/items/{self.rows[row]}")
+        if self.expected(status, 200):
+            etags[row] = etag
+            self.tell(row, began, item["quantity"], etag)
+
+    def change(self, row: str, etags: dict[str, str]) -> None:
+        if not etags[row]:
+            self.read(row, etags)
+            return
+        base = etags[row]
+        self.write(row, etags, {"If-Match": base}, version_of(base))
+
+    def overwrite(self, row: str, etags: dict[str, str]) -> None:
+        self.write(row, etags, {}, None)
+
+    def write(
+        self, row: str, etags: dict[str, str], headers: dict[str, str], base: int | None
+    ) -> None:
+        value, began = next(self.values), time.monotonic()
+        path, body = f"/v1/items/{self.rows[row]}", {"quantity": value}
+        etags[row] = ""
+        status, etag, item = self.send("PATCH", path, body, **headers)
+        if self.expected(status, 200, 412) and status != 412:
+            if item["quantity"] != value:
+                self.wrong.append(f"{value} was sent, and {item} answered")
+            etags[row] = etag
+            self.tell(row, began, value, etag, is_write=True, base=base)
+
+    def list_(self, *_unused: object) -> None:
+        began = time.monotonic()
+        status, _, page = self.send("GET", "/v1/items?limit=100&name_contains=register")
+        if self.expected(status, 200):
+            found = {item["name"]: item["quantity"] for item in page["items"]}
+            if found.keys() != self.rows.keys():
+                self.wrong.append(f"a list has {sorted(found)}")
+            for name, value in found.items():
+                self.tell(name, began, value)
+
+    def come_and_go(self, *_unused: object) -> None:
+        """Creates, changes and deletes an item that only this client uses."""
+        body = {"name": f"own {next(self.values)}"}
+        status, etag, item = self.send("POST", "/v1/items", body)
+        if not self.expected(status, 201):
+            return
+        path = f"/v1/items/{item['id']}"
+        self.must_be(path, 200)
+        status, *_ = self.send("DELETE", path, None, **{"If-Match": etag})
+        if self.expected(status, 204):
+            self.must_be(path, 404)
+
+    def must_be(self, path: str, expected: int) -> None:
+        self.expected(self.send("GET", path)[0], expected)
+
+    def expected(self, status: int, *expected: int) -> bool:
+        """Whether the request was served; an unavailable service answers 503."""
+        if status not in {*expected, 503}:
+            self.wrong.append(f"{status} instead of {expected}")
+        return status in expected
+
+    def tell(self, row: str, began: float, value: int, etag: str = "", **more: Any) -> None:
+        version = version_of(etag) if etag else None
+        self.history.append(Seen(row, began, time.monotonic(), value, version, **more))
+
+
+def version_of(etag: str) -> int:
+    return int(etag.strip('"').partition("-")[0])
+
+
+@pytest.mark.parametrize("answers", VARIANTS, ids=variant_id)
+def test_all_reads_agree_with_one_order_of_writes(bake: Bake, answers: dict[str, str]) -> None:
+    service = bake(**answers)
+    service.run("make", "install")
+    with service.lent("database") as url, ExitStack() as servers:
+        known = {"DATABASE_URL": url, "WORKERS": "2", "AUTH": "none", "PORT": str(free_ports(1)[0])}
+        service.run("uv", "run", "alembic", "upgrade", "head", **known)
+        history, wrong = clients_see(service, known, servers)
+    assert wrong == []
+    assert [*contradictions(history)] == []
+    assert sum(seen.is_write for seen in history) > 40
+    assert len(history) > 400
+
+
+def clients_see(
+    service: Service, known: dict[str, str], servers: ExitStack
+) -> tuple[list[Seen], list[str]]:
+    server, end = served(service, known, servers), time.monotonic() + SECONDS
+    with clients(int(known["PORT"])) as seen:
+        for fault in faults(service, known):
+            time.sleep(2)
+            fault()
+            time.sleep(1)
+            os.killpg(server.pid, signal.SIGKILL)
+            server = served(service, known, servers)
+        time.sleep(max(0, end - time.monotonic()))
+    return seen
+
+
+@contextmanager
+def clients(port: int) -> Iterator[tuple[list[Seen], list[str]]]:
+    """Runs the clients inside the block; yields what they read, and their errors."""
+    values, history, wrong = count(1), list[Seen](), list[str]()
+    first = Client(port, {}, values, seeded(0), history, wrong)
+    for number in range(ROWS):
+        body = {"name": f"register {number}", "quantity": 0}
+        status, _, item = first.send("POST", "/v1/items", body)
+        assert status == 201
+        first.rows[item["name"]] = item["id"]
+    stop = Event()
+    threads = [
+        Thread(target=replace(first, random=seeded(seed)).run, args=[stop])
+        for seed in range(CLIENTS)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield history, wrong
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def seeded(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - to send the same requests again, not to keep secrets
+
+
+def faults(service: Service, known: dict[str, str]) -> Iterator[Callable[[], object]]:
+    """Kills and restarts processes in turn."""
+    (first,) = service.files("*_create_items_*.py")
+    head = first.stem.rpartition("_")[2]
+    revision = first.with_name("20270101_note.py")
+    revision.write_text(REVISION.format(head=head), encoding="utf-8")
+    alembic = ("uv", "run", "--no-sync", "alembic")
+    yield lambda: service.run(*alembic, "upgrade", "head", **known)
+    yield lambda: service.run(*alembic, "downgrade", head, **known)
+    if service.answers["database"] == "postgres":
+        yield lambda: service.run("uv", "run", "--no-sync", "python", "-c", TERMINATE, **known)
+
+
+def served(service: Service, known: dict[str, str], servers: ExitStack) -> Any:
+    command = ("uv", "run", "--no-sync", "python", "-m", "app")
+    log = {"LOG_LEVEL": "error"}
+    process = servers.enter_context(begun(*command, folder=service.path, **known, **log))
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", int(known["PORT"]))):
+            return process
+        time.sleep(0.05)
+    raise AssertionError(process.communicate()[0])
+
+
+def write(row: str, began: float, value: int, version: int, base: int | None = None) -> Seen:
+    return Seen(row, began, began + 0.5, value, version, is_write=True, base=base)
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ([write("a", 1, 7, 2, 1), write("a", 1, 8, 2, 1)], ["two values", "update was lost"]),
+        ([write("a", 1, 7, 2), Seen("a", 2, 3, 9, 2)], ["two values"]),
+        ([write("a", 1, 7, 2), write("a", 2, 8, 3), Seen("a", 3, 4, 7, 2)], ["version 3 had been"]),
+        ([write("a", 1, 7, 2), write("a", 2, 8, 3), Seen("a", 3, 4, 7, None)], ["version 3 had"]),
+        ([write("a", 1, 7, 3, 1)], ["another version than 1"]),
+        ([write("a", 1, 7, 2), write("b", 2, 8, 2), Seen("a", 1.2, 4, 7, 2)], []),
+        ([write("a", 1, 7, 2), Seen("a", 1.2, 4, 0, 1), write("a", 3, 8, 3, 2)], []),
+    ],
+)
+def test_the_checker_finds_anomalies(history: list[Seen], expected: list[str]) -> None:
+    found = [*contradictions(history)]
+    assert len(found) == len(expected), found
+    assert all(words in line for words, line in zip(expected, found, strict=True)), found
