@@ -16,8 +16,8 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.conftest import Bake, Service, begun, each_choice, loses_lines
+from tests.test_business_rules import add, created, patched
 from tests.test_first_month import steps
-from tests.test_systems import add, created, patched
 from tests.test_webhooks import until
 
 pytestmark = pytest.mark.slower
