@@ -485,7 +485,7 @@ def test_an_update_neither_installs_nor_commits(tmp_path: Path, template: Templa
     create = (*CRUFT, "create", str(template.path), "--no-input")
     done = execute(*create, "--output-dir", str(folder), folder=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "so nothing is set up yet; later: cd " in done.stdout
+    assert "so nothing is set up; later: cd " in done.stdout
     service = Service(folder / "my-service", {})
     assert {path.name for path in service.path.iterdir()}.isdisjoint({".git", ".venv", "uv.lock"})
     commit(service, "First commit")

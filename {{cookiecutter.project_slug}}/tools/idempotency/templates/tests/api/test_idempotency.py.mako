@@ -134,8 +134,8 @@ def test_a_request_that_failed_may_be_repeated(client: TestClient, database: Eng
 
 
 def test_requests_at_once_do_it_once(client: TestClient, database: Engine) -> None:
-    with ThreadPoolExecutor(8) as threads:
-        sent = [threads.submit(client.post, URL, json=BOLT, headers=KEY) for _ in range(16)]
+    with ThreadPoolExecutor(8) as clients:
+        sent = [clients.submit(client.post, URL, json=BOLT, headers=KEY) for _ in range(16)]
     statuses = {each.result().status_code for each in sent}
     assert 201 in statuses
 {% if cookiecutter.database == "postgres" %}
