@@ -39,7 +39,7 @@ def test_fields_change_while_the_release_before_still_serves(
 ) -> None:
     service = bake(**answers)
     service.run("make", "install")
-    fields = "number:int>=1:unique note:text? phone:str(20) status:enum(new,paid)=new"
+    fields = "number:int>=1:unique note:text? phone:str(20):index status:enum(new,paid)=new"
     fields += " sku:str(9)?:unique tag:str(9)?:unique:nocase"
     service.run("make", "resource", "name=order", f"fields={fields} place:ref(item)?")
     commit(service, "Orders")

@@ -392,19 +392,38 @@ def test_what_the_release_before_reads_is_given_when_a_field_is_dropped(service:
     assert '"at"' not in text
 
 
-def test_names_that_somebody_has_written_stay_in_kept(service: Path) -> None:
-    make(service, "tools.resource", "zebra", "name:str(9) code:int?>=0 at:ref(item)?")
+DROPPED = "code:int?>=0:index day:date?:unique:index mail:email?:unique:nocase at:uuid?:unique"
+
+
+@pytest.mark.parametrize("owner", ["", "user"])
+def test_names_that_somebody_has_written_stay_in_kept(service: Path, owner: str) -> None:
+    make(service, "tools.resource", "zebra", f"name:str(9) {DROPPED}", "", "", owner)
     path = service / "app" / "db" / "autogenerate.py"
     written = 'KEPT: frozenset[str] = frozenset({"items.search", "ix_items_search"})'
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("KEPT: frozenset[str] = frozenset()", written), encoding="utf-8")
     before = path.read_text(encoding="utf-8")
-    field(service, "zebra", drop="code at")
+    field(service, "zebra", drop="code day mail at")
     there = path.read_text(encoding="utf-8")
-    own = ("zebras.code", "ck_zebras_code", "zebras.at_id", "fk_zebras_at_id", "ix_zebras_at_id")
-    for name in (*own, "items.search", "ix_items_search"):
+    by = "owner_" * bool(owner)
+    columns = [f"zebras.{name}" for name in ("code", "day", "mail", "at")]
+    indexes = [f"ix_zebras_{by}{name}_id" for name in ("code", "day")]
+    unique = [f"uq_zebras_{by}{name}" for name in ("day", "mail", "at")]
+    for name in (*columns, *indexes, *unique, "ck_zebras_code", "items.search", "ix_items_search"):
         assert f'"{name}"' in there
-    field(service, "zebra", drop="at_id code")
+    field(service, "zebra", drop="at mail day code")
+    assert path.read_text(encoding="utf-8") == before
+
+
+def test_what_a_dropped_reference_is_named_after_leaves_kept_with_it(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9) at:ref(item)?")
+    path = service / "app" / "db" / "autogenerate.py"
+    before = path.read_text(encoding="utf-8")
+    field(service, "zebra", drop="at")
+    there = path.read_text(encoding="utf-8")
+    for name in ("zebras.at_id", "fk_zebras_at_id", "ix_zebras_at_id"):
+        assert f'"{name}"' in there
+    field(service, "zebra", drop="at_id")
     assert path.read_text(encoding="utf-8") == before
 
 

@@ -232,8 +232,10 @@ class Plan:
         plural = self.resource.plural
         for column in (word, f"{word}_id"):
             if f"{plural}.{column}" in KEPT:
+                by = "owner_" * self.resource.owned
                 named_after = re.compile(
-                    rf"(ck|fk|ix)_{plural}_{column}|uq_{plural}_(\w+_)?{column}(_\w+)?"
+                    rf"(ck|fk|ix)_{plural}_{column}|ix_{plural}_{by}{column}_id"
+                    rf"|uq_{plural}_(\w+_)?{column}(_\w+)?"
                 )
                 return [f"{plural}.{column}", *filter(named_after.fullmatch, KEPT)]
         return []
