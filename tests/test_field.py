@@ -54,7 +54,9 @@ def test_fields_change_while_the_release_before_still_serves(
             service.run("make", "migrate", **known)
             # The release before neither sees a difference nor makes one.
             assert request(f"{served}/v1/orders/{first['id']}")[1] == first
-            created(f"{served}/v1/orders", number=2, note="two", phone="2")
+            created(f"{served}/v1/orders", number=2, note="two", phone="2", tag="a")
+            wrong = {"number": 6, "phone": "6", "tag": "A"}
+            assert refused(f"{served}/v1/orders", "POST", **wrong) == (409, ["tag"])
             with serving(service, **known) as (new, _):
                 created(f"{new}/v1/orders", number=3, remark="three")
                 assert rows(served, "note", "phone") == [

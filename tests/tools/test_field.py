@@ -7,6 +7,7 @@ import pytest
 
 from tests.tools.copies import ROOT, contents, copied, run
 from tools.field.merge import merged
+from tools.remove.revision import DIALECT
 from tools.resource.options import some_default
 from tools.resource.parse import parse
 
@@ -447,6 +448,19 @@ def test_a_field_that_was_renamed_is_dropped_as_it_is_told(service: Path) -> Non
     assert told == "at_id code"
     assert "take one of name, at_id, code" in refusal(service, "zebra", drop="house")
     assert 'make migration m="drop at_id, code of zebras"' in field(service, "zebra", drop=told)
+
+
+@pytest.mark.skipif(DIALECT != "sqlite", reason="Postgres never makes a table anew")
+@pytest.mark.parametrize("owner", ["", "user"])
+def test_a_table_made_anew_keeps_the_index_of_a_field_that_is_dropped(
+    service: Path, owner: str
+) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9) code:int=0 mail:email?:unique:nocase", "", "", owner)
+    field(service, "zebra", drop="code mail")
+    by = "owner_" * bool(owner)
+    upgrade = _newest(service, "zebras_stop_using").partition("def downgrade")
+    for steps in (upgrade[0], upgrade[2]):
+        assert f'op.f("uq_zebras_{by}mail")' in steps.partition("if_not_exists=True")[0]
 
 
 def test_the_last_field_stays(service: Path) -> None:

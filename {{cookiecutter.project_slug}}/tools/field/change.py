@@ -131,9 +131,11 @@ class Plan:
             for each, spec in self.specs.items()
             if not (spec.startswith("unique(") and {field.key, field.name} & _words(spec))
         }
+        left = field
         if not field.optional:
             left = self._with_default(field, value, spec, rules)
-            self.dropped.append((replace(field, default=""), left))
+            field = replace(field, default="")
+        self.dropped.append((field, left))
         self.title.append(f"stop using {field.name}")
         column = f"{self.resource.plural}.{field.column}"
         self.kept += [column, *keys(self.resource, [field], rules)]
