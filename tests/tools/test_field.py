@@ -455,7 +455,15 @@ def test_a_field_that_was_renamed_is_dropped_as_it_is_told(service: Path) -> Non
 def test_a_table_made_anew_keeps_the_index_of_a_field_that_is_dropped(
     service: Path, owner: str
 ) -> None:
-    make(service, "tools.resource", "zebra", "name:str(9) code:int=0 mail:email?:unique:nocase", "", "", owner)
+    make(
+        service,
+        "tools.resource",
+        "zebra",
+        "name:str(9) code:int=0 mail:email?:unique:nocase",
+        "",
+        "",
+        owner,
+    )
     field(service, "zebra", drop="code mail")
     by = "owner_" * bool(owner)
     upgrade = _newest(service, "zebras_stop_using").partition("def downgrade")
