@@ -287,7 +287,7 @@ async def delete_widget(widget_id: UUID, store: StoreDep, if_match: IfMatch = No
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
-    """The service's application and the widgets."""
+    """Returns the service's application with the widgets."""
     settings = settings or Settings()
     app = main.create_app(settings, store or WidgetSqlStore(settings))
     app.include_router(router)
