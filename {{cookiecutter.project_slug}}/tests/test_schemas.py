@@ -1,4 +1,4 @@
-"""Types of fields that the items do without."""
+"""Types of schema fields that items do not use."""
 
 from datetime import date, datetime
 from decimal import Decimal
