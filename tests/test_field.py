@@ -37,7 +37,7 @@ def test_a_field_is_added_while_the_previous_release_runs(
 def test_fields_change_while_the_previous_release_runs(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
-    fields = "number:int>=1:unique note:text? phone:str(20) status:enum(new,paid)=new"
+    fields = "number:int>=1:unique note:text? phone:str(20):index status:enum(new,paid)=new"
     fields += " sku:str(9)?:unique tag:str(9)?:unique:nocase"
     service.run("make", "resource", "name=order", f"fields={fields} place:ref(item)?")
     commit(service, "Orders")
@@ -52,7 +52,9 @@ def test_fields_change_while_the_previous_release_runs(bake: Bake, answers: dict
             service.run("make", "migrate", **known)
             # The previous release works as before and writes valid rows.
             assert request(f"{served}/v1/orders/{first['id']}")[1] == first
-            created(f"{served}/v1/orders", number=2, note="two", phone="2")
+            created(f"{served}/v1/orders", number=2, note="two", phone="2", tag="a")
+            wrong = {"number": 6, "phone": "6", "tag": "A"}
+            assert refused(f"{served}/v1/orders", "POST", **wrong) == (409, ["tag"])
             with serving(service, **known) as (new, _):
                 created(f"{new}/v1/orders", number=3, remark="three")
                 assert rows(served, "note", "phone") == [

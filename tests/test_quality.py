@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT, Bake, Service, each_render
 
@@ -103,6 +104,25 @@ def test_editor_settings_match_the_makefile(rendered: Bake) -> None:
         *(f"ms-python.{tool}" for tool in tools),
     }
     assert named < {*json.loads(service.read(".vscode/extensions.json"))["recommendations"]}
+
+
+def test_the_devcontainer_has_the_database_of_the_default_settings(rendered: Bake) -> None:
+    service = rendered(database="postgres")
+    container = json.loads(service.read(".devcontainer/devcontainer.json"))
+    name = f".devcontainer/{container['dockerComposeFile']}"
+    tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", name, folder=service.path)
+    containers = yaml.safe_load(service.read(name))["services"]
+    assert {container["service"], "database"} == containers.keys()
+    image = json.loads(rendered().read(".devcontainer/devcontainer.json"))["image"]
+    assert containers[container["service"]]["image"] == image
+    deployed = yaml.safe_load(service.read("compose.yaml"))["services"]["database"]
+    assert {key: containers["database"][key] for key in ("image", "volumes")} == {
+        key: deployed[key] for key in ("image", "volumes")
+    }
+    database = containers["database"]["environment"]
+    assert database["POSTGRES_DB"] == service.path.name
+    url = "postgresql://postgres:{POSTGRES_PASSWORD}@localhost:5432/{{NAME}}"
+    assert url.format(**database) in service.read("app/settings.py")
 
 
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)

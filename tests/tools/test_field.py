@@ -7,6 +7,7 @@ import pytest
 
 from tests.tools.copies import ROOT, contents, copied, run
 from tools.field.merge import merged
+from tools.remove.revision import DIALECT
 from tools.resource.options import some_default
 from tools.resource.parse import parse
 
@@ -186,7 +187,7 @@ def test_a_schema_that_cannot_be_imported_is_told(service: Path) -> None:
 def test_a_link_is_refused(service: Path) -> None:
     make(service, "tools.resource", "zebra", FIRST)
     for asked in ({"add": "x:many(item)"}, {"drop": "foals"}, {"rename": "foals:young"}):
-        assert "many() and list() are for make resource alone" in refusal(service, "zebra", **asked)
+        assert "docs/fields.md says what to do instead" in refusal(service, "zebra", **asked)
 
 
 @pytest.mark.parametrize(
@@ -358,15 +359,17 @@ def test_fields_that_change_are_written_as_those_from_the_start(
     asked = {key: _without_references(text) if owner else text for key, text in ASKED.items()}
     make(service, "tools.resource", "zebra", first, "", "", owner)
     output = field(service, "zebra", **asked)
-    assert "The column is still zebras.title" in output
-    assert "The column zebras.secret is still there" in output
+    assert output.count("Columns that keep their names") == 1
+    assert ": zebras.title, zebras.day, " in output
+    assert "Columns that stay, so that the release before runs beside this one: zebras.s" in output
+    assert 'make field resource=zebra drop="secret"' in output
     table = service / "app" / "db" / "tables" / "zebras.py"
     assert re.search(r'mapped_column\(\s*"title", String', table.read_text(encoding="utf-8"))
     kept = service / "app" / "db" / "autogenerate.py"
     assert 'KEPT: frozenset[str] = frozenset({"zebras.secret"})' in kept.read_text(encoding="utf-8")
     again = {key: text for key, text in asked.items() if key != "change"}
     output = field(service, "zebra", **again)
-    assert "stop the service" in output
+    assert output.count("stop the service") == 1
     assert 'make migration m="drop secret of zebras"' in output
     other = copied(tmp_path / "other")
     make(other, "tools.resource", "zebra", later, "", "", owner)
@@ -392,20 +395,85 @@ def test_what_the_release_before_reads_is_given_when_a_field_is_dropped(service:
     assert '"at"' not in text
 
 
-def test_names_that_somebody_has_written_stay_in_kept(service: Path) -> None:
-    make(service, "tools.resource", "zebra", "name:str(9) code:int?>=0 at:ref(item)?")
+DROPPED = "code:int?>=0:index day:date?:unique:index mail:email?:unique:nocase at:uuid?:unique"
+
+
+@pytest.mark.parametrize("owner", ["", "user"])
+def test_names_that_somebody_has_written_stay_in_kept(service: Path, owner: str) -> None:
+    make(service, "tools.resource", "zebra", f"name:str(9) {DROPPED}", "", "", owner)
     path = service / "app" / "db" / "autogenerate.py"
     written = 'KEPT: frozenset[str] = frozenset({"items.search", "ix_items_search"})'
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("KEPT: frozenset[str] = frozenset()", written), encoding="utf-8")
     before = path.read_text(encoding="utf-8")
-    field(service, "zebra", drop="code at")
+    field(service, "zebra", drop="code day mail at")
     there = path.read_text(encoding="utf-8")
-    own = ("zebras.code", "ck_zebras_code", "zebras.at_id", "fk_zebras_at_id", "ix_zebras_at_id")
-    for name in (*own, "items.search", "ix_items_search"):
+    by = "owner_" * bool(owner)
+    columns = [f"zebras.{name}" for name in ("code", "day", "mail", "at")]
+    indexes = [f"ix_zebras_{by}{name}_id" for name in ("code", "day")]
+    unique = [f"uq_zebras_{by}{name}" for name in ("day", "mail", "at")]
+    for name in (*columns, *indexes, *unique, "ck_zebras_code", "items.search", "ix_items_search"):
         assert f'"{name}"' in there
-    field(service, "zebra", drop="at_id code")
+    field(service, "zebra", drop="at mail day code")
     assert path.read_text(encoding="utf-8") == before
+
+
+def test_what_a_dropped_reference_is_named_after_leaves_kept_with_it(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9) at:ref(item)?")
+    path = service / "app" / "db" / "autogenerate.py"
+    before = path.read_text(encoding="utf-8")
+    field(service, "zebra", drop="at")
+    there = path.read_text(encoding="utf-8")
+    for name in ("zebras.at_id", "fk_zebras_at_id", "ix_zebras_at_id"):
+        assert f'"{name}"' in there
+    field(service, "zebra", drop="at_id")
+    assert path.read_text(encoding="utf-8") == before
+
+
+def test_names_over_several_lines_leave_kept_all(service: Path) -> None:
+    make(service, "tools.resource", "zebra", f"name:str(9) {DROPPED}")
+    path = service / "app" / "db" / "autogenerate.py"
+    before = path.read_text(encoding="utf-8")
+    field(service, "zebra", drop="code day mail at")
+    assert "frozenset(\n    {\n" in path.read_text(encoding="utf-8")
+    field(service, "zebra", drop="code day mail at")
+    assert path.read_text(encoding="utf-8") == before
+
+
+def test_a_field_that_was_renamed_is_dropped_as_it_is_told(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9) at:ref(item)? code:int?")
+    field(service, "zebra", rename="at:house code:number")
+    output = field(service, "zebra", drop="house number")
+    told = typed(output)["drop"]
+    assert told == "at_id code"
+    assert "take one of name, at_id, code" in refusal(service, "zebra", drop="house")
+    assert 'make migration m="drop at_id, code of zebras"' in field(service, "zebra", drop=told)
+
+
+@pytest.mark.skipif(DIALECT != "sqlite", reason="Postgres never makes a table anew")
+@pytest.mark.parametrize("owner", ["", "user"])
+def test_a_table_made_anew_keeps_the_index_of_a_field_that_is_dropped(
+    service: Path, owner: str
+) -> None:
+    make(
+        service,
+        "tools.resource",
+        "zebra",
+        "name:str(9) code:int=0 mail:email?:unique:nocase",
+        "",
+        "",
+        owner,
+    )
+    field(service, "zebra", drop="code mail")
+    by = "owner_" * bool(owner)
+    upgrade = _newest(service, "zebras_stop_using").partition("def downgrade")
+    for steps in (upgrade[0], upgrade[2]):
+        assert f'op.f("uq_zebras_{by}mail")' in steps.partition("if_not_exists=True")[0]
+
+
+def test_the_last_field_stays(service: Path) -> None:
+    make(service, "tools.resource", "zebra", "name:str(9)? code:int?")
+    assert "a resource keeps at least one field" in refusal(service, "zebra", drop="name code")
 
 
 def test_a_line_beside_one_that_was_changed_is_not_clear() -> None:
@@ -446,7 +514,7 @@ def test_what_is_unique_together_follows_its_fields(service: Path) -> None:
     kept = (service / "app" / "db" / "autogenerate.py").read_text(encoding="utf-8")
     assert '"uq_zebras_group_id_code"' in kept
     refused = refusal(service, "zebra", drop="name=none")
-    assert "release it as one that may be null first" in refused
+    assert "and no default is unique in unique(name,group): release it as one that" in refused
 
 
 def _newest(service: Path, slug: str) -> str:

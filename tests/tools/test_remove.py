@@ -106,6 +106,36 @@ def test_a_line_of_a_person_that_refers_to_it_is_named(service: Path, line: str)
     )
 
 
+def drop(service: Path, name: str, field: str) -> None:
+    done = run(service, "tools.field", name, "", "", "", field, "")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_drop_that_is_not_finished_is_told(service: Path) -> None:
+    make(service, "zebra", "name:str code:int=0:index")
+    drop(service, "zebra", "code")
+    assert refusal(service, "zebra") == (
+        "Nothing is removed: the revision could not give these columns back on the way down, "
+        'zebras.code: drop them first, by make field resource=zebra drop="code", make migration '
+        "and make migrate.\n"
+    )
+    drop(service, "zebra", "code")
+    remove(service, "zebra")
+
+
+def test_a_column_that_still_refers_to_it_is_named(service: Path) -> None:
+    make(service, "place", "name:str")
+    make(service, "zebra", "name:str home:ref(item)? other:ref(place)?")
+    drop(service, "zebra", "home")
+    assert "zebras.home_id still refers to it" in refusal(service, "item")
+    drop(service, "zebra", "other")
+    assert "zebras.other_id still refers to it" in refusal(service, "place")
+    make(service, "loan", "name:str")
+    remove(service, "loan")
+    drop(service, "zebra", "home")
+    remove(service, "item")
+
+
 def test_prose_does_not_refer_to_it(service: Path) -> None:
     own = service / "app" / "api" / "stock.py"
     own.write_text('"""What we update from the items, into a report."""\n', encoding="utf-8")

@@ -525,7 +525,7 @@ def parsed(kind: str, modifier: str = "") -> Field | None:
 
 
 def may_have(kind: str) -> dict[str, str]:
-    """What a row of the README's table has to say."""
+    """What a row of the page's table has to say."""
     plain = parsed(kind)
     assert plain
     known = {name: [parsed(kind, one) for one in ones] for name, ones in MODIFIERS.items()}
@@ -542,7 +542,7 @@ def may_have(kind: str) -> dict[str, str]:
 
 
 def test_the_readme_tells_what_each_type_may_have() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/resources.md").read_text(encoding="utf-8")
     table = text[text.index("| type | `=` |") :].partition("\n\n")[0].splitlines()
     columns, _, *rows = ([cell.strip() for cell in row.split("|")[1:-1]] for row in table)
     told = {

@@ -1,6 +1,6 @@
 from tests import environment
 
-environment.clean()  # first of all: some libraries read variables as they are imported
+environment.clean()  # comes first: some libraries read variables on import
 
 import os
 import signal
@@ -29,13 +29,13 @@ from tests.widgets import create_app, create_widgets
 
 ROOT = Path(__file__).parent.parent
 
-# No test reads the settings of the developer, least of all the service's database.
+# Tests must not read the developer's settings, least of all the service's database.
 Settings.model_config["env_file"] = None
 os.environ["DATABASE_URL"] = UNREACHABLE_URL
 
 
 def settings_for(url: str) -> Settings:
-    # A machine that is busy with other things is no reason for a 503.
+    # A long timeout: a busy machine must not cause 503s.
     return Settings(
         database_url=SecretStr(url), database_timeout=30, allowed_hosts=("testserver",), auth="none"
     )
@@ -43,14 +43,14 @@ def settings_for(url: str) -> Settings:
 
 @pytest.fixture(autouse=True)
 def _same_environment() -> Iterator[None]:
-    """No test leaves a variable behind for the next."""
+    """Restores the environment variables after each test."""
     with patch.dict(os.environ):
         yield
 
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[Engine]:
-    """A real database for this run of the tests, at the newest revision."""
+    """The real database of this test run, at the newest revision."""
     with throwaway_database() as url:
         upgrade(settings_for(url))
         engine = create_engine(url, pool_pre_ping=True)
@@ -67,10 +67,10 @@ def empty(database: Engine) -> None:
 
 @pytest.fixture
 def settings(database: Engine) -> Iterator[Settings]:
-    """Settings whose database is empty, and is emptied again after the test.
+    """Settings with an empty database, which is emptied again after the test.
 
-    Deleting the few rows of a test is faster than a transaction around it, and leaves the code
-    under test free to commit and to roll back.
+    Deleting the few rows of a test is faster than a transaction around it, and the code under
+    test can commit and roll back.
     """
     yield settings_for(database.url.render_as_string(hide_password=False))
     empty(database)
@@ -78,7 +78,7 @@ def settings(database: Engine) -> Iterator[Settings]:
 
 @pytest.fixture
 def unmigrated(settings: Settings, database: Engine) -> Iterator[Settings]:
-    """Settings whose database has none of the service's tables until the test creates them."""
+    """Settings with a database without the service's tables: the test creates them."""
     command.downgrade(config(settings), "base")
     with database.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
@@ -86,13 +86,13 @@ def unmigrated(settings: Settings, database: Engine) -> Iterator[Settings]:
     upgrade(settings)
 
 
-# A team may delete tests/fakes: every test then runs on the database.
+# Teams may delete tests/fakes: every test then runs on the database.
 HAS_FAKES = (ROOT / "tests" / "fakes" / "store.py").is_file()
 BACKENDS = ["memory", "database"] if HAS_FAKES else ["database"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs each test of the API and of the contract on both backends, or where its marks say."""
+    """Runs each test that uses `backend` on both backends, unless its marks select one."""
     if "backend" in metafunc.fixturenames:
         marks = {mark.name for mark in metafunc.definition.iter_markers()}
         backends = BACKENDS
@@ -104,7 +104,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def in_memory_store() -> Store:
-    """Imported by name, so that nothing else needs the folder."""
+    """Returns the store of the fakes, imported here because teams may delete the folder."""
     store: Store = import_module("tests.fakes.widgets").WidgetInMemoryStore()
     return store
 
@@ -124,9 +124,9 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts Python programs of this service, which end with the test at the latest.
+    """Starts Python programs of this service, and kills them after the test.
 
-    They run in an empty folder, away from the `.env` of the developer.
+    They run in an empty folder, without the developer's `.env`.
     """
     folder = tmp_path / "processes"
     folder.mkdir()
@@ -142,7 +142,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,  # so that what it starts can be killed with it
+            start_new_session=True,  # its child processes are killed with it
         )
         started.append(process)
         return process
@@ -151,11 +151,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in started:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        with process:  # waits, and closes its pipe
+        with process:  # waits for it and closes its pipe
             pass
 
 
 def application(client: TestClient) -> FastAPI:
-    """What answers the client, for a test that adds a route to it."""
+    """Returns the application behind the client, so that tests can add routes."""
     assert isinstance(client.app, FastAPI)
     return client.app

@@ -1,20 +1,20 @@
-"""The one environment of the tests and of every process that they start.
+"""The environment of the tests and of all processes that they start.
 
-Nobody can list the variables that change a result, so all but these few are removed. So is the
-caller's umask.
+Any variable may change a result, so only the ones listed here are kept. The umask is fixed as
+well.
 """
 
 import os
 
 KEPT = {
-    # Where programs, libraries and folders are.
+    # Paths of programs, libraries and folders.
     "PATH", "HOME", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
     "SYSTEMROOT", "SYSTEMDRIVE", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PATHEXT", "COMSPEC",
     "LANG", "TERM", "CI",
-    # The server that the tests create their databases on.
+    # Where the tests create their databases.
     "TEST_DATABASE_URL",
 }  # fmt: skip
-KEPT_PREFIXES = ("PYTEST_", "COVERAGE_")  # set by pytest and coverage for their own processes
+KEPT_PREFIXES = ("PYTEST_", "COVERAGE_")  # set by pytest and coverage for their child processes
 
 
 def clean() -> None:

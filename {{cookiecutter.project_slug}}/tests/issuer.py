@@ -1,4 +1,4 @@
-"""An issuer of tokens: it publishes its keys on a port of this machine."""
+"""A token issuer for tests, which publishes its keys on a local port."""
 
 import json
 import time
@@ -41,7 +41,7 @@ class Issuer:
         return jwt.encode(given, secret, algorithm, headers={"kid": key})
 
     def trusted(self, settings: Settings) -> Settings:
-        """The settings of a service that asks for its tokens."""
+        """Returns the settings of a service that accepts this issuer's tokens."""
         url = HttpUrl(f"{self.url}/.well-known/jwks.json")
         return settings.model_copy(
             update={"auth": None, "auth_jwks_url": url, "auth_audience": "items"}

@@ -1,4 +1,4 @@
-"""`python -m tests.openapi` writes the document that clients are made from."""
+"""`python -m tests.openapi` writes openapi.json, from which clients are generated."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ COMMITTED = Path(__file__).parent.parent / "openapi.json"
 
 
 def settings() -> Settings:
-    """Authentication is as it is by default."""
+    """Returns settings with the default for authentication."""
     return settings_for(UNREACHABLE_URL).model_copy(update={"auth": Settings().auth})
 
 

@@ -14,7 +14,7 @@ def free_port() -> int:
 
 @contextmanager
 def http_server(answer: Callable[[str, bytes], bytes]) -> Iterator[int]:
-    """Its port, while it answers each request with what `answer` has for its path and body."""
+    """Runs an HTTP server that responds with `answer(path, body)`, and yields its port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -23,7 +23,7 @@ def http_server(answer: Callable[[str, bytes], bytes]) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(answer(self.path, body))
 
-        do_POST = do_GET  # noqa: N815 - as http.server calls it
+        do_POST = do_GET  # noqa: N815 - the name that http.server requires
 
         def log_message(self, *_: object) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Alembic on revisions other than those of the service."""
+"""Alembic with revisions from other folders."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The layers: `api -> services -> repositories, schemas <- db`, and what each may not import."""
+"""Imports between layers: `api -> services -> repositories, schemas <- db`."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 APP = Path(__file__).parent.parent / "app"
 PRIVATE = re.compile(r"(^|\.)_[^_]")
 
-# What crosses the layers knows none of them, and no library of theirs.
+# Repository interfaces and schemas are shared by the layers, so they must not depend on any.
 OUTER = {"sqlalchemy", "alembic", "fastapi", "starlette", "app.db", "app.api", "app.services"}
 FORBIDDEN = {
     "api": {"sqlalchemy", "alembic", "app.db"},
@@ -25,7 +25,7 @@ def parsed(module: Path) -> list[ast.AST]:
 
 
 def imports(module: Path) -> set[str]:
-    """The modules that a file imports, with all of their parents."""
+    """Returns the modules that a file imports, with all of their parents."""
     names: set[str] = set()
     for node in parsed(module):
         if isinstance(node, ast.Import):
@@ -41,7 +41,7 @@ def imports(module: Path) -> set[str]:
     }
 
 
-# Who writes a rule or a report needs the session, which is SQLAlchemy's.
+# Business rules and reports need SQLAlchemy's session.
 ALLOWED = {"repositories/store.py": {"sqlalchemy"}}
 
 
@@ -55,7 +55,7 @@ def test_a_layer_imports_nothing_that_it_must_not_know(layer: str) -> None:
 
 
 def private_names(module: Path) -> set[str]:
-    """Names with a leading underscore that a file imports, or takes from what it has imported."""
+    """Returns names with a leading underscore that a file imports or reads from its imports."""
     nodes = parsed(module)
     imported = {
         alias.asname or alias.name.partition(".")[0]
@@ -69,7 +69,7 @@ def private_names(module: Path) -> set[str]:
 
 
 def test_no_private_name_of_a_library_is_used() -> None:
-    """Any release of a library may change them; Ruff's SLF001 finds those of its objects."""
+    """Private names may change in any release; Ruff's SLF001 finds private attributes only."""
     assert {module: names for module in APP.rglob("*.py") if (names := private_names(module))} == {}
 
 

@@ -1,4 +1,4 @@
-"""What grafana.json asks Prometheus for is what `/metrics` tells."""
+"""The Grafana dashboard: grafana.json queries only metrics that `/metrics` exports."""
 
 import json
 import re
@@ -13,9 +13,9 @@ from tests.api.client import URL, in_memory
 
 DASHBOARD = json.loads((Path(__file__).parent.parent / "grafana.json").read_text(encoding="utf-8"))
 TARGETS = [target for panel in DASHBOARD["panels"] for target in panel["targets"]]
-# Prometheus adds these to all that it reads.
+# Prometheus adds these labels to every sample.
 ADDED = {"job", "instance"}
-# Only Linux has these, and the tests run elsewhere too.
+# Exported on Linux only, but the tests run on other systems too.
 OF_LINUX = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
 FUNCTIONS = {"histogram_quantile", "label_values", "or", "rate", "sum", "vector"}
 
@@ -24,7 +24,7 @@ Labels = dict[str, set[str]]
 
 @pytest.fixture
 def labels(client: TestClient) -> Labels:
-    """The labels of each metric, by its name."""
+    """The labels of each metric, by name."""
     client.get(URL)
     known: Labels = {name: set() for name in OF_LINUX}
     for family in text_string_to_metric_families(client.get("/metrics").text):
@@ -34,7 +34,7 @@ def labels(client: TestClient) -> Labels:
 
 
 def unknown(expression: str, labels: Labels) -> Iterator[str]:
-    """The names in PromQL, or in a query of a variable, that are none of a metric or its labels."""
+    """Yields the names in a PromQL or variable query that are no known metric or label."""
     bare = re.sub(r'"[^"]*"|\[[^]]*\]', "", expression)
     grouped = re.findall(r"\bby \(([^)]*)\)", bare) + re.findall(r"^label_values.*, (\w+)\)", bare)
     matched = re.findall(r"\w+(?=[=!])", bare)

@@ -18,10 +18,10 @@ def defaults() -> Iterator[None]:
 
 def log_something(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", [])  # pytest's own
+    monkeypatch.setattr(root, "handlers", [])  # otherwise those of pytest
     monkeypatch.setattr(root, "level", root.level)
     configure_logging(settings)
-    configure_logging(settings)  # by `python -m app`, then by the application
+    configure_logging(settings)  # called by `python -m app`, then by the application
     logging.getLogger("app").debug("too much detail")
     try:
         int("red")

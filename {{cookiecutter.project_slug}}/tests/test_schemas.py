@@ -1,6 +1,6 @@
-"""Types of fields that the items do without."""
+"""Types of schema fields that items do not use."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
@@ -19,9 +19,11 @@ from app.schemas.base import (
     Ids,
     JsonObject,
     OneZero,
+    UtcDatetime,
 )
 
 DAYS: TypeAdapter[date] = TypeAdapter(Day)
+INSTANTS: TypeAdapter[datetime] = TypeAdapter(UtcDatetime)
 NUMBERS: TypeAdapter[Decimal] = TypeAdapter(Exact)
 
 
@@ -37,7 +39,7 @@ def test_a_decimal_is_a_text_with_four_places(sent: str, answered: str) -> None:
     "sent", [1, 1.5, True, "", "1,5", "1e3", "NaN", "0.00001", "1" * 15, "\u0661", "1\n"]
 )
 def test_what_is_not_exact_is_no_decimal(sent: object) -> None:
-    with pytest.raises(ValidationError, match="must be a number in quotes"):
+    with pytest.raises(ValidationError, match="must be a number without an exponent"):
         NUMBERS.validate_python(sent)
 
 
@@ -69,6 +71,13 @@ def test_a_small_decimal_is_written_with_all_of_its_places(places: int) -> None:
 def test_a_float_has_one_zero(sent: float, stored: str) -> None:
     numbers: TypeAdapter[float] = TypeAdapter(Annotated[StrictFloat, OneZero])
     assert str(numbers.validate_python(sent)) == stored
+
+
+@pytest.mark.parametrize("sent", ["0001-01-01T23:59:59Z", "9999-12-30T00:00:01Z"])
+def test_an_instant_at_the_ends_of_time_is_told_the_limits(sent: str) -> None:
+    limits = "must lie between 0001-01-02T00:00:00Z and 9999-12-30T00:00:00Z"
+    with pytest.raises(ValidationError, match=limits):
+        INSTANTS.validate_python(sent)
 
 
 def test_a_day_is_neither_a_number_nor_an_instant() -> None:

@@ -1,4 +1,4 @@
-"""What `python -m app` does before and when it hands over to the server."""
+"""`python -m app`: migrations, settings and server options."""
 
 import os
 import re
@@ -24,9 +24,9 @@ from tests.ports import free_port
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch, unmigrated: Settings) -> dict[str, Any]:
-    """The options that the server is started with; it is not, and its database is empty."""
+    """Records the server's options instead of starting it; the database has no tables."""
     monkeypatch.setenv("DATABASE_URL", unmigrated.database_url.get_secret_value())
-    monkeypatch.setenv("PORT", str(free_port()))  # a service may run beside its tests
+    monkeypatch.setenv("PORT", str(free_port()))  # the service itself may be running
     options: dict[str, Any] = {}
     monkeypatch.setattr(uvicorn, "run", lambda app, **given: options.update(given, app=app))
     return options
@@ -35,7 +35,7 @@ def served(monkeypatch: pytest.MonkeyPatch, unmigrated: Settings) -> dict[str, A
 def test_the_server_listens_where_the_environment_says(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOST", "0.0.0.0")  # noqa: S104 - nothing is started
+    monkeypatch.setenv("HOST", "0.0.0.0")  # noqa: S104 - no server is started
     monkeypatch.setenv("PORT", str(port := free_port()))
     monkeypatch.setenv("WORKERS", "3")
     main([])
@@ -43,7 +43,7 @@ def test_the_server_listens_where_the_environment_says(
     assert (served["host"], served["port"], served["workers"]) == ("0.0.0.0", port, 3)  # noqa: S104
     assert served["reload"] is False
     assert served["loop"] == "app.server:SharingLoop"
-    assert served["timeout_keep_alive"] > 60  # what most balancers keep an idle connection for
+    assert served["timeout_keep_alive"] > 60  # the idle timeout of most load balancers
 
 
 def test_development_migrates_first(served: dict[str, Any], database: Engine) -> None:

@@ -1,4 +1,4 @@
-"""Workers that share one socket, and a graceful shutdown."""
+"""Workers that share one socket, and graceful shutdown."""
 
 import asyncio
 import signal
@@ -27,7 +27,7 @@ def test_the_body_of_a_response_does_not_wait_for_its_headers() -> None:
     app = create_app(settings_for(UNREACHABLE_URL))
     loop = "app.server:SharingLoop"
     config = uvicorn.Config(app, port=0, loop=loop, http="httptools", log_config=None)
-    running, listener = uvicorn.Server(config), config.bind_socket()  # as for several workers
+    running, listener = uvicorn.Server(config), config.bind_socket()  # as with several workers
     thread = Thread(target=running.run, args=[[listener]])
     thread.start()
     try:
@@ -38,12 +38,12 @@ def test_the_body_of_a_response_does_not_wait_for_its_headers() -> None:
     finally:
         running.should_exit = True
         thread.join()
-    # A client acknowledges headers alone after 40 ms, but for those of its first response.
+    # Clients delay the ACK of separate headers by 40 ms, except on the first response.
     assert min(seconds[1:]) < 0.03
 
 
 def _seconds_of_requests(host: str, port: int) -> list[float]:
-    """How long each of ten requests takes, one after the other on one connection."""
+    """Returns the durations of ten requests, sent one after another on one connection."""
     seconds = []
     with closing(HTTPConnection(host, port, timeout=10)) as connection:
         for _ in range(10):
@@ -105,11 +105,11 @@ def test_a_worker_leaves_connections_to_the_others() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as clients:
             loop = asyncio.get_running_loop()
             serving = await loop.create_server(Made, sock=listener, backlog=100)
-            for _ in range(20):  # and none of them waits until another was accepted
+            for _ in range(20):  # each connects without waiting for others to be accepted
                 client = socket.create_connection(listener.getsockname(), timeout=0.5)
                 clients.enter_context(client)
             for _ in range(50):
-                await asyncio.sleep(0)  # once around
+                await asyncio.sleep(0)  # one iteration of the event loop
                 accepted.append(len(made))
             serving.close()
 

@@ -1,4 +1,4 @@
-"""Widgets: a resource of the tests' own, so that no cross-cutting test needs one of the service's."""
+"""Widgets: a resource for the tests only, so that cross-cutting tests need no other."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -144,13 +144,13 @@ class PartTable(EntityTable):
 
 
 def create_widgets(database: Engine) -> None:
-    """Creates their tables, which no revision does."""
+    """Creates the tables of widgets and parts, which no revision creates."""
     names = ("widgets", "parts", "part_spares", "part_steps")
     Base.metadata.create_all(database, [Base.metadata.tables[name] for name in names])
 
 
 class PartStep(Schema):
-    model_config = ConfigDict(from_attributes=True)  # of the table's rows
+    model_config = ConfigDict(from_attributes=True)  # built from rows of the table
 
     widget_id: UUID
 
@@ -192,7 +192,7 @@ class SqlWidgetRepository(
 
 
 class SqlPartRepository(SqlRepository[Part, PartCreate, PartUpdate, Query]):
-    """Parts refer to widgets; they have neither routes nor a repository in memory."""
+    """Parts reference widgets; they have neither routes nor a fake."""
 
     entity = Part
     table = PartTable
@@ -287,7 +287,7 @@ async def delete_widget(widget_id: UUID, store: StoreDep, if_match: IfMatch = No
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
-    """The service's application and the widgets."""
+    """Returns the service's application with the widgets."""
     settings = settings or Settings()
     app = main.create_app(settings, store or WidgetSqlStore(settings))
     app.include_router(router)

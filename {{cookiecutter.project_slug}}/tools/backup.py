@@ -1,4 +1,4 @@
-"""The database of DATABASE_URL into one file, while it is in use, and from there back."""
+"""Backup of the database in DATABASE_URL to one file, while it is in use, and restore."""
 
 import sys
 from argparse import ArgumentParser

@@ -1,7 +1,7 @@
-"""`make bench` measures a running service and prints a table in Markdown.
+"""`make bench`: measures a running service and prints a Markdown table.
 
-It works with items of its own, whose names begin with `bench-`, and deletes them in the end. A service
-without items has its probes measured.
+It creates items whose names begin with `bench-`, and deletes them at the end. Without items in the
+service it measures the probes instead.
 """
 
 import argparse
@@ -28,12 +28,12 @@ ITEMS = "/v1/items"
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 GOOD = range(200, 300)
 ROWS = 50
-BUSY = 0.9  # of a core: from there on it may be the client that is slow
+BUSY = 0.9  # of a core: above that, this client may be the bottleneck
 TIMEOUT = 30
 
 
 class Connection:
-    """Asks one thing after the other, each when the last has been answered."""
+    """A connection that sends one request at a time."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address, TIMEOUT)
@@ -45,7 +45,7 @@ class Connection:
         self.socket.sendall(request)
 
     def read(self) -> bool:
-        """Takes what is there; whether the connection is still open."""
+        """Reads available data; returns whether the connection is still open."""
         data = self.socket.recv(1_000_000)
         if data:
             self.parser.feed_data(data)
@@ -60,7 +60,7 @@ class Connection:
 
 @dataclass
 class Measured:
-    """What came of requests that were sent by so many connections."""
+    """Latencies and outcomes of the requests of one measurement."""
 
     seconds: float = 0
     processor: float = 0
@@ -77,7 +77,7 @@ class Measured:
         yield ", ".join(f"{number} × {key}" for key, number in errors.items()) or "0"
 
     def percentile(self, percent: int) -> float:
-        """In milliseconds."""
+        """Returns the latency in milliseconds."""
         ranked = sorted(self.latencies)
         return ranked[math.ceil(len(ranked) * percent / 100) - 1] * 1000 if ranked else math.nan
 
@@ -103,7 +103,7 @@ class Client:
     def send(
         self, requests: Iterator[bytes], connections: int = 1, seconds: float = math.inf
     ) -> Measured:
-        """Until the requests or the seconds are over; then what was asked is still answered."""
+        """Sends requests until they or the seconds run out, and waits for pending responses."""
         measured = Measured()
         begun, processor = time.perf_counter(), time.process_time()
         with DefaultSelector() as selector:
@@ -153,7 +153,7 @@ class Client:
         return measured
 
     def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """The JSON of a 2xx; the program ends with a sentence if there is none."""
+        """Returns the JSON of a 2xx response; any other response ends the program."""
         status, answer = self._sent(method, path, body)
         if status not in GOOD:
             sys.exit(f"{method} {path} was answered {status}: {answer.decode()}")
@@ -174,7 +174,7 @@ class Client:
 
 
 def operations(client: Client, prefix: str, ids: list[str]) -> dict[str, Iterator[bytes]]:
-    """The requests of each, without end."""
+    """Returns an endless iterator of requests for each operation."""
     numbers, ids_again = count(), cycle(ids)
     return {
         "get by id": cycle([client.request("GET", f"{ITEMS}/{id_}") for id_ in ids]),
@@ -197,7 +197,7 @@ def probes(client: Client) -> dict[str, Iterator[bytes]]:
 
 
 def delete_all(client: Client, prefix: str) -> None:
-    """Also those whose answers nobody waited for, so they are looked for by their name."""
+    """Deletes the items by name, which includes those whose responses were lost."""
     while found := client.answer("GET", f"{ITEMS}?limit=100&name_contains={prefix}")["items"]:
         client.send(iter([client.request("DELETE", f"{ITEMS}/{item['id']}") for item in found]), 4)
 

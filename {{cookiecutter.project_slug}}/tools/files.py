@@ -1,4 +1,4 @@
-"""What the tools share: how they write a file, and how they say no."""
+"""Atomic file writes and the error class of the tools."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,16 +6,16 @@ from pathlib import Path
 
 
 class Refused(Exception):
-    """Nothing was done, or all of it undone; the message says why in a sentence."""
+    """The command was rejected or rolled back; the message is one sentence with the reason."""
 
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """Where to write: what is there takes the place of `path` at the end, if all went well."""
+    """Yields a temporary file, which replaces `path` at the end unless the block raises."""
     part = path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        part.touch(mode=0o600, exist_ok=False)  # it holds all that the database holds
+        part.touch(mode=0o600, exist_ok=False)  # it contains all of the data
     except FileExistsError:
         raise Refused(
             f"{part} is there: somebody is writing it now, or was stopped in the middle and it "

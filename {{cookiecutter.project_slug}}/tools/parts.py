@@ -1,4 +1,4 @@
-"""Writes a part of the service: all of it, or nothing where something of it is there and differs."""
+"""Writes a part of the service: all files, or none if a file exists with other content."""
 
 import re
 import subprocess
@@ -13,20 +13,20 @@ from tools.resource.write import write_files
 
 
 class Part(NamedTuple):
-    # Those in folders are of files, by their names; `revision.py.mako` is of the revision.
+    # Folder of the templates: each has the path of its file; `revision.py.mako` is the revision.
     templates: Path
     revision: str
     lines: dict[str, list[Line]]
-    # Of files that a team may have deleted or rewritten.
+    # Lines for files that a team may have deleted or rewritten.
     optional: dict[str, list[Line]]
     dependencies: tuple[str, ...]
-    # Files that are written where another one is there.
-    where: dict[Path, Path] = {}  # noqa: RUF012 - of a tuple, and nobody changes it
+    # Files that are written only if another file exists.
+    where: dict[Path, Path] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
     needs_services: bool = True
 
 
 def write(root: Path, part: Part) -> list[Path]:
-    """What was not there before."""
+    """Writes the part and returns the paths of new and changed files."""
     texts = {
         path.relative_to(part.templates).with_suffix(""): rendered(path, {})
         for path in part.templates.rglob("*/*.mako")

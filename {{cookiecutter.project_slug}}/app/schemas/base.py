@@ -69,7 +69,9 @@ def _written(pattern: str, kind: type, told: str) -> BeforeValidator:
 
 def _in_utc(value: datetime) -> datetime:
     if not EARLIEST <= value <= LATEST:
-        raise ValueError(f"must lie between {EARLIEST:%Y-%m-%d} and {LATEST:%Y-%m-%d}")
+        # On Linux, %Y writes the year 1 without zeros.
+        first, last = (each.isoformat().replace("+00:00", "Z") for each in (EARLIEST, LATEST))
+        raise ValueError(f"must lie between {first} and {last}")
     return value.astimezone(UTC)
 
 
@@ -159,10 +161,13 @@ class Digits:
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        told = f"a number in quotes, with {self.digits} digits at most, {self.places} of them after"
+        told = (
+            f"a number without an exponent, in JSON in quotes, with {self.digits} digits at most, "
+            f"{self.places} of them after the point"
+        )
         type_: Any = Annotated[
             Decimal,
-            _written(self.pattern, Decimal, f"{told} the point"),
+            _written(self.pattern, Decimal, told),
             AfterValidator(self._to_the_last_place),
             WithJsonSchema({"type": "string", "pattern": f"^{self.pattern}$"}),
         ]

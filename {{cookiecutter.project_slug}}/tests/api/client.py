@@ -1,4 +1,4 @@
-"""What the tests of the API ask for, and how they read the answers."""
+"""Helpers for the tests of the API: marks, requests and assertions on responses."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,9 +17,9 @@ from tests.factories import IdOf
 # Cross-cutting tests use the widgets as their example.
 URL = "/v1/widgets"
 
-# What is refused before it reaches a repository does not need to be sent to both.
+# For requests that are rejected before they reach a repository: one backend suffices.
 in_memory = pytest.mark.in_memory
-# What has no fake: a test, or with `pytestmark = in_database` all tests of a file.
+# For repositories without a fake: marks a test, or a whole file as `pytestmark = in_database`.
 in_database = pytest.mark.in_database
 
 
@@ -31,7 +31,7 @@ def create(client: TestClient, name: str = "bolt", **fields: object) -> dict[str
 
 
 def id_of_new(client: TestClient, **creators: Callable[[TestClient], dict[str, Any]]) -> IdOf:
-    """Creates what a factory refers to, each time another one."""
+    """Returns an `id_of` for factories that creates a new record for each reference."""
 
     def id_of(table: str, _: int) -> Any:
         return creators[table](client)["id"] if table in creators else None
@@ -45,7 +45,7 @@ def names(response: Response) -> list[str]:
 
 
 def found(client: TestClient, url: str, /, **query: str | bool | list[str]) -> list[str]:
-    """The ids of what a list has."""
+    """Returns the ids in a list response."""
     response = client.get(url, params=query)
     assert response.status_code == 200, response.text
     return [entity["id"] for entity in response.json()["items"]]
@@ -60,13 +60,13 @@ def problem(response: Response, status: int) -> dict[str, Any]:
 
 
 def wrong_fields(response: Response) -> list[tuple[str, str]]:
-    """Where an invalid request went wrong."""
+    """Returns location and field of each validation error."""
     return [(error["location"], error["field"]) for error in problem(response, 422)["errors"]]
 
 
 @contextmanager
 def as_user(client: TestClient, subject: str) -> Iterator[None]:
-    """In the block, whose requests they are."""
+    """Sends the requests of the block as the user `subject`."""
     overrides = application(client).dependency_overrides
     overrides[current_user] = lambda: User(subject=subject, claims={})
     yield
@@ -75,7 +75,7 @@ def as_user(client: TestClient, subject: str) -> Iterator[None]:
 
 @contextmanager
 def executed() -> Iterator[list[tuple[str, Any]]]:
-    """The statements of the block as the driver gets them, with their parameters."""
+    """Records each statement of the block, with its parameters, as passed to the driver."""
     sent: list[tuple[str, Any]] = []
 
     def listen(*given: Any) -> None:
@@ -88,7 +88,7 @@ def executed() -> Iterator[list[tuple[str, Any]]]:
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """The statements that the database was sent in the block, once it has ended."""
+    """Yields a list that contains the block's statements once the block has ended."""
     texts: list[str] = []
     with executed() as sent:
         yield texts

@@ -1,4 +1,4 @@
-"""With AUTH_JWKS_URL and AUTH_AUDIENCE set, all but a few paths ask for a valid token."""
+"""JWT authentication: AUTH_JWKS_URL and AUTH_AUDIENCE protect all but a few paths."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ def test_who_has_a_valid_token_is_let_in(client: TestClient, issuer: Issuer) -> 
 
 
 def paths(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[type[BaseRoute], str]]:
-    """Each path of an application, with an id for each of its parameters."""
+    """Yields each path of an application, with an id in place of each path parameter."""
     for context in iter_route_contexts(routes):
         route = context.original_route
         path = prefix + re.sub(r"{.*?}", str(uuid4()), context.path or "")
@@ -75,7 +75,7 @@ def paths(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[type[
 
 
 def websocket_code(client: TestClient, path: str, headers: dict[str, str]) -> int | None:
-    """The code with which a WebSocket is closed, or None if it was opened."""
+    """Returns the code that closed the WebSocket, or None if it was accepted."""
     try:
         with client.websocket_connect(path, headers=headers):
             return None
@@ -87,12 +87,12 @@ def is_refused(client: TestClient, route: type[BaseRoute], path: str, token: str
     headers = bearing(token) if token else {}
     if issubclass(route, WebSocketRoute):
         return websocket_code(client, path, headers) == 4401
-    with client.stream("GET", path, headers=headers) as response:  # it may be one without an end
+    with client.stream("GET", path, headers=headers) as response:  # it may be endless
         return response.status_code == 401
 
 
 def add_routes(app: FastAPI) -> None:
-    """What a team may add, without a thought of authentication."""
+    """Adds routes as a team would, without any authentication code."""
     router = APIRouter()
 
     @router.get("/thing")
@@ -251,7 +251,7 @@ def test_the_anonymous_user_has_no_role() -> None:
 
 
 def test_the_audience_may_be_another_claim(secured: Settings, issuer: Issuer) -> None:
-    """Access tokens of Amazon Cognito have no `aud`, but a `client_id`."""
+    """Access tokens of Amazon Cognito contain `client_id` instead of `aud`."""
     app = create_app(secured.model_copy(update={"auth_audience_claim": "client_id"}))
     with TestClient(app) as client:
         assert status(client, issuer.token(aud=None, client_id="items")) == 200
@@ -264,7 +264,7 @@ def test_who_has_none_is_told_what_is_needed(client: TestClient) -> None:
         response = client.get(URL, headers=headers)
         problem(response, 401)
         assert response.headers["www-authenticate"] == "Bearer"
-    problem(client.post(URL, content=b"x" * 2_000_000), 401)  # before its body is read
+    problem(client.post(URL, content=b"x" * 2_000_000), 401)  # before the body is read
 
 
 def test_the_probes_and_the_docs_need_none(client: TestClient, issuer: Issuer) -> None:
@@ -325,7 +325,7 @@ def test_a_new_key_is_found_and_not_more_often_than_that(
     assert issuer.asked == 1
     now[0] += issuers.COOLDOWN_SECONDS
     assert status(client, issuer.token("second")) == 200
-    assert status(client, issuer.token("first")) == 401  # it was withdrawn
+    assert status(client, issuer.token("first")) == 401  # this key was revoked
 
 
 def test_a_new_key_that_cannot_be_read_yet_is_no_wrong_token(

@@ -1,4 +1,4 @@
-"""A client is told of success only after the COMMIT."""
+"""Responses report success only after the COMMIT."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def execute(database: Engine, statements: tuple[str, ...]) -> None:
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
-    """On one connection, so that what a request leaves behind is there for the next."""
+    """A client of a service with one connection, which shows what earlier requests left behind."""
     alone = settings.model_copy(update={"database_pool_size": 1})
     with TestClient(create_app(alone)) as client:
         yield client

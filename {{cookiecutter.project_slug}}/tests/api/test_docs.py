@@ -1,4 +1,4 @@
-"""The pages of the documentation need nothing from elsewhere, and may run nothing else."""
+"""The documentation pages load nothing from other hosts, and run only their own scripts."""
 
 import json
 import re

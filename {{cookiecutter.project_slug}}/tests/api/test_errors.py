@@ -1,4 +1,4 @@
-"""What clients see when something goes wrong that is not about widgets alone."""
+"""Error responses that are the same for every resource."""
 
 from collections.abc import Iterator
 from datetime import date

@@ -1,6 +1,7 @@
-"""Schemathesis makes up authenticated requests from the OpenAPI document: the same in every run.
+"""Fuzzing: Schemathesis generates authenticated requests from the OpenAPI document.
 
-All of its checks are on: https://schemathesis.readthedocs.io/en/stable/reference/checks/
+Every run sends the same requests, with all checks enabled:
+https://schemathesis.readthedocs.io/en/stable/reference/checks/
 """
 
 from base64 import urlsafe_b64encode
@@ -32,19 +33,19 @@ from tests.widgets import Widget, WidgetTable, create_app
 
 CONFIG = {
     "seed": 1,
-    # It would take texts out of the code for cursors.
+    # Otherwise string constants of the code would be sent as cursors.
     "analysis": {"constants": {"enabled": False}},
-    # What databases choke on: NUL in a text, and a version that no integer column holds.
+    # Values that databases reject: NUL in a string, and a version too large for its column.
     "dictionaries": {"awkward": {"values": ["\0", '"9999999999"']}},
     "generation": {
         "dictionaries": {"string": {"dictionary": "awkward", "probability": 0.1}},
-        # Each request has a token: one made up without it would be wrong and yet accepted.
+        # Each request has a token: a case generated without one would be accepted all the same.
         "with-security-parameters": False,
     },
     "parameters": {"body.description": {"dictionary": "awkward", "probability": 0.2}},
     "checks": {
-        "max_response_time": 10,  # in seconds; without a number this check would be off
-        # No schema can say which names are taken, nor which version a widget is at.
+        "max_response_time": 10,  # seconds; the check is off without a value
+        # No schema can express which names are taken or which version a widget has.
         "positive_data_acceptance": {"expected-statuses": ["2xx", "304", "404", "409", "412"]},
     },
 }
@@ -83,7 +84,7 @@ schemathesis.openapi.format("email", st.from_regex(r"[a-z]{1,9}@example\.com", f
 schemathesis.openapi.format(
     "uri", st.from_regex(r"https://[a-z]{1,9}\.example/[a-z]{0,9}", fullmatch=True)
 )
-# Most often the one that is there; a list of ids without duplicates needs others.
+# Mostly the id of the stored widget; lists of unique ids need others as well.
 UUIDS = st.just(WIDGET.id) | st.just(WIDGET.id) | st.uuids()
 schemathesis.openapi.format("uuid", UUIDS.map(str))
 schemathesis.openapi.format(
@@ -98,7 +99,7 @@ CURSOR = urlsafe_b64encode(to_json(POSITION)).decode()
 
 @schemathesis.hook
 def map_case(_: HookContext, case: Case[Any]) -> Case[Any]:
-    """A cursor belongs to one sort, which no schema can say."""
+    """Sends each cursor with its sort, which no schema can express."""
     if case.meta and case.meta.generation.mode.is_positive and "cursor" in (case.query or {}):
         case.query |= {"sort": ["created_at"], "cursor": CURSOR}
     return case
@@ -106,8 +107,8 @@ def map_case(_: HookContext, case: Case[Any]) -> Case[Any]:
 
 @schemathesis.hook
 def filter_failure(_: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
-    """Leaves out what is refused though no schema can say so: instants at either end of time,
-    decimals, which are texts, out of their bounds, and JSON that not every database stores.
+    """Ignores rejections that no schema can express: timestamps near the minimum and maximum,
+    decimals (strings) out of bounds, and JSON that not every database can store.
     """
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 422:
         return True
@@ -131,7 +132,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture
 def app(settings: Settings, database: Engine, issuer: Issuer) -> FastAPI:
-    """The app, with one widget stored that requests can find."""
+    """The application, with one stored widget that requests can find."""
     with database.begin() as connection:
         connection.execute(insert(WidgetTable).values(dict(WIDGET)))
     return create_app(issuer.trusted(settings))

@@ -1,4 +1,4 @@
-"""The items over HTTP: what each field may hold, and how they are found."""
+"""The items API: validation, filters and sorting."""
 
 from itertools import count
 from typing import Any
@@ -15,7 +15,7 @@ NUMBERS = count(1)
 
 
 def body(**fields: object) -> dict[str, Any]:
-    """The JSON of another one, with these fields."""
+    """Returns the request body of a new record, with these fields."""
     return make_item(next(NUMBERS)) | fields
 
 

@@ -1,4 +1,4 @@
-"""What happens to a request before any route sees it."""
+"""Middleware: limits, timeouts, hosts, CORS and proxies."""
 
 import asyncio
 import re
@@ -33,7 +33,7 @@ from tests.widgets import create_app
 
 @pytest.fixture
 def busy(settings: Settings) -> Iterator[TestClient]:
-    """A service that can work on one request at a time."""
+    """A client of a service that handles one request at a time."""
     limits = {"max_concurrent_requests": 1, "database_pool_timeout": 0.05}
     with TestClient(create_app(settings.model_copy(update=limits))) as client:
         yield client
@@ -115,7 +115,7 @@ def test_who_reads_slowly_has_no_place_any_more(busy: TestClient) -> None:
 
     @app.get("/stream")
     def stream() -> StreamingResponse:
-        # While the answer is under way, another request is served.
+        # Other requests are served while this response is being sent.
         return StreamingResponse(str(busy.get(path).status_code) for path in (URL, URL))
 
     assert busy.get("/stream").text == "200200"
@@ -248,7 +248,7 @@ def test_a_request_that_hangs_is_answered_in_time_and_cancelled(settings: Settin
             await asyncio.sleep(1)
         except asyncio.CancelledError:
             seen.append("cancelled")
-            await asyncio.sleep(0.1)  # as a driver that waits for its server
+            await asyncio.sleep(0.1)  # like a driver that waits for its server
             await send({"type": "http.response.start", "status": 200, "headers": []})
             raise
 
@@ -281,7 +281,7 @@ def test_who_cancels_a_request_cancels_it(settings: Settings) -> None:
 
 
 def deadline(app: ASGIApp, settings: Settings) -> AsyncMock:
-    """What is sent by an application that has 0.05 seconds."""
+    """Returns what is sent by an application with a request timeout of 0.05 seconds."""
     send = AsyncMock()
     limited = Deadline(app, settings.model_copy(update={"request_timeout": 0.05}))
     scope = {"type": "http", "headers": [], "method": "GET"}
@@ -344,7 +344,7 @@ PREFIX = "/api"
 
 def test_a_prefix_that_a_proxy_strips_is_in_each_address(settings: Settings) -> None:
     app = create_app(settings)
-    # The server puts ROOT_PATH before the path of the request.
+    # The server prepends ROOT_PATH to the path of the request.
     with TestClient(app, root_path=PREFIX) as client:
         created = client.post(PREFIX + URL, json={"name": "bolt"})
         assert created.headers["location"] == f"{PREFIX}{URL}/{created.json()['id']}"

@@ -1,4 +1,4 @@
-"""What every request gets, whoever answers it."""
+"""Observability of requests: request ids, headers, logs and metrics."""
 
 import asyncio
 import logging
@@ -81,7 +81,7 @@ def test_a_mounted_application_is_observed_too(client: TestClient) -> None:
 
 
 def requests(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, int]]:
-    """Method, route and status of each request in the log."""
+    """Returns method, route and status of each logged request."""
     records = [vars(record) for record in caplog.records if record.name == "app.api.observation"]
     return [(record["method"], record["route"], record["status"]) for record in records]
 
@@ -115,7 +115,7 @@ def test_what_is_logged_in_a_request_has_its_id(client: TestClient) -> None:
 
 
 def samples(client: TestClient) -> dict[tuple[str, ...], float]:
-    """Each value of `/metrics` by its name and the values of its labels, in their names' order."""
+    """Returns the samples of `/metrics` by name and label values, ordered by label name."""
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(client.get("/metrics").text)
@@ -138,7 +138,7 @@ def test_requests_are_counted_by_route_and_status(client: TestClient) -> None:
     assert more("GET", "200", URL + "/{widget_id}") == 3
     assert more("POST", "201", URL) == 1
     assert more("GET", "404", "") == 1
-    assert now["http_server_active_requests",] == 1  # the one that asks
+    assert now["http_server_active_requests",] == 1  # the request for the metrics
 
 
 @in_database
@@ -165,7 +165,7 @@ def test_a_request_ends_with_its_response(
         client.get("/afterwards")
     ((metrics, logged),) = during
     assert metrics["http_server_request_duration_seconds_count", "GET", "200", "/afterwards"] == 1
-    assert metrics["http_server_active_requests",] == 1  # the one that reads the metrics
+    assert metrics["http_server_active_requests",] == 1  # the request for the metrics
     assert logged == requests(caplog) == [("GET", "/afterwards", 200)]
 
 
@@ -197,7 +197,7 @@ def test_a_client_that_leaves_within_the_response_is_recorded_once(
     app = Observation(StreamingResponse(iter([b"some", b"more"])))
     server = {"app": Mock(), "asgi": {"spec_version": "2.4"}}
     scope = {"type": "http", "method": "GET", "path": URL, "headers": [], **server}
-    send = AsyncMock(side_effect=[None, OSError])  # the second message is part of the body
+    send = AsyncMock(side_effect=[None, OSError])  # the second message is the body
     with caplog.at_level(logging.INFO, "app.api.observation"), pytest.raises(ClientDisconnect):
         asyncio.run(app(scope, AsyncMock(), send))
     assert requests(caplog) == [("GET", "", 200)]

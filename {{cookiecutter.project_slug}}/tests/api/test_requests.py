@@ -1,4 +1,4 @@
-"""What every resource makes of a request; the widgets are there to show it."""
+"""Requests and responses that work alike for every resource, with widgets as the example."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -18,7 +18,7 @@ ID = "019ad1c0-0000-7000-8000-000000000000"
 
 @pytest.fixture(scope="module")
 def refusing() -> Iterator[TestClient]:
-    """For requests that are refused before they reach a database: this one would answer 503."""
+    """A client without a database: a request that gets as far as the database answers 503."""
     app = create_app(settings_for(UNREACHABLE_URL))
     with TestClient(app) as client:
         yield client

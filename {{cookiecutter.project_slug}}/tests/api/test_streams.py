@@ -14,7 +14,7 @@ from tests.widgets import create_app
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
-    """On one connection."""
+    """A client of a service with one connection."""
     limits = {"database_pool_size": 1, "database_pool_timeout": 0.05}
     with TestClient(create_app(settings.model_copy(update=limits))) as client:
         yield client

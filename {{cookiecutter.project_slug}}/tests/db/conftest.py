@@ -25,7 +25,7 @@ async def sql_store(settings: Settings) -> AsyncIterator[SqlStore]:
 
 @pytest.fixture
 def store(backend: str, request: pytest.FixtureRequest) -> Store:
-    """Every test of the contract runs on both implementations."""
+    """The store of the backend: tests of the contract run on fakes and on the database."""
     if backend == "memory":
         return in_memory_store()
     store: Store = request.getfixturevalue("sql_store")

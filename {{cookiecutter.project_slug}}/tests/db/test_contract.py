@@ -1,4 +1,4 @@
-"""What every implementation of the repositories does: the SQL one and the one in memory alike."""
+"""The contract of repositories, which the SQL implementations and the fakes share."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from operator import attrgetter
@@ -186,7 +186,7 @@ async def test_pages_hold_every_widget_once_and_in_order(
     added = ("b", "a", "B", "é", "z", "_", "\U0001f529")
     expected = [await add(store, name, quantity=n % 3) for n, name in enumerate(added)]
     if sort and sort[-1].startswith("-"):
-        expected.reverse()  # as the ids are
+        expected.reverse()  # ids sort in the same direction
     for key in reversed(sort):
         field = attrgetter(key.removeprefix("-"))
         expected.sort(key=field, reverse=key.startswith("-"))

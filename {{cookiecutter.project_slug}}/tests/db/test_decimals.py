@@ -71,7 +71,7 @@ def database_with_orders(database: Engine) -> Iterator[Engine]:
 
 @pytest.fixture
 def connection(database_with_orders: Engine) -> Iterator[Connection]:
-    """A transaction in which there are three orders, and which is rolled back."""
+    """A transaction with three orders, which is rolled back."""
     with database_with_orders.connect() as connection:
         connection.execute(insert(orders), [dict(zip(NAMES, row, strict=True)) for row in ROWS])
         yield connection
@@ -79,7 +79,7 @@ def connection(database_with_orders: Engine) -> Iterator[Connection]:
 
 FIRST = id_ == 1
 
-# Of the first order: 2 pieces, a total of 5.5, a tax of 0.5.
+# Values of the first order, which has a quantity of 2, a total of 5.5 and a tax of 0.5.
 OF_ONE: dict[str, tuple[Make, str]] = {
     "the column": (lambda: total, "5.5"),
     "+ a column": (lambda: total + tax, "6"),
@@ -178,10 +178,10 @@ CONDITIONS: dict[str, tuple[Make, list[int]]] = {
     "== an int": (lambda: total == 10, [2]),
     "== a Decimal": (lambda: total == Decimal("5.50"), [1]),
     "!= a Decimal": (lambda: total != Decimal("5.5"), [2, 3]),
-    "== None": (lambda: tax == None, [3]),  # noqa: E711 - SQLAlchemy makes it IS NULL
+    "== None": (lambda: tax == None, [3]),  # noqa: E711 - SQLAlchemy renders IS NULL
     "is not null": (lambda: tax.is_not(None), [1, 2]),
     "> an int": (lambda: total > 5, [1, 2]),
-    "an int >": (lambda: 5 > total, [3]),  # noqa: SIM300 - that is what is tested
+    "an int >": (lambda: 5 > total, [3]),  # noqa: SIM300 - this order is tested
     "<= a Decimal": (lambda: total <= Decimal("5.5"), [1, 3]),
     "> a column": (lambda: total > tax, [1, 2]),
     ">= a sum": (lambda: total >= tax + 5, [1, 2]),
@@ -255,7 +255,7 @@ def test_a_float_of_a_decimal_is_one_on_request(connection: Connection) -> None:
 
 
 {% if cookiecutter.database == "sqlite" %}
-# Right values of what SQLite, which stores a decimal as an integer, would compute wrongly.
+# Correct results of operations that SQLite gets wrong because it stores decimals as integers.
 {% endif %}
 OTHERS: dict[str, tuple[Make, object]] = {
     "* a Decimal": (lambda: total * Decimal("1.19"), Decimal("6.545")),

@@ -1,4 +1,4 @@
-"""Every revision goes up, down and up again, and together they make the tables of the code."""
+"""Migrations: revisions can be upgraded and downgraded, and create the tables of the code."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from tests.widgets import WidgetTable, create_widgets
 
 
 def schema(database: Engine) -> dict[str, tuple[Any, ...]]:
-    """All that the database knows of its tables, but for the order in which it tells it."""
+    """Returns columns, indexes and constraints of each table, in a stable order."""
     inspector = inspect(database)
     details = (
         inspector.get_indexes,
@@ -45,7 +45,7 @@ def schema(database: Engine) -> dict[str, tuple[Any, ...]]:
 
 
 def schema_of_the_code(database: Engine) -> dict[str, object]:
-    """Its part without what only a revision makes; a check compares the indexes."""
+    """Returns the tables of the code without KEPT or indexes, which Alembic's check compares."""
     return {
         name: (
             {column: of for column, of in columns.items() if f"{name}.{column}" not in KEPT},
@@ -68,7 +68,7 @@ def test_every_revision_goes_up_and_down_and_up_again(
         after = schema(database)
         below = revision.down_revision or "base"
         parent = below if isinstance(below, str) else below[0]
-        command.downgrade(alembic, f"{revision.revision}@{parent}")  # beside it may be branches
+        command.downgrade(alembic, f"{revision.revision}@{parent}")  # there may be other branches
         assert schema(database) == before
         command.upgrade(alembic, revision.revision)
         assert schema(database) == after
@@ -76,7 +76,7 @@ def test_every_revision_goes_up_and_down_and_up_again(
 
 
 def test_there_is_one_newest_revision() -> None:
-    assert head()  # raises if there are several
+    assert head()  # raises if there are several heads
 
 
 def test_two_newest_revisions_are_told_what_joins_them(settings: Settings, tmp_path: Path) -> None:

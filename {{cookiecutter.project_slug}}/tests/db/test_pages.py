@@ -1,4 +1,4 @@
-"""A page costs the same anywhere in a list of any length: it is read from an index."""
+"""Pagination reads each page from an index, so the cost does not depend on its position."""
 
 {% if cookiecutter.database == "sqlite" %}
 import re
@@ -30,7 +30,7 @@ def subclasses(kind: type[Any]) -> Iterator[type[Any]]:
 
 
 def sorts_of(annotation: Any) -> tuple[str, ...]:
-    """Those of a `Literal`, or of a tuple of it."""
+    """Returns the values of a `Literal`, or of a tuple of it."""
     arguments = get_args(annotation)
     return arguments if get_origin(annotation) is Literal else get_args(arguments[0])
 
@@ -55,7 +55,7 @@ VALUES: dict[object, object] = {
     int: 1,
     UUID: uuid7(),
 }
-# Rows that belong to users are read for one of them: docs/ownership.md.
+# Resources owned by users require an owner: docs/ownership.md.
 OWN = {"owner": "me"}
 
 
@@ -79,7 +79,7 @@ async def test_a_page_is_read_from_an_index(
     assert re.search(r"SEARCH \w+ USING INDEX \w+ \(", plan), plan
     assert "TEMP B-TREE" not in plan.replace("FOR LAST TERM OF ORDER BY", "")
 {% else %}
-        for way in ("seqscan", "bitmapscan", "sort"):  # which are faster for a few rows
+        for way in ("seqscan", "bitmapscan", "sort"):  # faster for a few rows
             await connection.execute(text(f"SET LOCAL enable_{way} = off"))
         rows = await connection.exec_driver_sql(f"EXPLAIN {sent[-1][0]}", sent[-1][1])
         plan = "\n".join(str(row[-1]) for row in rows)

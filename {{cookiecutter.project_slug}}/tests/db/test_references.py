@@ -1,4 +1,4 @@
-"""What tables have that the widgets do without: references, and decimals."""
+"""Tables with references and decimals, which widgets do not have."""
 
 from decimal import Decimal
 from uuid import UUID, uuid4

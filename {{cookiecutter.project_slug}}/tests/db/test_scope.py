@@ -1,4 +1,4 @@
-"""A repository of a part of a table: some of its rows, and some of its columns."""
+"""Repositories that are limited to some rows and columns of a table."""
 
 from collections.abc import Collection, Iterator
 from typing import Any

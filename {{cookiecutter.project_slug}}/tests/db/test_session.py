@@ -77,7 +77,7 @@ async def test_a_writer_waits_for_the_one_before_and_not_for_ever(settings: Sett
     async def write_in_a_write() -> None:
         async with store.write() as first:
             await first.session.execute(text("SELECT 1"))
-            writing.set(None)  # as in another request
+            writing.set(None)  # as if in another request
             async with store.write() as second:
                 await second.session.execute(text("SELECT 1"))
 

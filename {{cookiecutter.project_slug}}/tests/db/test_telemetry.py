@@ -1,4 +1,4 @@
-"""What is seen of the database from outside: its pools, and a span for each statement."""
+"""Telemetry of the database: metrics of its pools, and a span for each statement."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -78,7 +78,7 @@ def test_reads_writes_and_errors_have_one_span_for_each_statement(
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     store = WidgetSqlStore(settings)
-    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT")  # FastAPI would send spans of its own
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT")  # or FastAPI's instrumentation adds spans
     with TestClient(create_app(settings, store)) as client, statements() as sent:
         created = client.post(URL, json={"name": "bolt"})
         read = client.get(created.headers["location"])

@@ -36,7 +36,7 @@ def database_with_shirts(database: Engine) -> Iterator[Engine]:
 
 @pytest.fixture
 def connection(database_with_shirts: Engine) -> Iterator[Connection]:
-    """A transaction in which there are three rows, and which is rolled back."""
+    """A transaction with three rows, which is rolled back."""
     with database_with_shirts.connect() as connection:
         connection.execute(insert(shirts), [dict(zip(NAMES, row, strict=True)) for row in ROWS])
         yield connection

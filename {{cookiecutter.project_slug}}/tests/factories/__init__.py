@@ -1,10 +1,10 @@
-"""Rows with a value in every field, by number: for the tests of the API, and for `make seed`."""
+"""Factories: request bodies with a value in every field, for API tests and `make seed`."""
 
 from collections.abc import Callable
 from typing import Any
 
 IdOf = Callable[[str, int], Any]
-"""`id_of("customers", 3)` is the id of a customer, and of the same one each time in `make seed`.
+"""`id_of("customers", 3)` returns the id of a customer; in `make seed` always of the same one.
 
-A row that refers to its own table gets None where there is no earlier one.
+For a reference to the same table it returns None where there is no earlier row.
 """

@@ -1,1 +1,1 @@
-"""Implementations in memory, for tests that are not about the database."""
+"""Fakes: in-memory repositories for tests that need no database."""

@@ -21,13 +21,13 @@ R = TypeVar("R", bound=Entity)
 
 class InMemoryRepository(Repository[E, C, U, Q]):
     entity: type[E]
-    unique: tuple[str | tuple[str, ...], ...] = ()  # fields, and those that are unique together
-    nocase: tuple[str, ...] = ()  # those of them whose letters A to Z may be of either case
-    references: tuple[tuple[str, str], ...] = ()  # names of attributes, and of their tables
-    links: tuple[tuple[str, str], ...] = ()  # names of attributes that hold ids, and of tables
-    # Names of attributes that hold rows, of the references in these, and of tables.
+    unique: tuple[str | tuple[str, ...], ...] = ()  # fields, or tuples of them
+    nocase: tuple[str, ...] = ()  # unique fields that are compared without case (A to Z)
+    references: tuple[tuple[str, str], ...] = ()  # attribute and table
+    links: tuple[tuple[str, str], ...] = ()  # attribute with ids, and table
+    # Attribute with rows, reference in these rows, and table.
     lists: tuple[tuple[str, str, str], ...] = ()
-    # References that ON DELETE does not restrict: the row goes too, or refers to nothing any more.
+    # References with ON DELETE CASCADE and ON DELETE SET NULL.
     cascades: tuple[str, ...] = ()
     nulls: tuple[str, ...] = ()
 
@@ -37,7 +37,7 @@ class InMemoryRepository(Repository[E, C, U, Q]):
 
     @abstractmethod
     def _matches(self, row: E, query: Q) -> bool:
-        """Whether the query's filters let `row` through."""
+        """Returns whether `row` matches the query's filters."""
 
     async def add(self, new: C) -> E:
         now = datetime.now(UTC)
@@ -86,20 +86,20 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         self._remove(self._wanted(id_, versions).id)
 
     def _remove(self, id_: UUID) -> None:
-        """The row, then what becomes of those that refer to it."""
+        """Removes the row and applies ON DELETE to the rows that reference it."""
         del self._rows[id_]
         for rows in [*self._rows.tables.values()]:
             if rows.repository:
                 rows.repository.on_delete(self._rows, id_)
 
     def on_delete(self, table: "Rows", id_: UUID) -> None:
-        """Does to the rows that refer to `id_` of this table what their foreign keys say."""
+        """Applies ON DELETE to the rows that reference `id_` in `table`."""
         for name, of in self.references:
             key = f"{name}_id"
             rows = [*self._rows.values()] if self._rows.tables[of] is table else []
             for row in (row for row in rows if getattr(row, key) == id_):
                 if name in self.cascades:
-                    if row.id in self._rows:  # or it has gone with another one
+                    if row.id in self._rows:  # another cascade may have removed it
                         self._remove(row.id)
                 elif name in self.nulls:
                     none = {key: None} | ({name: None} if name in held(row) else {})
@@ -123,7 +123,7 @@ class InMemoryRepository(Repository[E, C, U, Q]):
                 self._rows[row.id] = row.model_copy(update={name: left})
 
     def _public(self, sent: Schema) -> dict[str, Any]:
-        """What can be read again: a private field cannot."""
+        """Returns the values that can be read: not those of private fields."""
         fields = self.entity.model_fields
         return {name: value for name, value in sent if name in fields and value is not MISSING}
 
@@ -149,7 +149,7 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         return value.encode().lower() if field in self.nocase and value is not None else value
 
     def _referred(self, values: dict[str, Any]) -> dict[str, Any]:
-        """What those of `values` that are references refer to."""
+        """Returns the referenced rows and the ids of links; raises `Dangling`."""
         referred: dict[str, Any] = {}
         for name, table in self.references:
             key = f"{name}_id"
@@ -171,7 +171,7 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         return referred
 
     def _as_of_now(self, row: R) -> R:
-        """With what it refers to as that is stored now."""
+        """Returns the row with the current versions of the rows that it references."""
         tables = self._rows.tables.values()
         stored = {
             name: next(rows[other.id] for rows in tables if other.id in rows)
@@ -182,7 +182,7 @@ class InMemoryRepository(Repository[E, C, U, Q]):
 
 
 def follows(row: Entity, order: SortKeys, after: list[Any]) -> bool:
-    """Whether it comes after the row that has these values in the fields of `sort_keys`."""
+    """Returns whether `row` sorts after a row with the values `after` in the fields of `order`."""
     for (field, descending), value in zip(order, after, strict=True):
         if (own := getattr(row, field)) != value:
             is_less: bool = own < value

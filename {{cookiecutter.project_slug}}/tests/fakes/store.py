@@ -11,7 +11,7 @@ from tests.fakes.items import InMemoryItemRepository
 
 
 class Tables(dict[str, "Rows"]):
-    """What is stored: a copy of it is as good as a transaction."""
+    """All rows by table: a transaction works on a copy."""
 
     can_be_written = False
 
@@ -27,12 +27,12 @@ class Tables(dict[str, "Rows"]):
 
 
 class Rows(dict[UUID, Any]):
-    """Those of one table, which know the others that they may refer to."""
+    """The rows of one table by id, with access to the tables that they reference."""
 
     def __init__(self, tables: Tables) -> None:
         super().__init__()
         self.tables = tables
-        self.repository: Any = None  # the fake that they belong to
+        self.repository: Any = None  # the fake that owns these rows
 
     def __setitem__(self, id_: UUID, row: Any) -> None:
         self._must_be_writable()
@@ -48,7 +48,7 @@ class Rows(dict[UUID, Any]):
 
 
 class DatabaseOnly:
-    """Stands for the session, and for each repository that has no fake."""
+    """Placeholder for the session and for each repository without a fake."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -60,7 +60,7 @@ class DatabaseOnly:
 
 
 def with_fakes(**fakes: Any) -> Repositories:
-    """The fakes; a repository that has none fails the test that uses it."""
+    """Returns the repositories: using one without a fake fails the test."""
     rest: dict[str, Any] = {field.name: DatabaseOnly(field.name) for field in fields(Repositories)}
     return Repositories(**rest | fakes)
 

@@ -1,4 +1,4 @@
-"""`python -m tests.system` serves the application with the widgets, as `python -m app` does."""
+"""`python -m tests.system` runs `python -m app` with the widgets as an additional resource."""
 
 from app.__main__ import main
 from tests.widgets import create_app

@@ -1,4 +1,4 @@
-"""The real server, in processes of its own: `server = serve(WORKERS=2)`, then `server.http`."""
+"""Runs the real server in its own processes: `server = serve(WORKERS=2)`, then `server.http`."""
 
 import os
 import re
@@ -22,12 +22,12 @@ from tests.ports import free_port
 
 T = TypeVar("T")
 
-# What belongs in no answer and in no line of a log: the password and the path do not either.
+# Must not appear in any response or log line; neither must the password or path of the database.
 SECRETS = re.compile(rf"Traceback|SELECT|INSERT|UPDATE|DELETE FROM|sqlalchemy|{DRIVER}|\.py\b")
 
 
 class Server:
-    """The service in production, listening once this is created."""
+    """A service in production mode, which accepts connections once this is created."""
 
     def __init__(self, start: Start, log: Path, variables: dict[str, str]) -> None:
         self.log = log
@@ -50,7 +50,7 @@ class Server:
         return self.http.get("/livez").status_code == 200
 
     def kill(self) -> None:
-        """No process of it gets a chance to end what it is doing."""
+        """Kills all processes of the service immediately."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
@@ -72,7 +72,7 @@ Serve = Callable[..., Server]
 
 @pytest.fixture
 def serve(settings: Settings, tmp_path: Path, start: Start) -> Iterator[Serve]:
-    """Starts servers on the tests' database; the variables are those of the README."""
+    """Starts servers on the tests' database; the README lists their variables."""
     with ExitStack() as running:
 
         def serve(**variables: object) -> Server:
@@ -92,7 +92,7 @@ def serve(settings: Settings, tmp_path: Path, start: Start) -> Iterator[Serve]:
 
 
 def within(seconds: float, happens: Callable[[], bool]) -> None:
-    """Waits until `happens` is true; a server that does not answer is not an error yet."""
+    """Waits until `happens` returns true, and retries when the server does not respond."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -105,7 +105,7 @@ def within(seconds: float, happens: Callable[[], bool]) -> None:
 
 
 def burst(count: int, call: Callable[[int], T]) -> list[T]:
-    """What `call` returns for each number below `count`, when all are called at once."""
+    """Returns `call(number)` for each number below `count`, all called at once."""
     start = Barrier(count)
 
     def at_once(number: int) -> T:

@@ -1,4 +1,4 @@
-"""Many clients at once: nothing is lost, nothing is there twice."""
+"""Many concurrent clients: no write is lost or duplicated."""
 
 import time
 from collections import Counter
@@ -37,12 +37,12 @@ def test_one_of_fifty_equal_names_wins_and_the_others_are_told_soon(serve: Serve
     done.set()
     watcher.join()
     assert statuses(responses) == {201: 1, 409: 49}
-    assert lasted < 15  # a deadlock lasts for twice as long
+    assert lasted < 15  # a deadlock takes twice as long
     assert max(took) < 5
 
 
 def test_all_of_many_writers_in_several_processes_get_their_turn(serve: Serve) -> None:
-    # They may all wait in line here: a refusal for overload is a promise of its own.
+    # Enough time for all to queue: rejection when overloaded is tested elsewhere.
     server = serve(WORKERS=2, DATABASE_POOL_TIMEOUT=10)
 
     def write(writer: int) -> Counter[int]:
@@ -116,7 +116,7 @@ def test_pages_neither_skip_nor_repeat_while_others_write(serve: Serve) -> None:
 
 
 def walk(server: Server, sort: str) -> list[str]:
-    """The names on all pages of a list."""
+    """Returns the names on all pages of a list."""
     seen: list[str] = []
     params: dict[str, str | int] = {"limit": 7, "sort": sort}
     while True:

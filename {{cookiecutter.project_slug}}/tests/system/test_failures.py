@@ -1,4 +1,4 @@
-"""What breaks around the service: its own processes, its database, and others that migrate."""
+"""Failure modes: killed processes, database outages and concurrent migrations."""
 
 from pathlib import Path
 from threading import Thread
@@ -71,7 +71,7 @@ def its_database_is_back(server: Server) -> None:
     assert statuses(responses) == {200: 21}
 
 
-# Alembic with a revision more than the service has, one that takes its time.
+# Upgrades to an additional revision, which is slow.
 UPGRADE = """
 import sys
 from alembic import command

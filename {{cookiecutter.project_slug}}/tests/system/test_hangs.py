@@ -1,7 +1,7 @@
 {% if cookiecutter.database == "sqlite" %}
-"""What hangs or is full instead of failing: each request ends in time, and all is well afterwards."""
+"""Hanging dependencies and full disks: requests end in time, and the service recovers."""
 {% else %}
-"""What hangs instead of failing: each request ends in time, and all is well afterwards."""
+"""Hanging dependencies: requests end in time, and the service recovers."""
 {% endif %}
 
 import os
@@ -43,7 +43,7 @@ Call = Callable[[int], httpx2.Response]
 
 
 class Clients:
-    """As many as are served at once; how slow this machine is now is no fault of the service."""
+    """As many clients as are served at once; `overhead` measures how slow this machine is."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -51,7 +51,7 @@ class Clients:
         _, self.overhead = self._burst(lambda _: server.http.get("/nowhere"))
 
     def _burst(self, call: Call) -> tuple[list[httpx2.Response], float]:
-        """The responses, and how long the slowest of them took."""
+        """Returns the responses and the duration of the slowest, in seconds."""
 
         def measured(number: int) -> tuple[httpx2.Response, float]:
             begun = time.monotonic()
@@ -66,7 +66,7 @@ class Clients:
         return create(self.server, "lost") if number == 1 else self.server.http.get(URL)
 
     def are_told_in_time(self, call: Call) -> None:
-        """Each gets a 503; one may wait for its turn before it waits for what hangs."""
+        """Asserts that each gets a 503; requests may queue before they wait for what hangs."""
         for _ in range(2):
             responses, slowest = self._burst(call)
             assert statuses(responses) == {503: len(responses)}
@@ -88,7 +88,7 @@ class Clients:
 def test_a_write_that_hangs_is_answered_in_time_and_can_be_tried_again(
     serve: Serve, settings: Settings
 ) -> None:
-    # No other limit ends it.
+    # Longer than REQUEST_TIMEOUT, which must end the requests.
     limits = dict.fromkeys(("DATABASE_TIMEOUT", "DATABASE_LOCK_TIMEOUT"), 30)
     server = serve(REQUEST_TIMEOUT=TIMEOUT, **limits)
     clients = Clients(server)
@@ -99,7 +99,7 @@ def test_a_write_that_hangs_is_answered_in_time_and_can_be_tried_again(
         clients.are_told_in_time(lambda number: create(server, names[number]))
         assert server.http.get("/readyz").status_code == 200
     clients.are_served_within_a_second(lambda _: server.http.get(URL))
-    # What was told to be lost is stored, or is when it is tried again; nothing is there twice.
+    # Each write was stored despite its 503 or is stored by this retry, and none is stored twice.
     assert {create(server, name).status_code for name in ("lost", *names)} <= {201, 409}
     assert walk(server, "name") == ["lost", *names]
 
@@ -121,17 +121,18 @@ def test_a_frozen_issuer_holds_no_request(serve: Serve, start: Start, tmp_path: 
     os.kill(process.pid, signal.SIGSTOP)
     clients = Clients(server)
     clients.are_told_in_time(read)
-    assert server.http.get("/readyz").status_code == 200  # it asks for no token
+    assert server.http.get("/readyz").status_code == 200  # it requires no token
     os.kill(process.pid, signal.SIGCONT)
     clients.are_served_within_a_second(read)
 
     os.kill(process.pid, signal.SIGSTOP)
-    assert statuses(burst(CLIENTS, read)) == {200: CLIENTS}  # the keys are known
+    assert statuses(burst(CLIENTS, read)) == {200: CLIENTS}  # the keys are cached
     os.kill(process.pid, signal.SIGCONT)
 {% if cookiecutter.database == "sqlite" %}
 
 
-# Whoever opens a file waits for the lease that another process has on it: https://man7.org/linux/man-pages/man2/F_SETLEASE.2const.html
+# Opening a file blocks while another process holds a lease on it:
+# https://man7.org/linux/man-pages/man2/F_SETLEASE.2const.html
 LEASE = """
 import fcntl, os, signal, sys
 signal.signal(signal.SIGIO, signal.SIG_IGN)
@@ -177,10 +178,10 @@ def test_a_full_disk_is_told_and_nothing_that_was_answered_is_lost(
 
 @contextmanager
 def limited_files(server: Server, database: Engine) -> Iterator[None]:
-    """The files of the database have room for a few rows more."""
+    """Limits the size of the database files to a few more rows in the block."""
     import resource  # noqa: PLC0415 - Windows has no such module
 
-    # The WAL of earlier tests has room for thousands of rows.
+    # The WAL of earlier tests could take thousands of rows.
     with database.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one() == 0
     path = Path(database.url.database or "")

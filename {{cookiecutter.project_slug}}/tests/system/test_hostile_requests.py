@@ -1,4 +1,4 @@
-"""Bytes that no client library sends, straight to the server's socket."""
+"""Malformed requests, sent directly to the server's socket."""
 
 import socket
 from contextlib import suppress
@@ -15,7 +15,7 @@ def request(line: str, body: bytes = b"", content_type: str = "application/json"
 
 POST = "POST /v1/widgets"
 
-# What is broken as HTTP, the server refuses by itself: in a sentence, but not as a problem.
+# The HTTP server itself rejects invalid HTTP, in plain text instead of problem+json.
 CASES = [
     (422, request("GET /v1/widgets?name_contains=" + "a" * 32_000)),
     (422, request("GET /v1/widgets?name_contains=" + "a" * 65_000)),
@@ -53,10 +53,10 @@ def test_each_is_answered_and_the_next_request_too(serve: Serve) -> None:
 
 
 def exchange(server: Server, sent: bytes) -> bytes:
-    """All that the server answers before it closes the connection."""
+    """Returns all bytes that the server sends before it closes the connection."""
     answer = b""
     with socket.create_connection(server.address, timeout=10) as connection:
-        # A server that has heard enough closes the connection; what it said can still be read.
+        # The server may close the connection early; its response can still be read.
         with suppress(ConnectionError):
             connection.sendall(sent)
         with suppress(ConnectionError):

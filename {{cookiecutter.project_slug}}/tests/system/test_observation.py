@@ -1,4 +1,4 @@
-"""What can be seen of a service from outside: its log, its metrics, its traces."""
+"""Observability: logs, metrics and traces of the running service."""
 
 import json
 import time
@@ -41,16 +41,16 @@ def test_every_line_of_the_log_is_one_json_object(serve: Serve) -> None:
 def test_the_metrics_are_those_of_all_workers(serve: Serve) -> None:
     server = serve(WORKERS=2)
     burst(20, lambda number: create(server, str(number)))
-    # A request is counted after its answer is sent, so a client may be here first.
+    # Requests are counted only after the response is sent.
     within(15, lambda: metric(server, "http_server_request_duration_seconds_count") == 20)
     within(15, lambda: metric(server, "http_server_active_requests") == 1)
-    # One worker may have served them all, but each has its places.
+    # One worker may have served all requests, but each reports its pool size.
     within(15, lambda: metric(server, "db_client_connection_max") == 20)
 
 
 @contextmanager
 def collector() -> Iterator[tuple[str, list[Span]]]:
-    """What OpenTelemetry's own would receive: its address, and the spans so far."""
+    """Runs an OpenTelemetry collector; yields its URL and the spans received so far."""
     spans: list[Span] = []
 
     def receive(path: str, body: bytes) -> bytes:

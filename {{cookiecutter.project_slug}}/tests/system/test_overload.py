@@ -1,4 +1,4 @@
-"""More clients than the service can serve, slow ones, and ones that vanish."""
+"""Overload: too many clients, slow clients and disconnecting clients."""
 
 import socket
 import time
@@ -12,7 +12,7 @@ from tests.system.conftest import Serve, Server, burst, within
 from tests.system.test_concurrency import URL, create, statuses
 
 CLIENTS = 200
-PLACES = 50  # more than the 40 blocking calls that Starlette runs at a time
+PLACES = 50  # more than Starlette's default of 40 blocking calls at a time
 
 
 def url(settings: Settings) -> str:
@@ -25,7 +25,7 @@ def seconds(response: Response) -> float:
 
 def test_who_cannot_be_served_is_told_within_a_second(serve: Serve, settings: Settings) -> None:
     server = serve(DATABASE_TIMEOUT=5, DATABASE_LOCK_TIMEOUT=5, DATABASE_POOL_SIZE=PLACES)
-    # How long this machine takes to send and answer as many requests that nothing has to wait for.
+    # The time this machine needs for as many requests that wait for nothing.
     overhead = max(map(seconds, burst(CLIENTS, lambda _: server.http.get("/nowhere"))))
     with blocked_writers(url(settings)):
         prober: list[Response] = []
@@ -39,12 +39,12 @@ def test_who_cannot_be_served_is_told_within_a_second(serve: Serve, settings: Se
         probes.start()
         responses = burst(CLIENTS, lambda number: create(server, str(number)))
         probes.join()
-    assert create(server, "after").status_code == 201  # at once, and there is no line any more
+    assert create(server, "after").status_code == 201  # at once: the queue is empty
 
     assert statuses(responses) == {503: CLIENTS}
     assert all(response.headers["Retry-After"] == "1" for response in responses)
     slow = [response for response in responses if seconds(response) > 2 + overhead]
-    assert len(slow) <= PLACES  # those that were let in
+    assert len(slow) <= PLACES  # the admitted requests
     assert statuses(prober) == {200: 20}
     assert max(map(seconds, prober)) < 2 + overhead
 
@@ -77,7 +77,7 @@ def test_clients_that_vanish_leave_nothing_behind(serve: Serve, settings: Settin
     whole = head + body
     with blocked_writers(url(settings)):
         for number in range(CLIENTS):
-            # A fourth of them each leave within the head, within the body, while waiting.
+            # A quarter disconnects in the headers, a quarter in the body, and half while waiting.
             sent = (whole, head[:40], whole[:-5], whole)[number % 4]
             vanish(server, sent)
     within(15, lambda: is_at_rest(url(settings)))
@@ -97,7 +97,7 @@ def test_clients_that_send_slowly_keep_nobody_waiting(serve: Serve) -> None:
     slow = [socket.create_connection(server.address) for _ in range(20)]
     for connection in slow:
         connection.sendall(head)
-    time.sleep(0.3)  # they have all arrived
+    time.sleep(0.3)  # all have arrived
     response = create(server, "bolt")
     for connection in slow:
         connection.close()

@@ -1,4 +1,4 @@
-"""SIGTERM: first whoever sends requests here learns of it, then what is in work ends, then all."""
+"""Graceful shutdown: SIGTERM fails the readiness probe, then running requests finish."""
 
 import signal
 import socket
@@ -54,4 +54,4 @@ def test_a_client_that_sends_nothing_more_does_not_hold_up_the_end(serve: Serve)
         server.process.terminate()
         assert server.process.wait(9) in CLEAN
     assert "timeout graceful shutdown exceeded" in server.log.read_text()
-    server.log.write_text("")  # there uvicorn has told where it stopped the request
+    server.log.write_text("")  # uvicorn has logged a traceback of the cancelled request

@@ -29,7 +29,7 @@ def tool(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Tool:
-    """`tool("make")`: what it says, in a folder of the test's own."""
+    """Returns a function: `tool("make")` returns the output; the current folder is temporary."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str, url: str = "") -> str:
@@ -43,7 +43,7 @@ def tool(
 
 @pytest.fixture
 def empty_url(database: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Another database, beside that of all tests."""
+    """The URL of a second, empty database."""
     monkeypatch.setenv("TEST_DATABASE_URL", database.url.render_as_string(hide_password=False))
     with throwaway_database() as url:
         yield url
@@ -51,7 +51,7 @@ def empty_url(database: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
 
 @pytest.fixture
 def widgets(settings: Settings) -> list[dict[str, Any]]:
-    """What some rows are, of every kind that there is."""
+    """Creates widgets with all kinds of values."""
     with TestClient(create_app(settings)) as client:
         return [
             client.post("/v1/widgets", json=widget).json()
@@ -76,7 +76,7 @@ def rows(url: str) -> dict[str, list[Any]]:
 
 
 def tables(url: str) -> bool:
-    """Whether there is anything."""
+    """Returns whether the database has tables."""
     engine = create_engine(url)
     with engine.connect() as connection:
         found = bool(engine.dialect.get_table_names(connection))
@@ -116,12 +116,12 @@ def test_it_is_a_program_too(settings: Settings, tmp_path: Path, start: Start) -
 def test_a_backup_is_of_one_moment_while_others_write(
     tool: Tool, settings: Settings, empty_url: str
 ) -> None:
-    """A writer adds widgets two by two: there is never a half of them."""
+    """A writer adds widgets in pairs; the backup must not contain half a pair."""
     stop, first = threading.Event(), threading.Event()
     database = create_engine(settings.database_url.get_secret_value())
     columns = "id, name, quantity, is_active, version, created_at, updated_at"
     statement = text(
-        f"INSERT INTO widgets ({columns}) "  # noqa: S608 - no value of anybody
+        f"INSERT INTO widgets ({columns}) "  # noqa: S608 - no external values
         "VALUES (:id, :name, 1, true, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
     )
 

@@ -1,4 +1,4 @@
-"""`make seed`: what the factories make is taken by the schemas and by the database."""
+"""`make seed`: rows of all factories pass the schemas and the database's constraints."""
 
 from sqlalchemy import Engine, func, select
 

@@ -1,7 +1,7 @@
 """Changes the fields of a resource: its files as `make resource` would have written them."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tools.resource.render import must_be_new, next_revision, own_texts, rendere
 
 TEMPLATE = Path(__file__).parent / "revision.py.mako"
 TEXTS = {"str", "text", "enum"}
-LINK = "many() and list() are for make resource alone: docs/relations.md shows what they are"
+LINK = "many() and list() are not for make field: docs/fields.md says what to do instead"
 Texts = dict[Path, str]
 
 
@@ -79,14 +79,18 @@ class Plan:
         self.released: list[str] = []
         self.title: list[str] = []
         self.notes: list[str] = []
+        # Of columns that keep their names, that stay and that go.
+        self.renamed: list[str] = []
+        self.unused: dict[str, str] = {}
+        self.finished: list[str] = []
 
     def rename(self, old: str, new: str) -> None:
         key = self._key(new)
         if key and self._key(old) is None and self.columns.get(key) in {old, f"{old}_id"}:
             self.title.append(f"rename column {self.columns.pop(key)} to {key}")
-            self.notes.append(
+            self.notes = [
                 "No release runs with both names: stop the service while this revision is applied."
-            )
+            ]
             return
         key = self._known_key(old)
         ending = "_id" if self.origins[key].to else ""
@@ -103,10 +107,7 @@ class Plan:
         column = self.columns.pop(key, key)
         if column != there:
             self.columns[there] = column
-            self.notes.append(
-                f"The column is still {self.resource.plural}.{column}, so that the release before "
-                "runs beside this one. The same command again renames it too, in a later release."
-            )
+            self.renamed.append(f"{self.resource.plural}.{column}")
 
     def change(self, spec: str) -> None:
         key = self._known_key(spec.partition(":")[0])
@@ -117,11 +118,9 @@ class Plan:
     def drop(self, word: str, value: str) -> None:
         if self._key(word) is None and (names := self._kept(word)):
             self.released += names
-            self.notes.append(
-                f'Its column is dropped by: make migration m="drop {word} of {self.resource.plural}"'
-            )
+            self.finished.append(word)
             return
-        key = self._known_key(word)
+        key = self._known_key(word, *self._waiting())
         field = self.origins.pop(key)
         spec = self.specs.pop(key)
         self.columns.pop(key, None)
@@ -132,17 +131,15 @@ class Plan:
             for each, spec in self.specs.items()
             if not (spec.startswith("unique(") and {field.key, field.name} & _words(spec))
         }
+        left = field
         if not field.optional:
-            is_unique = field.unique or bool(rules)
-            left = self._with_default(field, value, spec, is_unique)
-            self.dropped.append((replace(field, default=""), left))
+            left = self._with_default(field, value, spec, rules)
+            field = replace(field, default="")
+        self.dropped.append((field, left))
         self.title.append(f"stop using {field.name}")
         column = f"{self.resource.plural}.{field.column}"
         self.kept += [column, *keys(self.resource, [field], rules)]
-        self.notes.append(
-            f"The column {column} is still there, so that the release before "
-            "runs beside this one. The same command again drops it, in a later release."
-        )
+        self.unused[column] = word if field.column in {word, f"{word}_id"} else field.column
 
     def add(self, spec: str) -> None:
         name = spec.partition(":")[0]
@@ -162,7 +159,34 @@ class Plan:
                 "the same command again, or take another name"
             )
 
+    def _waiting(self) -> list[str]:
+        """The columns of fields that were dropped."""
+        start = f"{self.resource.plural}."
+        return sorted(name.removeprefix(start) for name in KEPT if name.startswith(start))
+
+    def _notes(self) -> Iterator[str]:
+        yield from self.notes
+        beside = "so that the release before runs beside this one"
+        if self.renamed:
+            yield (
+                f"Columns that keep their names, {beside}: {', '.join(self.renamed)}. In a later "
+                "release, the same command again renames them too."
+            )
+        if self.unused:
+            yield (
+                f"Columns that stay, {beside}: {', '.join(self.unused)}. In a later release, drop "
+                f'them by: make field resource={self.resource.name} drop="{" ".join(self.unused.values())}"'
+            )
+        if self.finished:
+            words = ", ".join(self.finished)
+            yield f'Then make migration m="drop {words} of {self.resource.plural}"'
+
     def written(self, leave: Collection[str]) -> Written:
+        if not self.specs:
+            raise Refused(
+                "a resource keeps at least one field: add another one in the same command, or "
+                "remove it by make remove"
+            )
         after = self._parsed()
         if after == self.before and not self.released:
             raise Refused('nothing would change: say what shall, like add="note:text?"')
@@ -192,7 +216,7 @@ class Plan:
             )
         texts |= with_kept(self.root, self.kept, self.released)
         return Written(
-            texts, self._revision(pairs, [*after.together]), _listed(unclear), self.notes
+            texts, self._revision(pairs, [*after.together]), _listed(unclear), [*self._notes()]
         )
 
     def _parsed(self) -> Resource:
@@ -218,13 +242,13 @@ class Plan:
     def _spec(self, field: Field) -> str:
         return next(spec for spec in self.specs.values() if spec.startswith(f"{field.name}:"))
 
-    def _known_key(self, word: str) -> str:
+    def _known_key(self, word: str, *columns: str) -> str:
         key = self._key(word)
         if key in self.origins:
             return key
         if key:
             raise Refused(LINK)
-        known = ", ".join(field.name for field in self.origins.values())
+        known = ", ".join([*(field.name for field in self.origins.values()), *columns])
         raise Refused(f"{word!r} is no field that make resource has written: take one of {known}")
 
     def _kept(self, word: str) -> list[str]:
@@ -232,22 +256,29 @@ class Plan:
         plural = self.resource.plural
         for column in (word, f"{word}_id"):
             if f"{plural}.{column}" in KEPT:
+                by = "owner_" * self.resource.owned
                 named_after = re.compile(
-                    rf"(ck|fk|ix)_{plural}_{column}|uq_{plural}_(\w+_)?{column}(_\w+)?"
+                    rf"(ck|fk|ix)_{plural}_{column}|ix_{plural}_{by}{column}_id"
+                    rf"|uq_{plural}_(\w+_)?{column}(_\w+)?"
                 )
                 return [f"{plural}.{column}", *filter(named_after.fullmatch, KEPT)]
         return []
 
-    def _with_default(self, field: Field, value: str, spec: str, is_unique: bool) -> Field:
+    def _with_default(self, field: Field, value: str, spec: str, rules: list[Rule]) -> Field:
         """What rows of this release have for the one before, which reads the column still."""
+        is_unique = field.unique or bool(rules)
         other = some_default(field)
         if value and not is_unique and (other or field.default):
             return replace(field, default=default(field, value, spec))
         if field.default and not (value or is_unique):
             return field
         say = f'say what it finds there, like drop="{field.name}={other}", or '
+        alone = "".join(
+            f", and no default is unique in unique({','.join(one.name for one in rule)})"
+            for rule in rules[:1]
+        )
         raise Refused(
-            f"the release before needs {field.name!r} in rows of this one too: "
+            f"the release before needs {field.name!r} in rows of this one too{alone}: "
             f"{say * bool(other and not is_unique)}release it as one that may be null first, "
             f'change="{_changed(spec, null=True)}", and drop it in a later release'
         )

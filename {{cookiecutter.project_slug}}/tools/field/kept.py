@@ -16,9 +16,10 @@ def with_kept(root: Path, more: Collection[str], less: Collection[str]) -> dict[
     if not more and not less:
         return {}
     found = _found(root)
-    names = re.sub(r",\s*$", "", found[0].strip().strip("{}"))
+    names = found[0].strip().strip("{}")
     for name in less:
         names = re.sub(rf'"{re.escape(name)}"(,\s*|\s*$)', "", names)
+    names = names.strip().removesuffix(",")
     both = ", ".join([*(f'"{name}"' for name in more), *([names] if names else [])])
     listed = "{" + both + "}" if both else ""
     text = found.string[: found.start()] + listed + found.string[found.end() :]

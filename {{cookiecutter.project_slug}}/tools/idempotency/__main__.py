@@ -1,4 +1,4 @@
-"""`python -m tools.idempotency`: what `make idempotency` runs."""
+"""`python -m tools.idempotency`: the command of `make idempotency`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Idempotency keys: what `make idempotency` writes."""
+"""Idempotency keys: the files and lines that `make idempotency` writes."""
 
 import re
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ OPTIONAL: dict[str, list[Line]] = {
     "compose.yaml": [("    IDEMPOTENCY_KEY_LIFETIME:\n", r"^    LOG_LEVEL:\n")],
 }
 
-# The route that creates a resource, as `make resource` writes it without idempotency keys.
+# The POST route that `make resource` writes in a service without idempotency keys.
 CREATE = re.compile(
     r"^    new: (?P<model>\w+),\n(?P<rest>(?:    .*\n)*)\) -> \w+:\n"
     r"(?P<body>    (?:\w+ )?with store\.write\(\) as repositories:\n"

@@ -1,4 +1,4 @@
-"""`python -m tools.jobs`: what `make jobs` runs."""
+"""`python -m tools.jobs`: the command of `make jobs`."""
 
 from tools.jobs.write import JOBS
 from tools.parts import run

@@ -1,4 +1,4 @@
-"""Jobs: what `make jobs` writes."""
+"""Jobs: the files and lines that `make jobs` writes."""
 
 from pathlib import Path
 

@@ -13,6 +13,7 @@ from tools.resource.render import MIGRATIONS
 FOLDERS = ("app", "tests")
 NOTHING = r"(?!)"
 TABLE = {"table", "sa.table", "sqlalchemy.table", "Table", "sa.Table", "sqlalchemy.Table"}
+FOREIGN_KEY = ("ForeignKeyConstraint", "create_foreign_key")
 # The table may be any of those behind it.
 SQL = r"(?is)\b(FROM|JOIN|INTO|UPDATE|TABLE|REFERENCES)\s.*\b"
 
@@ -65,6 +66,24 @@ def references(
             if lines := {*_lines(tree, names, has_sql=folder == "app")}:
                 found[path.as_posix()] = sorted(lines)
     return found
+
+
+def may_refer(root: Path, key: str, tables: Collection[str]) -> bool:
+    """Whether a revision makes a foreign key of this name to one of the tables, or none makes it."""
+    made = [
+        {table.partition(".")[0] for table in words}
+        for path in (root / MIGRATIONS / "versions").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(FOREIGN_KEY)
+        if key in (words := {*_strings(node)})
+    ]
+    return not made or any(not words.isdisjoint(tables) for words in made)
+
+
+def _strings(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def _lines(tree: ast.Module, names: Names, *, has_sql: bool) -> Iterator[int]:

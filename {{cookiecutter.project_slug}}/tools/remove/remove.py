@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.db.autogenerate import KEPT
-from tools.remove.references import Names, modules_of, names_of, references
+from tools.remove.references import Names, may_refer, modules_of, names_of, references
 from tools.remove.revision import drop, tables_of
 from tools.remove.unregister import without_lines
+from tools.resource.fields import Target
 from tools.resource.names import Refused
 from tools.resource.options import named
 from tools.resource.register import lines_of
@@ -40,16 +41,12 @@ def removal(root: Path, name: str) -> Removal:
         path: without_lines(text, registrations[path], blank=True) for path, text in texts.items()
     }
     tables = tables_of(root, resource.plural)
+    _must_be_dropped(root, resource, [table.name for table in tables])
     found = references(
         root, names_of(resource, paths, [table.name for table in tables]), paths, remaining
     )
     if found:
         raise Refused(f"{resource.name} is still used at {_listed(found)}: change that first")
-    if waiting := sorted(name for name in KEPT if name.startswith("fk_")):
-        raise Refused(
-            f"a field that refers to something is not dropped yet, {', '.join(waiting)}: finish that "
-            "first, docs/fields.md says how"
-        )
     # Whatever is shared by those that belong to users goes with the last of them.
     if resource.owned and not references(
         root, Names(modules_of(OWNED)), [*paths, *OWNED], remaining
@@ -64,6 +61,24 @@ def removal(root: Path, name: str) -> Removal:
     }
     created = dict([drop(root, resource.plural, tables)]) if tables else {}
     return Removal(deleted, changed, created)
+
+
+def _must_be_dropped(root: Path, resource: Target, tables: Collection[str]) -> None:
+    """Refuses while columns wait to be dropped, of its own or those that refer to it."""
+    start = f"{resource.plural}."
+    if own := sorted(name for name in KEPT if name.startswith(start)):
+        words = " ".join(name.removeprefix(start) for name in own)
+        raise Refused(
+            f"the revision could not give these columns back on the way down, {', '.join(own)}: drop "
+            f'them first, by make field resource={resource.name} drop="{words}", make migration and '
+            "make migrate"
+        )
+    for column in sorted(name for name in KEPT if "." in name):
+        key = f"fk_{column.replace('.', '_')}"
+        if key in KEPT and may_refer(root, key, tables):
+            raise Refused(
+                f"{column} still refers to it: finish its drop first, docs/fields.md says how"
+            )
 
 
 def apply(root: Path, planned: Removal) -> list[str]:

@@ -1,4 +1,4 @@
-"""`python -m tools.resource NAME FIELDS [PLURAL [FAKE [OWNER]]]`: what `make resource` runs."""
+"""`python -m tools.resource NAME FIELDS [PLURAL [FAKE [OWNER]]]`: command of `make resource`."""
 
 import sys
 from pathlib import Path

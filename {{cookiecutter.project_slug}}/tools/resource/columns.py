@@ -1,4 +1,4 @@
-"""How a field is written in tables and in revisions."""
+"""Renders fields as columns of tables and revisions."""
 
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ ELEMENTS = {"int": "sa.Integer()", "str": "sa.String()"}
 
 
 def mapped(field: Field) -> str:
-    """What a table has after the name of its attribute."""
+    """Returns the annotation and value of a table's attribute."""
     python = field.of.python.format(element=field.element.of.python if field.element else "")
     kind = f"Mapped[{python}{' | None' if field.optional else ''}]"
     sizes = {
@@ -33,7 +33,7 @@ def mapped(field: Field) -> str:
 
 
 def related(field: Field, to: Target, keys: list[tuple[Field, Target]]) -> str:
-    """What a table has after the name of a relationship."""
+    """Returns the annotation and value of a relationship."""
     table = f"{to.entity}Table"
     kind = f"{table}{' | None' if field.optional else ''}"
     is_alone = [other for _, other in keys].count(to) == 1
@@ -44,7 +44,7 @@ def related(field: Field, to: Target, keys: list[tuple[Field, Target]]) -> str:
 
 
 def in_revision(field: Field) -> str:
-    """The type of its column."""
+    """Returns the column type in a revision."""
     return field.of.column.format(
         size=_longest(field) or field.size,
         collation=f'"{BY_CODE_POINT}"',
@@ -55,12 +55,12 @@ def in_revision(field: Field) -> str:
 
 
 def unique_name(resource: Target, field: Field) -> str:
-    """The name of what makes it unique."""
+    """Returns the name of the field's unique constraint or index."""
     return f"uq_{resource.plural}_{'owner_' * resource.owned}{field.column}"
 
 
 def check(field: Field) -> str:
-    """The condition of its constraint, if it has one."""
+    """Returns the condition of the field's CHECK constraint, or an empty string."""
     column = _in_sql(field)
     if field.choices:
         return f"{column} IN ({', '.join(map(repr, field.choices))})"
@@ -70,7 +70,7 @@ def check(field: Field) -> str:
 
 
 def lowered(field: Field) -> str:
-    """What is unique whether letters are upper or lower case."""
+    """Returns the indexed expression of a field that is unique regardless of case."""
     return f"lower({_in_sql(field)})"
 
 

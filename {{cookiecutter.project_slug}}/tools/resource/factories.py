@@ -1,4 +1,4 @@
-"""What a factory gives each field: an expression of `number`, of the same form as in JSON."""
+"""Values in factories: for each field an expression of `number`, in its JSON form."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -10,12 +10,12 @@ from tools.resource.names import singular_of
 from tools.resource.parse import Resource
 from tools.resource.samples import can_differ, lowest, one
 
-# How many values a number has where it need not differ in all rows.
+# Number of different values of fields that need not differ in all rows.
 STEPS = 100
 
 
 def distinct(resource: Resource) -> set[str]:
-    """Fields that differ in all rows: those that are unique, and one of each rule."""
+    """Returns keys of fields that differ in all rows: unique, or one of each `unique(...)`."""
     rules = ([field for field in rule if can_differ(field)] for rule in resource.together)
     unique = [field for field in resource.fields if field.unique]
     return {field.key for field in (*unique, *(rule[-1] for rule in rules))}
@@ -24,7 +24,7 @@ def distinct(resource: Resource) -> set[str]:
 def numbered(field: Field, distinct: Collection[str]) -> str:
     if field.to is None:
         return VALUES[field.kind](field)
-    # Several rows refer to the same one, or the rows that refer to each other are a tree.
+    # Several rows share one referenced row; self-references form a tree.
     shared = "number // 2" if field.to_itself else "number // 3"
     return f'id_of("{field.to.plural}", {"number" if field.key in distinct else shared})'
 

@@ -1,4 +1,4 @@
-"""A field, and how it is written in the schemas."""
+"""Fields of resources, and their code in the schemas."""
 
 import json
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from app.schemas.base import DIGITS, PLACES, Digits
 from tools.resource.kinds import ALIASED, KINDS, NUMBERS, TIMES, Kind
 from tools.resource.names import camel
 
-# In filters: a query has no strict integers.
+# The type in filters: query parameters cannot be strict integers.
 ASKED_INT = "Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]"
-# In entities: what is stored has been checked already, see `app.schemas.base.Entity`.
+# The types in entities: stored values are already validated, see `app.schemas.base.Entity`.
 STORED = {"datetime": "AwareDatetime", "email": "str", "json": "dict[str, JsonValue]"}
 
 
@@ -20,7 +20,7 @@ def quoted(text: str) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """The resource that a reference leads to."""
+    """A resource that can be referenced."""
 
     name: str
     plural: str
@@ -37,11 +37,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Many:
-    """What a resource has several of, in a table with a key to it."""
+    """Base of links and lists: their own table has a foreign key to the resource."""
 
     name: str  # tags
     one: str  # tag
-    by: str  # the resource that has them
+    by: str  # the resource that owns them
 
     @property
     def table(self) -> str:
@@ -60,7 +60,7 @@ class Link(Many):
 
     @property
     def key(self) -> str:
-        """The name of its other column, and of the parameter of the list."""
+        """The name of the other resource's column and of the list's filter."""
         return f"{self.one}_id"
 
     @property
@@ -72,26 +72,26 @@ class Link(Many):
 class Field:
     name: str
     kind: str
-    alias: str = ""  # its name among the types of the schemas
+    alias: str = ""  # name of its type in the schemas
     size: int = 255
     digits: int = DIGITS
     places: int = PLACES
     choices: tuple[str, ...] = ()
-    element: "Field | None" = None  # one of those that an array has
+    element: "Field | None" = None  # element of an array
     to: Target | None = None
-    to_itself: bool = False  # to the resource that has it, and sent by its id alone
-    on_delete: str = ""  # what the removal of what it refers to does, in SQL
+    to_itself: bool = False  # references its own resource; the API shows only the id
+    on_delete: str = ""  # ON DELETE rule in SQL
     optional: bool = False
     unique: bool = False
-    nocase: bool = False  # unique whether its letters A to Z are upper or lower case
-    index: bool = False  # the list is sorted by it, and limited to a range of it
-    private: bool = False  # it is stored, and never sent
+    nocase: bool = False  # unique regardless of case (A to Z)
+    index: bool = False  # the list can be sorted by it and filtered by range
+    private: bool = False  # never part of a response
     low: Decimal | None = None
     high: Decimal | None = None
-    default: str = ""  # as it is written in Python
-    in_turn: bool = False  # each row has another value, for it is unique with others
-    earlier: int = 0  # how many fields of times the resource has before it
-    stored: str = ""  # the name of its column, if that is another one
+    default: str = ""  # Python code
+    in_turn: bool = False  # differs in each row because it is unique together with others
+    earlier: int = 0  # number of date and datetime fields before this one
+    stored: str = ""  # name of its column, if different
 
     @property
     def of(self) -> Kind:
@@ -99,7 +99,7 @@ class Field:
 
     @property
     def key(self) -> str:
-        """Its name in the schemas, and that of its attribute in the table."""
+        """The name in the schemas and of the table's attribute."""
         return f"{self.name}_id" if self.to else self.name
 
     @property
@@ -133,7 +133,7 @@ class Field:
 
     @property
     def differs(self) -> bool:
-        """Whether no two rows of a factory have the same."""
+        """Whether each row of a factory has a different value."""
         return self.unique or self.in_turn
 
     @property
@@ -144,7 +144,7 @@ class Field:
 
     @property
     def filter(self) -> str:
-        """The parameter of the list by which it is found, if there is one."""
+        """The name of the list's filter for this field, or an empty string."""
         if self.private:
             return ""
         if self.kind == "str":
@@ -153,7 +153,7 @@ class Field:
 
     @property
     def ranges(self) -> list[tuple[str, str]]:
-        """The parameters of the list by which it is limited, and the sign that compares with each."""
+        """The names of the list's range filters, with their comparison operators."""
         if self.index and self.kind in TIMES:
             return [(f"{self.key}_after", ">"), (f"{self.key}_before", "<")]
         if self.index and self.kind in NUMBERS:
@@ -170,7 +170,7 @@ class Field:
 
     @property
     def is_one_of_several(self) -> bool:
-        """Whether its filter takes several values."""
+        """Whether its filter accepts several values."""
         return self.kind in {"enum", "ref"}
 
     @property
@@ -191,7 +191,7 @@ class Field:
         return self.precision != Digits(DIGITS, PLACES)
 
     def definition(self, example: str) -> str:
-        """What its alias stands for."""
+        """Returns the definition of the field's type in the schemas."""
         if self.choices:
             return f"Literal[{', '.join(map(quoted, self.choices))}]"
         if self.element:
@@ -210,21 +210,21 @@ class Field:
             return [("min_length", "1"), ("max_length", str(self.size))]
         if self.kind in {"text", "url"}:
             return [("max_length", str(self.size))]
-        # An integer always has bounds: those of its column.
+        # An integer always has bounds, at least those of its column.
         bounds = {"ge": "-MAX_INT", "le": "MAX_INT"} if self.kind == "int" else {}
         given = {"ge": self.low, "le": self.high}
         bounds |= {name: self.written(n) for name, n in given.items() if n is not None}
         return [*bounds.items()]
 
     def written(self, number: Decimal) -> str:
-        """A number of it in Python."""
+        """Returns `number` as Python code of the field's type."""
         if self.kind == "decimal":
             return f'Decimal("{number:.{self.places}f}")'
         return str(float(number) if self.kind == "float" else int(number))
 
 
 def _documented(type_: str, default: Decimal) -> str:
-    """A type whose default is in full in openapi.json, which would have 0E-7 otherwise."""
+    """Returns the type with a default that openapi.json writes in full instead of as 0E-7."""
     text = f"{default:f}"
     if text == str(default):
         return type_
@@ -234,9 +234,9 @@ def _documented(type_: str, default: Decimal) -> str:
 
 @dataclass(frozen=True)
 class Rows(Many):
-    """A list of rows that are a part of the resource, without an id."""
+    """A list of rows that are part of the resource and have no ids."""
 
-    alias: str  # of the list among the types of the schemas
+    alias: str  # name of the list's type in the schemas
     fields: tuple[Field, ...]
 
     @property

@@ -1,16 +1,16 @@
-"""The types that a field may have."""
+"""Types of fields."""
 
 from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """How it is spelled: as an attribute of a table, in the schemas and in revisions."""
+    """The spelling of a type in tables, schemas and revisions, and sample values."""
 
     python: str
     schema: str
     column: str
-    values: tuple[str, ...] = ()  # two that it may have
-    wrong: tuple[str, ...] = ()  # some that it may not
+    values: tuple[str, ...] = ()  # two valid values
+    wrong: tuple[str, ...] = ()  # some invalid values
 
 
 KINDS = {
@@ -79,5 +79,5 @@ KINDS = {
 }
 TIMES = {"date", "datetime"}
 NUMBERS = {"int", "float", "decimal"}
-# Those that have a name of their own in the schemas.
+# Types that get their own type alias in the schemas.
 ALIASED = {"str", "text", "url", "int", "float", "decimal", "array", "enum"}

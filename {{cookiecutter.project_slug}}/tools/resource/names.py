@@ -1,4 +1,4 @@
-"""What resources and fields may be called."""
+"""Validation and derivation of names of resources and fields."""
 
 import builtins
 import keyword
@@ -13,13 +13,13 @@ from app.schemas.pages import Query
 
 TEMPLATES = Path(__file__).parent / "templates"
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-# With it, and with another one, the names of constraints stay below the 63 bytes of a database.
+# Names of constraints contain up to two names and must not exceed 63 bytes.
 LONGEST = 28
-# Those that do not end in s, as far as they are likely.
+# Likely plurals that do not end in s.
 PLURALS = {"children", "criteria", "data", "feet", "media", "men", "mice", "people", "women"}
-# What is spoken with a vowel first.
+# Words that begin with a vowel sound.
 AN = r"(?!eu|on[ce]|u(ni|s[aeu]|ti|r[il]|uid))[aeiou]|hour|honest|honou?r|heir"
-# What stands beside the name of a resource, or of them all, where it is written.
+# Names in the generated code and in the modules that list all resources.
 WORDS = """
     after again alembic_version app before body changed changes client costs created docs draining
     error errors etag expected field find found gone health if_match if_none_match ids key known lifespan listed
@@ -34,9 +34,9 @@ IMPORTED = {
     name
     for path in TEMPLATES.glob("*.mako")
     for names in IMPORT.findall(path.read_text(encoding="utf-8"))
-    for name in re.findall(r"(?<![${}\w.])\w+", names)  # not those that a resource gives
+    for name in re.findall(r"(?<![${}\w.])\w+", names)  # except names with the resource's own name
 }
-# What every table, entity or list has, and the names that are written beside the fields of one.
+# Attributes of every table, entity or query, and names in the generated code beside the fields.
 ATTRIBUTES = {
     *(name for base in (Base, BaseModel, Query) for name in (*dir(base), *dir(type(base)))),
     *(*Entity.model_fields, *Query.model_fields),
@@ -46,11 +46,11 @@ ATTRIBUTES = {
     *("cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"),  # columns of every table
 {% endif %}
 }
-UNCLEAR = {"i", "l", "o"}  # a digit or a letter? ruff refuses such names
+UNCLEAR = {"i", "l", "o"}  # look like digits: ruff rejects such names
 
 
 class Refused(Exception):
-    """What is wrong, and what to do, in one sentence."""
+    """The arguments were rejected; the message says what is wrong and what to do."""
 
 
 def plural_of(name: str) -> str:
@@ -64,7 +64,7 @@ def plural_of(name: str) -> str:
 
 
 def singular_of(name: str) -> str:
-    """The word whose plural it is by the English rules, or else the name as it is."""
+    """Returns the singular by the English rules, or the name itself if it is no plural."""
     for ending, other in (("ies", "y"), ("es", ""), ("s", "")):
         word = name.removesuffix(ending) + other
         if name.endswith(ending) and NAME.fullmatch(word) and word not in PLURALS:
@@ -134,12 +134,12 @@ def _check_letters(word: str, what: str, advice: str) -> None:
 
 
 def _is_taken(word: str) -> bool:
-    """Whether it cannot be a name in Python, or its class cannot."""
+    """Returns whether the name or its class name is a keyword or ambiguous."""
     return keyword.iskeyword(word) or keyword.iskeyword(camel(word)) or word in UNCLEAR
 
 
 def alias_of(field: str, entity: str) -> str:
-    """The name of a field's type in the schemas: that of the field, if it is free."""
+    """Returns the name of a field's type in the schemas: the field's name, unless it is taken."""
     alias = camel(field)
     own = {entity, *(f"{entity}{kind}" for kind in ("Create", "Update", "Filter"))}
     taken = own.union(IMPORTED, CLASSES.split())

@@ -1,4 +1,4 @@
-"""What a field's type is given: a length, words, a resource, bounds and a default."""
+"""Options of field types: lengths, choices, references, bounds and defaults."""
 
 import re
 from dataclasses import replace
@@ -12,22 +12,22 @@ from tools.resource.names import NAME, Refused, check_field, singular_of
 NUMBERS = {
     "int": r"-?[0-9]{1,10}",
     "float": r"-?[0-9]{1,15}(\.[0-9]{1,15})?",
-    "decimal": "",  # it depends on its digits
+    "decimal": "",  # depends on its precision
 }
-# Which of them fit.
+# Descriptions of valid numbers for error messages.
 FITTING = {
     "int": f"a whole number from {-MAX_INT} to {MAX_INT}",
     "float": "at most 15 digits before the point and 15 after it",
 }
-# What becomes of a row when that which it refers to is removed.
+# What happens to a row when the row that it references is deleted.
 ON_DELETE = {"restrict": "RESTRICT", "cascade": "CASCADE", "null": "SET NULL"}
-SECRET = re.compile(r"(^|_)(pas+wo?r?d|pass(phrase)?|pwd|token|secrete?)($|_)")  # ruff's S105
+SECRET = re.compile(r"(^|_)(pas+wo?r?d|pass(phrase)?|pwd|token|secrete?)($|_)")  # from ruff's S105
 EMPTY = "Field(default_factory=dict)"
 WORD = re.compile(r"[\w.,+-]+")
 LONGEST_EMAIL = 254
 DEFAULT_SIZES = {"str": 255, "text": 2000, "url": 2083}
 LONGEST = {"str": 10_000, "text": 100_000, "url": 2083}
-SHORTEST = {"url": 50}  # those of the tests fit
+SHORTEST = {"url": 50}  # fits the sample values of the tests
 LONGEST_CONSTRAINT = 63  # bytes
 
 
@@ -44,7 +44,7 @@ def size(kind: str, given: str | None, spec: str) -> int:
 
 
 def precision(given: str | None, spec: str) -> tuple[int, int]:
-    """How many digits a decimal has, and how many of them after the point."""
+    """Returns the digits of a decimal and how many of them are decimal places."""
     if given is None:
         return DIGITS, PLACES
     found = re.fullmatch(r"([1-9][0-9]?) *, *(0|[1-9][0-9]?)", given)
@@ -57,7 +57,7 @@ def precision(given: str | None, spec: str) -> tuple[int, int]:
 
 
 def element(given: str | None, spec: str) -> Field:
-    """One of those that an array has."""
+    """Returns the element of an array as a field."""
     found = re.fullmatch(r"(int|str)(?:\(([^()]*)\))?", given or "")
     if not found or (found[1] == "int" and found[2] is not None):
         raise Refused(f"{spec!r} is an array of nothing: take array(str(30)) or array(int)")
@@ -76,7 +76,7 @@ def choices(given: str | None, spec: str) -> tuple[str, ...]:
 
 
 def target(root: Path, given: str, own: Target, spec: str) -> Target:
-    """The resource of this name, `own` or one that is there."""
+    """Returns the resource with this name: `own` or an existing one."""
     there = resources(root)
     for to in (own, *there):
         if given not in {to.name, to.entity, to.plural}:
@@ -97,7 +97,7 @@ def target(root: Path, given: str, own: Target, spec: str) -> Target:
 
 
 def _referred(root: Path, plural: str) -> set[str]:
-    """The resources that the schemas of one import, and those that these import."""
+    """Returns the resources that the schemas of one import, directly or indirectly."""
     found, left = set[str](), [plural]
     while left:
         path = root / "app" / "schemas" / f"{left.pop()}.py"
@@ -109,7 +109,7 @@ def _referred(root: Path, plural: str) -> set[str]:
 
 
 def reference(root: Path, field: Field, given: str | None, own: Target, spec: str) -> Field:
-    """The field with what it refers to, and what the removal of that does."""
+    """Returns the field with its target and ON DELETE rule."""
     name, _, rule = (part.strip() for part in (given or "").partition(","))
     to = target(root, name, own, spec)
     if rule and rule not in ON_DELETE:
@@ -125,7 +125,7 @@ def reference(root: Path, field: Field, given: str | None, own: Target, spec: st
         raise Refused(f"{spec!r} refers to the resource itself, which has no first one then: add ?")
     if field.unique:
         raise Refused(f"{spec!r} refers to the resource itself, and cannot be unique: leave it out")
-    # RESTRICT would forbid to remove a row and what refers to it in one statement.
+    # RESTRICT would reject deleting a row and its references in one statement.
     rule = "" if rule == "restrict" else rule
     return replace(field, to=to, to_itself=True, on_delete=ON_DELETE.get(rule, ""))
 
@@ -149,7 +149,7 @@ def link(root: Path, name: str, given: str | None, own: Target, spec: str) -> Li
 
 
 def tables(root: Path) -> dict[str, str]:
-    """The module in which each table is."""
+    """Returns each table's name with the name of its module."""
     return {
         name: path.stem
         for path in sorted((root / "app" / "db" / "tables").glob("*.py"))
@@ -160,7 +160,7 @@ def tables(root: Path) -> dict[str, str]:
 
 
 def resources(root: Path) -> list[Target]:
-    """Those that are there; the schemas of users, and others without a repository, are none."""
+    """Returns the existing resources: schemas without a repository, such as users, are none."""
     return [
         Target(
             re.sub(r"(?<!^)(?=[A-Z])", "_", entity).lower(), path.stem, is_owned(root, path.stem)
@@ -174,7 +174,7 @@ def resources(root: Path) -> list[Target]:
 
 
 def named(root: Path, name: str) -> Target:
-    """The resource that is there by this name, its plural or its class."""
+    """Returns the existing resource with this name, plural or class."""
     there = resources(root)
     for one in there:
         if name in {one.name, one.entity, one.plural}:
@@ -208,7 +208,7 @@ def _fitting(field: Field) -> str:
 
 
 def default(field: Field, text: str | None, spec: str) -> str:
-    """As it is written in Python."""
+    """Returns the default as Python code."""
     if field.kind == "array" and text is None and not field.optional:
         return "()"
     if text is None:
@@ -230,7 +230,7 @@ def default(field: Field, text: str | None, spec: str) -> str:
 
 
 def _defaults(field: Field) -> str:
-    """Which ones it may have."""
+    """Returns a description of valid defaults for error messages."""
     if field.kind in NUMBERS:
         return "take one within its bounds"
     if field.kind in {"str", "text"}:
@@ -243,7 +243,7 @@ def _defaults(field: Field) -> str:
 
 
 def some_default(field: Field) -> str:
-    """One that it may have, as it is typed, or nothing where it may have none."""
+    """Returns a valid default as it is typed, or an empty string if there is none."""
     if field.kind in NUMBERS:
         zero = Decimal(0)
         low = zero if field.low is None else field.low

@@ -1,4 +1,4 @@
-"""Reads a resource from the arguments of `make resource`."""
+"""Parser for the arguments of `make resource`."""
 
 import re
 from collections import Counter
@@ -41,9 +41,9 @@ LIST = re.compile(r"([^:]+):list\b(?:\((.*)\))?", re.DOTALL)
 NESTED = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)?"
 SPEC = re.compile(rf"(?:[^\s(]|{NESTED})+")
 TOGETHER = re.compile(r"unique\(([^()]*)\)")
-LONGEST_UNIQUE = 500  # letters of four bytes each, in an entry of an index
+LONGEST_UNIQUE = 500  # characters of four bytes each, limited by the size of an index entry
 LONGEST_TOGETHER = 600
-LONGEST_UNIQUE_OWNED = 400  # beside the 255 letters of an owner
+LONGEST_UNIQUE_OWNED = 400  # beside the 255 characters of an owner
 UNIQUE = ("str", "email", "int", "date", "datetime", "uuid", "ref")
 UNIQUE_TOGETHER = (*UNIQUE, "decimal", "bool", "enum")
 INDEXED = ("str", "email", "int", "float", "decimal", "bool", "date", "datetime", "uuid", "enum")
@@ -54,17 +54,17 @@ class Resource(Target):
     fields: tuple[Field, ...]
     links: tuple[Link, ...]
     lists: tuple[Rows, ...]
-    together: tuple[tuple[Field, ...], ...]  # fields that are unique together
+    together: tuple[tuple[Field, ...], ...]  # groups of fields that are unique together
     has_fake: bool
 
     @property
     def keys(self) -> list[tuple[Field, Target]]:
-        """All fields that refer to something."""
+        """All reference fields, with their targets."""
         return [(field, field.to) for field in self.fields if field.to]
 
     @property
     def references(self) -> list[tuple[Field, Target]]:
-        """Those to other resources, which are sent with it."""
+        """References to other resources, which responses contain in full."""
         return [(field, to) for field, to in self.keys if not field.to_itself]
 
     @property
@@ -75,9 +75,9 @@ class Resource(Target):
 
 
 def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
-    """The resource that the service in `root` shall have.
+    """Returns the resource to be added to the service in `root`.
 
-    Options are `plural`, `fake` and `owner`, as `make resource` has them.
+    Options are `plural`, `fake` and `owner`, as in `make resource`.
     """
     fake, owner = options.get("fake"), options.get("owner")
     if owner not in {None, "", "user"}:
@@ -122,7 +122,7 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
     for one, times in Counter(names).items():
         if times > 1:
             raise Refused(f"{one!r} would be there twice: call one of the fields otherwise")
-    # A fake finds what it refers to in memory too.
+    # A fake needs the fakes of all resources that it references.
     fakes = root / "tests" / "fakes"
     needed = ["store", *(to.plural for to in others)]
     has_fake = not (fake or owner) and all((fakes / f"{module}.py").is_file() for module in needed)
@@ -136,7 +136,7 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
 
 
 def split(fields: str) -> list[str]:
-    """What is between spaces, but for those in parentheses, and in parentheses within these."""
+    """Splits at spaces, except for spaces in (possibly nested) parentheses."""
     return SPEC.findall(fields)
 
 
@@ -185,7 +185,7 @@ def _check_owned(plural: str, field: Field) -> None:
 
 
 def _names(field: Field) -> list[str]:
-    """What the code calls it, and what it refers to."""
+    """Returns all names that the generated code uses for this field."""
     alias = field.alias if field.kind in ALIASED else field.name
     ranges = (parameter for parameter, _ in field.ranges)
     names = (field.name, field.key, field.filter or field.name, alias, *ranges)
@@ -195,7 +195,7 @@ def _names(field: Field) -> list[str]:
 def _together(
     own: Target, fields: tuple[Field, ...], specs: list[str]
 ) -> tuple[tuple[Field, ...], ...]:
-    """The fields that each `unique(...)` names."""
+    """Returns the fields of each `unique(...)`."""
     known = {field.key: field for field in fields} | {field.name: field for field in fields}
     found: list[tuple[Field, ...]] = []
     for spec in specs:
@@ -218,7 +218,7 @@ def _together(
 
 
 def _check_together(own: Target, fields: tuple[Field, ...], spec: str) -> None:
-    if len(fields) < 2:  # noqa: PLR2004 - a pair
+    if len(fields) < 2:  # noqa: PLR2004 - at least a pair
         raise Refused(f"{spec!r} names one field: add another, or write :unique behind that field")
     for field in fields:
         if fields.count(field) > 1:
@@ -277,7 +277,7 @@ def _list(root: Path, own: Target, spec: str) -> Rows:
 
 
 def _field_of_rows(root: Path, own: Target, name: str, spec: str) -> Field:
-    """A field of the rows of the list `name`: what needs their ids is refused."""
+    """Parses a field of the list `name`; rejects options that need rows with ids."""
     if LIST.match(spec):
         raise Refused(f"{spec!r} is a list in the list {name!r}: {_of_its_own(own, name)}")
     if LINK.match(spec):
@@ -304,7 +304,7 @@ def _of_its_own(own: Target, name: str) -> str:
 
 
 def _with_aliases(lists: tuple[Rows, ...], taken: set[str]) -> tuple[Rows, ...]:
-    """Those whose fields have types by names that are free."""
+    """Returns the lists with fields whose type names do not clash."""
     found = []
     for rows in lists:
         fields = []
@@ -362,7 +362,7 @@ def _field(root: Path, own: Target, spec: str) -> Field:
 
 
 def _of_kind(root: Path, field: Field, given: str | None, own: Target, spec: str) -> Field:
-    """The field with what its type is given in parentheses."""
+    """Returns the field with the options that its type has in parentheses."""
     if field.kind == "email":
         return replace(field, size=LONGEST_EMAIL)
     if field.kind in {"str", "text", "url"}:

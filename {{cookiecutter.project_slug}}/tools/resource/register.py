@@ -1,4 +1,4 @@
-"""The lines by which the service knows a resource, in files that people write to as well."""
+"""Registration of a resource: lines in existing files, which people edit too."""
 
 import re
 from pathlib import Path
@@ -8,10 +8,10 @@ from tools.resource.names import Refused
 from tools.resource.parse import Resource
 from tools.resource.render import tidy
 
-# Each is written where the first match of its pattern ends, or in place of its group `old`.
+# Text and pattern: the text is inserted after the pattern's first match, or replaces group `old`.
 Line = tuple[str, str]
-IMPORTS = r"^(?=from )"  # they are sorted later
-# Before the probes, which come last.
+IMPORTS = r"^(?=from )"  # sorted afterwards
+# Before the router of the probes, which comes last.
 ROUTERS = (
     r"^(    app\.include_router\((?!health\.).*\n)+|^(?=    app\.include_router\(health\.router\))"
 )
@@ -21,12 +21,12 @@ FAKES = r"^    return with_fakes\((\n(        .*\n)*)?"
 
 
 def registered(root: Path, resource: Resource) -> dict[Path, str]:
-    """Those files with their new lines; a file that has them already is left out."""
+    """Returns the changed files with their new text; omits files that contain the lines already."""
     return with_lines(root, lines_of(resource, has_fake=resource.has_fake))
 
 
 def with_lines(root: Path, added: dict[str, list[Line]]) -> dict[Path, str]:
-    """Files with new lines, each where its pattern ends; the last one tells if they are there."""
+    """Returns files with inserted lines; omits files that already contain their last line."""
     texts = {}
     for name, lines in added.items():
         path = Path(name)
@@ -40,7 +40,7 @@ def with_lines(root: Path, added: dict[str, list[Line]]) -> dict[Path, str]:
                 raise Refused(f"{name} has no place for {wanted}: add both yourself")
             start = place.start("old") if "old" in place.re.groupindex else place.end()
             text = text[:start] + line + text[place.end() :]
-        # Sorted is what has come in; all else stays as it is.
+        # Sorts imports and `__all__` only: all else stays as it is.
         is_code = path.suffix == ".py"
         texts[path] = tidy(root, path, text, "--select", "I,RUF022") if is_code else text
     return texts

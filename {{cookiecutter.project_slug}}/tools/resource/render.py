@@ -1,4 +1,4 @@
-"""The files of a resource, as text that is formatted and linted."""
+"""Renders the files of a resource, formatted and linted."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ from tools.resource.names import TEMPLATES, Refused, article
 from tools.resource.parse import Resource
 
 MIGRATIONS = Path("app", "db", "migrations")
-# ruff would look for the modules that are imported, some of which are not written yet.
+# Some imported modules do not exist yet, so ruff could not recognize them as first-party.
 OURS = ("--config", 'lint.isort.known-first-party = ["app", "tests"]')
 
 
@@ -31,7 +31,7 @@ OWNED = {
 
 
 def own_files(plural: str, *, has_fake: bool) -> dict[Path, str]:
-    """The files of one resource alone, but for its revision, and their templates."""
+    """Returns the resource's own files, except for its revision, with their templates."""
     module = f"{plural}.py"
     return {
         Path("app", "schemas", module): "schemas",
@@ -46,7 +46,7 @@ def own_files(plural: str, *, has_fake: bool) -> dict[Path, str]:
 
 
 def files(root: Path, resource: Resource) -> dict[Path, str]:
-    """What a resource consists of, besides the lines that register it."""
+    """Returns all files of a resource with their text, but no changed lines of other files."""
     path, revision = revision_of(root, f"create_{resource.plural}")
     text = rendered(TEMPLATES / "revision.py.mako", _words(root, resource) | revision)
     shared = _texts(root, resource, OWNED) if resource.owned else {}
@@ -54,7 +54,7 @@ def files(root: Path, resource: Resource) -> dict[Path, str]:
 
 
 def own_texts(root: Path, resource: Resource) -> dict[Path, str]:
-    """The files of this resource alone, but for its revision."""
+    """Returns the resource's own files with their text, except for its revision."""
     return _texts(root, resource, own_files(resource.plural, has_fake=resource.has_fake))
 
 
@@ -65,7 +65,7 @@ def _texts(root: Path, resource: Resource, made: dict[Path, str]) -> dict[Path, 
 
 
 def tidy(root: Path, path: Path, text: str, *only: str) -> str:
-    """As `make format` leaves it. The templates import all that some resource needs."""
+    """Lints and formats like `make format`, which removes unused imports of the templates."""
     name = str(path)
     lint = ("check", "--fix-only", "--quiet", *OURS, *only, "--stdin-filename", name, "-")
     for arguments in (lint, ("format", "--stdin-filename", name, "-")):
@@ -80,13 +80,13 @@ def tidy(root: Path, path: Path, text: str, *only: str) -> str:
 
 
 def rendered(path: Path, known: dict[str, object]) -> str:
-    template = Template(filename=str(path))  # noqa: S702 - not for HTML
+    template = Template(filename=str(path))  # noqa: S702 - does not render HTML
     text: str = template.render(**known)
     return text
 
 
 def _words(root: Path, resource: Resource) -> dict[str, object]:
-    """What the templates know."""
+    """Returns the variables and functions of the templates."""
     has_fakes = (root / "tests" / "fakes" / "store.py").is_file()
     fields, links = resource.fields, resource.links
     listed = [(rows, field, to) for rows in resource.lists for field, to in rows.references]
@@ -136,7 +136,7 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
         "lists": resource.lists,
         "listed": listed,
         "targets": resource.targets,
-        # Without fakes every test runs on the database, and needs no mark.
+        # Without fakes every test runs on the database and needs no mark.
         "in_database": has_fakes and not resource.has_fake,
         "once": (root / "app" / "api" / "idempotency.py").is_file(),
         "owned": resource.owned,
@@ -181,7 +181,7 @@ def _words(root: Path, resource: Resource) -> dict[str, object]:
 
 
 def _among(keys: list[str]) -> str:
-    """A condition of a key, as it is written for one and for several."""
+    """Returns a condition that matches any of the keys."""
     listed = ", ".join(map(quoted, keys))
     return "in {" + listed + "}" if len(keys) > 1 else f"== {listed}"
 
@@ -211,18 +211,18 @@ def _is_within(field: Field, parameter: str, sign: str) -> str:
 
 
 def _changes(field: Field) -> list[tuple[str, str]]:
-    """Values before a change and after it."""
+    """Returns pairs of values before and after a change."""
     one, another = samples.one(field), samples.another(field)
     return [(one, another), (another, "None")] if field.optional else [(one, another)]
 
 
 def revision_of(root: Path, slug: str) -> tuple[Path, dict[str, object]]:
-    """The revision of this name, if it is there already, or else one after the last.
+    """Returns path and ids of the existing revision with this name, or else of a new one.
 
-    One that creates what a later one drops does not count.
+    Ignores a revision whose table a later revision drops.
     """
     name = rf"[0-9]+_({slug}|{slug.replace('create', 'drop', 1)})_[^_]+"
-    for script in _revisions(root).walk_revisions():  # the last one first
+    for script in _revisions(root).walk_revisions():  # newest first
         path = Path(script.path)
         if found := re.fullmatch(name, path.stem):
             if found[1] != slug:
@@ -239,7 +239,7 @@ def _revisions(root: Path) -> ScriptDirectory:
 
 
 def must_be_new(root: Path, text: str) -> None:
-    """Refuses a revision that does what the last one does already."""
+    """Raises `Refused` if the newest revision does the same."""
     for head in _revisions(root).get_revisions("heads"):
         last = Path(head.path)
         body = last.read_text(encoding="utf-8").partition("def upgrade")[2]
@@ -251,7 +251,7 @@ def must_be_new(root: Path, text: str) -> None:
 
 
 def next_revision(root: Path, slug: str) -> tuple[Path, dict[str, object]]:
-    """One after the last."""
+    """Returns path and ids of a new revision after the newest."""
     heads = _revisions(root).get_heads()
     if len(heads) > 1:
         raise Refused(

@@ -1,4 +1,4 @@
-"""Values for examples and tests, written in Python as they are sent and answered in JSON."""
+"""Sample values for examples and tests: Python code of their JSON form."""
 
 from decimal import Decimal
 
@@ -7,19 +7,19 @@ from tools.resource.kinds import TIMES
 from tools.resource.names import article
 from tools.resource.options import EMPTY
 
-# How many values a field has at least that differs.
+# Minimum number of values of a field that differs in each row.
 DISTINCT = 10
 
 
 def lowest(field: Field) -> int:
-    """From where on the numbers of a field that differs are counted."""
+    """Returns the number from which a field that differs in each row counts up."""
     if field.low is not None:
         return int(field.low)
     return 0 if field.high is None else min(0, int(field.high) - DISTINCT + 1)
 
 
 def can_differ(field: Field) -> bool:
-    """Whether it has as many values as there are entities in a test."""
+    """Returns whether the field has enough values to differ in each row of a test."""
     if field.kind == "int":
         return field.high is None or field.high >= lowest(field) + DISTINCT - 1
     return field.kind in {"str", "email", "date", "datetime", "uuid"} or (
@@ -42,7 +42,7 @@ def another(field: Field) -> str:
 
 
 def lower_and_upper(field: Field) -> tuple[str, str]:
-    """Two values, the lower one first."""
+    """Returns two values, the lower one first."""
     if field.kind in TIMES:
         return one(field), another(field)
     step = Decimal(1).scaleb(-field.places if field.kind == "decimal" else 0)
@@ -53,14 +53,14 @@ def lower_and_upper(field: Field) -> tuple[str, str]:
 
 
 def changed(field: Field) -> str:
-    """One for a PATCH."""
+    """Returns a new value for a PATCH."""
     if field.to_itself:
         return "None"
     return f'create_{field.to.name}(client)["id"]' if field.to else another(field)
 
 
 def wrong(field: Field) -> list[str]:
-    """Values that are refused."""
+    """Returns invalid values."""
     values = [] if field.optional else ["None"]
     if field.kind in {"str", "text"}:
         values += ['""'] if field.kind == "str" else []
@@ -81,7 +81,7 @@ def wrong(field: Field) -> list[str]:
 
 
 def answered(default: str) -> str:
-    """How a default is answered."""
+    """Returns a default as it appears in a response."""
     if default in {"()", EMPTY}:
         return "[]" if default == "()" else "{}"
     return default.removeprefix("Decimal(").removesuffix(")") or "None"
@@ -119,5 +119,5 @@ def _sent(field: Field, number: Decimal) -> str:
 
 
 def _in_order(field: Field, time: str) -> str:
-    """Years after those of the fields before, for an end that has to be after a start."""
+    """Moves the year past those of earlier fields, so that an end is after its start."""
     return time.replace("2026", str(2026 + field.earlier))

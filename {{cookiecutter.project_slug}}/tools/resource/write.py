@@ -1,4 +1,4 @@
-"""Writes a resource: all of it, or nothing where something of it is there already and differs."""
+"""Writes a resource: all files, or none if a file exists with other content."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tools.resource.render import files
 
 
 def write(root: Path, resource: Resource) -> list[Path]:
-    """What was not there before."""
+    """Writes the resource and returns the paths of new and changed files."""
     return write_files(root, files(root, resource), registered(root, resource))
 
 

@@ -1,4 +1,4 @@
-"""`python -m tools.seed [NUMBER [OWNER]]`: what `make seed` runs."""
+"""`python -m tools.seed [NUMBER [OWNER]]`: the command of `make seed`."""
 
 import re
 import sys
@@ -20,7 +20,7 @@ from tools.seed.seed import seed
 
 
 def filled(number: str, owner: str) -> list[str]:
-    """What was done, in lines."""
+    """Fills the database and returns a report as lines."""
     settings = read_settings()
     if settings.app_env == "production":
         raise Refused("APP_ENV is production, and these rows are for development.")

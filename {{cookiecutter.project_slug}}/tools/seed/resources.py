@@ -1,4 +1,4 @@
-"""Finds what has a factory, by the names that `make resource` gives."""
+"""Finds the resources that have a factory, by the naming convention of `make resource`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from tools.resource.options import resources
 @dataclass(frozen=True)
 class Seeded:
     plural: str
-    factory: str  # where it is
+    factory: str  # function and file, for error messages
     make: Callable[..., dict[str, Any]]
     schema: type[Schema]
     repository: type[SqlRepository[Any, Any, Any, Any]]
@@ -34,19 +34,19 @@ class Seeded:
 
     @property
     def tables(self) -> list[Table]:
-        """That of its rows, and those of its links and lists."""
+        """The resource's own table and those of its links and lists."""
         links: list[Any] = [link.ours.table for link in self.repository.links]
         lists: list[Any] = [each.table.__table__ for each in self.repository.children]
         return [self.table, *links, *lists]
 
     @property
     def needed(self) -> list[str]:
-        """The tables that have to have rows before."""
+        """The tables that must be filled first."""
         keys = (key for table in self.tables for key in table.foreign_keys)
         return sorted({key.column.table.name for key in keys} - {self.table.name})
 
     def values(self, number: int, id_of: IdOf) -> dict[str, Any]:
-        """What the API would store of the `number`th."""
+        """Returns the values that the API would store for row `number`."""
         takes_ids = len(signature(self.make).parameters) > 1
         sent = self.make(number, id_of) if takes_ids else self.make(number)
         try:
@@ -63,7 +63,7 @@ class Seeded:
 
 
 def in_order(root: Path) -> list[Seeded]:
-    """Each after those that it refers to."""
+    """Returns the resources, each after those that it references."""
     found = {
         one.plural: _seeded(one)
         for one in resources(root)

@@ -1,4 +1,4 @@
-"""Fills the tables of resources by their factories: the same number makes the same rows."""
+"""Fills tables with rows from factories; the same row number always gives the same row."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,12 +16,12 @@ from app.settings import Settings
 from tools.files import Refused
 from tools.seed.resources import Seeded
 
-BATCH = 1000  # rows that are in memory at a time
+BATCH = 1000  # rows in memory at a time
 START = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 async def seed(settings: Settings, resources: list[Seeded], count: int, owner: str) -> None:
-    """Writes `count` rows of each, in one transaction."""
+    """Writes `count` rows of each resource in one transaction."""
     store = SqlStore(settings)
     try:
         async with store.write() as repositories:
@@ -42,7 +42,7 @@ class Rows:
         self.owner = owner
 
     def of(self, resource: Seeded, numbers: Sequence[int]) -> dict[Table, list[dict[str, Any]]]:
-        """Those with these numbers, and their links and lists, by table."""
+        """Returns the rows with these numbers, including their links and lists, by table."""
         repository = resource.repository
         rows: dict[Any, list[dict[str, Any]]] = {table: [] for table in resource.tables}
         own = {"owner": self.owner} if resource.owned else {}
@@ -77,7 +77,7 @@ def created_at(number: int) -> datetime:
 
 
 def row_id(table: str, number: int) -> UUID:
-    """A UUID of version 7: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7."""
+    """Returns a UUIDv7: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7."""
     milliseconds = int(created_at(number).timestamp()) * 1000
     random = int.from_bytes(sha256(f"{table} {number}".encode()).digest()[:10])
     low, high = random & (1 << 62) - 1, random >> 68
@@ -122,4 +122,4 @@ def _reason(resource: Seeded, error: Exception) -> str:
     if isinstance(error, Conflict):
         fields = resource.schema.model_fields
         return str(Conflict(*(name for name in error.fields if name in fields)))
-    return str(error.__cause__ or error).partition("\n")[0]  # the next line may show the row
+    return str(error.__cause__ or error).partition("\n")[0]  # the next line may contain values

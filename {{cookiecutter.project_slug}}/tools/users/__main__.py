@@ -1,4 +1,4 @@
-"""`python -m tools.users`: what `make users` runs."""
+"""`python -m tools.users`: the command of `make users`."""
 
 from tools.parts import run
 from tools.users.write import USERS

@@ -1,4 +1,4 @@
-"""Users: what `make users` writes."""
+"""Users: the files and lines that `make users` writes."""
 
 from pathlib import Path
 
@@ -73,7 +73,7 @@ LINES: dict[str, list[Line]] = {
         ),
     ],
 }
-# A team may have deleted or rewritten these.
+# Files that a team may have deleted or rewritten.
 OPTIONAL: dict[str, list[Line]] = {
     "docs/settings.md": [(ROWS, r"^(?P<old>\| `AUTH` \| not set \|.*\n)")],
     ".env.example": [

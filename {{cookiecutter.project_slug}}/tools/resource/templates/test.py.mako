@@ -13,7 +13,7 @@ REFERENCES\
 [${", ".join(f'("{field.name}", "{to.url}")' for field, to in of_rule(rule))}]\
 % endif
 </%def>\
-"""The ${words} over HTTP: what each field may hold, and how they are found."""
+"""The ${words} API: validation, filters and sorting."""
 
 from decimal import Decimal
 from itertools import count
@@ -40,7 +40,7 @@ NUMBERS = count(1)
 
 
 def body(${"client: TestClient, /, " if client else ""}**fields: object) -> dict[str, Any]:
-    """The JSON of another one, with these fields."""
+    """Returns the request body of a new record, with these fields."""
 % if client:
     id_of = id_of_new(client${"".join(f", {to.plural}=create_{to.name}" for to in targets)})
     return make_${name}(next(NUMBERS), id_of) | fields

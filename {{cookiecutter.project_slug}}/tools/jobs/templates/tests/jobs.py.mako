@@ -1,4 +1,4 @@
-"""Jobs of the tests' own, on widgets."""
+"""Jobs for the tests, which create widgets."""
 
 {% if cookiecutter.concurrency == "async" %}
 from asyncio import sleep
@@ -25,15 +25,15 @@ async def add_widget(store: Store, name: str) -> None:
 
 @job(attempts=3, backoff=timedelta(0))
 async def work(store: Store, name: str, seconds: float = 0) -> None:
-    """Leaves a widget for each time that it has begun and for each that it has ended."""
+    """Creates a widget at its beginning and another at its end."""
     await add_widget(store, f"{name}, begun {uuid4()}")
     await sleep(seconds)
-    # A worker may be killed here, before it deletes the job: the name must be free once more.
+    # A unique name, because the job runs again if its worker is killed before deleting it.
     await add_widget(store, f"{name}, ended {uuid4()}")
 
 
 def counted(widgets: Iterable[str], event: str) -> Counter[str]:
-    """How often each job has "begun" or "ended"."""
+    """Counts how often each job has "begun" or "ended"."""
     return Counter(name.partition(",")[0] for name in widgets if f", {event} " in name)
 
 

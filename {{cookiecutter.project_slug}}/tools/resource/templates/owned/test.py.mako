@@ -1,4 +1,4 @@
-"""No statement of the ORM shows the rows of all users by mistake."""
+"""Ownership: ORM statements without an owner are rejected."""
 
 import pytest
 from sqlalchemy import Executable, delete, func, select, update

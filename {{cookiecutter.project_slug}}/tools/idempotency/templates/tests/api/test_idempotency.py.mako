@@ -1,4 +1,4 @@
-"""A POST that is repeated with its Idempotency-Key gets the first response."""
+"""Idempotency keys: a repeated POST gets the first response."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +69,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
 
 def is_the_same(response: Answer, first: Answer) -> bool:
-    """Whatever a client may look at, but for the id of the request."""
+    """Returns whether a client sees the same response, except for the request id."""
     compared = ("content-type", "etag", "location")
     return (response.status_code, response.content) == (first.status_code, first.content) and all(
         response.headers[name] == first.headers[name] for name in compared

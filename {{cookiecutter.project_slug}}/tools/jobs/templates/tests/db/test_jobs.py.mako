@@ -126,9 +126,9 @@ async def test_arguments_and_the_id_of_the_request_reach_the_job(
 async def test_arguments_that_the_function_cannot_take_are_refused(store: Store) -> None:
     async with store.write() as repositories:
         with pytest.raises(ValidationError):
-            await repositories.jobs.add(work, "a", seconds="long")  # type: ignore[arg-type] # so it is
+            await repositories.jobs.add(work, "a", seconds="long")  # type: ignore[arg-type] # on purpose
         with pytest.raises(TypeError):
-            await repositories.jobs.add(work, "a", of="b")  # type: ignore[call-arg] # so it is
+            await repositories.jobs.add(work, "a", of="b")  # type: ignore[call-arg] # on purpose
 
 
 async def test_a_job_of_an_earlier_release_runs_without_a_new_argument(
@@ -302,11 +302,11 @@ async def test_a_scheduled_job_is_added_once_by_all_workers(
     assert [row.name for row in await rows(sql_store)] == ["each_minute"]
     await schedule(due_at=LONG_AGO)
     await turn()
-    assert len(await rows(sql_store)) == 1  # it has not ended
+    assert len(await rows(sql_store)) == 1  # it has not run yet
     await work_off(worker)
     await schedule(due_at=LONG_AGO, cron="0 0 1 1 *")
     await turn()
-    assert await rows(sql_store) == []  # another schedule begins anew
+    assert await rows(sql_store) == []  # a changed schedule starts over
 
 
 def test_a_schedule_that_cannot_be_kept_is_refused() -> None:
@@ -362,7 +362,7 @@ async def test_a_worker_runs_until_it_is_stopped(sql_store: SqlStore, settings: 
     async def stop(store: Store) -> None:
         ran.append(len(ran))
         if len(ran) == 3:
-            await sleep(0.1)  # until the other slots wait
+            await sleep(0.1)  # until the other slot is idle
             slots.stop()
 
     slots = Worker(sql_store, {"stop": stop}, settings.model_copy(update={"jobs_concurrency": 2}))
@@ -378,7 +378,7 @@ async def test_what_does_not_end_in_time_is_given_back(
     @job()
     async def late(store: Store) -> None:
         stopped.stop()
-        stopped.stop()  # at once
+        stopped.stop()  # the second call stops at once
         await sleep(0.5)
 
     stopped = Worker(sql_store, {"late": late}, settings)

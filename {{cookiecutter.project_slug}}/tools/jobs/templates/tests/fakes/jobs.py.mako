@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class InMemoryJobRepository(JobRepository):
-    """Stores jobs and their arguments, for no worker."""
+    """Stores jobs and their arguments, but no worker runs them."""
 
     def __init__(self, rows: "Rows") -> None:
         self._rows = rows

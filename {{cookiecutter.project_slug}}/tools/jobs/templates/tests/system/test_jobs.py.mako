@@ -1,4 +1,4 @@
-"""Workers in processes of their own, which are killed in the middle."""
+"""Worker processes: jobs survive killed workers."""
 
 import subprocess
 from collections import Counter
@@ -62,7 +62,7 @@ def widgets(database: Engine) -> list[str]:
 
 
 def left(database: Engine) -> list[tuple[int, bool]]:
-    """The attempts of each job in the table, and whether it is claimed."""
+    """Returns the attempts of each stored job, and whether it is claimed."""
     with database.begin() as connection:
         rows = connection.execute(select(JobTable.attempts, JobTable.claimed_by))
         return [(attempts, claim is not None) for attempts, claim in rows]

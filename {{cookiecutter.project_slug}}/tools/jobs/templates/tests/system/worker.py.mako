@@ -1,4 +1,4 @@
-"""`python -m tests.system.worker` runs the jobs of the tests, as `python -m app.worker` does."""
+"""`python -m tests.system.worker` runs `python -m app.worker` with the jobs of the tests."""
 
 from app.worker import main
 from tests.jobs import JOBS

@@ -1,4 +1,4 @@
-"""Sign-up, login, accounts and API keys, and the attacks that docs/authentication.md lists."""
+"""Sign-up, login, accounts and API keys, with the attacks in docs/authentication.md."""
 
 import logging
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from tests.widgets import create_app
 
 pytestmark = in_database
 
-PASSWORD = "correct horse battery"  # noqa: S105 - of no account outside of these tests
+PASSWORD = "correct horse battery"  # noqa: S105 - used only in these tests
 ADA, EVE = "ada@example.com", "eve@example.com"
 ME = "/v1/users/me"
 KEYS = f"{ME}/api-keys"
@@ -39,7 +39,7 @@ CHEAP = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
 
 @pytest.fixture(autouse=True)
 def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes at full cost would take most of the time of these tests."""
+    """Makes password hashing cheap: at full cost it would dominate the duration of these tests."""
     monkeypatch.setattr(passwords, "ARGON2", CHEAP)
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_text_is_refused(client: TestClient) -> None:
     login = sign_up(client)["refresh_token"].partition(".")[0]
     body = b'{"refresh_token": "%s.\\ud800"}' % login.encode()
     problem(client.post("/v1/auth/refresh", content=body, headers=json), 422)
-    # A form may name an encoding that decodes to anything.
+    # A form can declare an encoding that decodes to arbitrary text.
     form = {"Content-Type": "multipart/form-data; boundary=x; charset=unicode_escape"}
     field = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
     for username, password in ((b"\\ud800", b"x"), (b"\\x00", b"x"), (ADA.encode(), b"\\ud800")):
@@ -130,7 +130,7 @@ def test_a_password_is_stored_as_an_argon2_hash(client: TestClient, database: En
     with database.connect() as connection:
         (stored,) = connection.execute(UserTable.__table__.select()).all()
     assert stored.password_hash.startswith("$argon2id$")
-    assert passwords.NOBODY.startswith("$argon2id$v=19$m=65536,t=3,p=4$")  # not CHEAP
+    assert passwords.NOBODY.startswith("$argon2id$v=19$m=65536,t=3,p=4$")  # full cost, not CHEAP
 
 
 def test_nobody_learns_whether_an_email_has_an_account(
@@ -144,7 +144,7 @@ def test_nobody_learns_whether_an_email_has_an_account(
     known = problem(try_login(client, ADA, "wrong password"), 401)
     unknown = problem(try_login(client, "nobody@example.com"), 401)
     assert known == unknown
-    # As much work for each, and so as much time.
+    # The same work in both cases, and therefore the same response time.
     calls = [name for name, *_ in argon2.method_calls]
     assert calls == ["hash", "hash", "verify", "verify"]
 
@@ -196,8 +196,8 @@ def test_an_address_is_limited_behind_a_proxy_too(
     assert tries("10.0.0.1", "192.0.2.1") == [401, 401, 401, 429]
     assert tries("10.0.0.1", "192.0.2.2")[0] == 401
     assert tries("10.0.0.1", "2001:db8::1") == [401, 401, 401, 429]
-    assert tries("10.0.0.1", "2001:db8::ffff")[0] == 429  # of the same network
-    # Of an address that is no trusted proxy the header is a lie.
+    assert tries("10.0.0.1", "2001:db8::ffff")[0] == 429  # the same network
+    # The header is ignored unless it comes from a trusted proxy.
     assert tries("192.0.2.9", "192.0.2.3") == [401, 401, 401, 429]
     assert tries("192.0.2.9", "192.0.2.4")[0] == 429
 
@@ -207,7 +207,7 @@ def test_a_refresh_token_is_used_once(client: TestClient) -> None:
     second = refresh(client, first["refresh_token"]).json()
     assert client.get(ME, headers=bearing(second["access_token"])).status_code == 200
     problem(refresh(client, first["refresh_token"]), 401)
-    # Whoever has the copy, neither the thief nor the user is logged in any more.
+    # Reuse revokes the login, for the thief as well as for the user.
     problem(refresh(client, second["refresh_token"]), 401)
     assert refresh(client, log_in(client)["refresh_token"]).status_code == 200
 
@@ -282,7 +282,7 @@ def changed_between(
     headers: dict[str, str],
     change: dict[str, str],
 ) -> None:
-    """Changes the password while the next request that verifies it is between the two."""
+    """Changes the password right after the next request has verified the old one."""
     argon2 = passwords.ARGON2
 
     def verify(password: str, password_hash: str) -> bool:
@@ -338,7 +338,7 @@ def test_one_address_cannot_ask_for_many_emails(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers, eve = headers_of(client), headers_of(client, EVE)
-    monkeypatch.setattr(attempts, "PER_ADDRESS", 4)  # two of them have signed up
+    monkeypatch.setattr(attempts, "PER_ADDRESS", 4)  # the two sign-ups count too
     change = {"password": PASSWORD, "email": EVE}
     for expected in (409, 409, 429):
         problem(client.put(f"{ME}/email", json=change, headers=headers), expected)

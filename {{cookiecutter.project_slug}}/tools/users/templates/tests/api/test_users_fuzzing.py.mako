@@ -1,4 +1,4 @@
-"""Made-up requests to the routes of users, by one who is logged in."""
+"""Fuzzing of the user routes as a logged-in user."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from tests.conftest import settings_for
 from tests.database import UNREACHABLE_URL
 from tests.widgets import create_app
 
-# No schema can say which e-mails, passwords and refresh tokens are the right ones, or how often.
+# No schema can express which e-mails, passwords and refresh tokens are valid, or rate limits.
 WRONG = ["2xx", "401", "403", "404", "409", "429"]
 CHECKS = {"checks": {"positive_data_acceptance": {"expected-statuses": WRONG}}}
 
