@@ -8,7 +8,7 @@ from tools.parts import Part
 from tools.resource.register import ARGUMENTS, FIELDS, IMPORTS, Line
 
 SETTINGS = """
-    # How long the response to a request with an Idempotency-Key is kept, in seconds.
+    # Seconds for which the response to a request with an Idempotency-Key is kept.
     idempotency_key_lifetime: PositiveInt = 86_400
 """
 HANDLER = "    app.add_exception_handler(Replayed, replay)\n"

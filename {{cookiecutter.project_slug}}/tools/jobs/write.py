@@ -6,27 +6,27 @@ from tools.parts import Part
 from tools.resource.register import ARGUMENTS, FAKES, FIELDS, IMPORTS, Line
 
 SETTINGS = """
-    # Jobs that a worker runs at a time, and seconds after which those of one that is gone run again.
+    # Jobs that a worker runs concurrently, and seconds after which the jobs of a dead worker run again.
     jobs_concurrency: PositiveInt = 4
     jobs_lease: float = Field(60, ge=2, le=3600)
-    # Where a worker serves its metrics.
+    # The port of a worker's metrics.
     jobs_metrics_port: int | None = Field(None, ge=1, le=65535)
 """
 ROWS = """\
-| `JOBS_CONCURRENCY` | 4 | jobs that a worker runs at a time; `DATABASE_POOL_SIZE` has to be greater |
-| `JOBS_LEASE` | 60 | seconds after which the jobs of a worker that is gone run again |
-| `JOBS_METRICS_PORT` | none | where a worker serves its metrics, on `HOST` |
+| `JOBS_CONCURRENCY` | 4 | jobs that a worker runs concurrently; `DATABASE_POOL_SIZE` must be greater |
+| `JOBS_LEASE` | 60 | seconds after which the jobs of a dead worker run again |
+| `JOBS_METRICS_PORT` | none | port on `HOST` where a worker serves its metrics |
 """
 EXAMPLE = "# JOBS_CONCURRENCY=4\n# JOBS_LEASE=60\n# JOBS_METRICS_PORT=\n"
 COMMANDS = """\
-| `make worker` | runs the jobs that are added; see [jobs.md](jobs.md) | `uv run python -m app.worker` |
-| `make queue` | shows the jobs that have not ended | `uv run python -m tools.queue` |
+| `make worker` | runs the jobs; see [jobs.md](jobs.md) | `uv run python -m app.worker` |
+| `make queue` | lists the jobs that have not finished | `uv run python -m tools.queue` |
 """
 TARGETS = """
-worker:  ## Run the jobs that are added: docs/jobs.md
+worker:  ## Run the jobs: docs/jobs.md
 	uv run python -m app.worker
 
-queue:  ## Show the jobs that have not ended
+queue:  ## List the jobs that have not finished
 	@uv run python -m tools.queue
 """
 CONTAINER = """\
@@ -34,9 +34,9 @@ CONTAINER = """\
     <<: *service
     command: [python, -m, app.worker]
     restart: unless-stopped
-    # SHUTDOWN_TIMEOUT, and a little more.
+    # SHUTDOWN_TIMEOUT and a margin.
     stop_grace_period: 20s
-    # That of the image asks the service.
+    # The health check of the image requests the service's probe.
     healthcheck:
       disable: true
     depends_on:

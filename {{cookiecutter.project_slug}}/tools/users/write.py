@@ -24,7 +24,7 @@ def _auth_for(data: dict[str, Any]) -> Literal["own"] | None:
     return None if data.get("auth_jwks_url") else "own"
 """
 AUTH = 'Annotated[Literal["none", "own"] | None, Lower] = Field(default_factory=_auth_for)'
-FIELDS = """    # What access tokens are signed with, and earlier keys whose tokens are still valid.
+FIELDS = """    # The key that signs access tokens, and previous keys whose tokens are still valid.
     auth_secret_key: SecretKey = SecretStr(DEVELOPMENT_KEY)
     auth_secret_key_fallbacks: Annotated[tuple[SecretKey, ...], NoDecode, Listed] = ()
 """
@@ -41,9 +41,9 @@ DEVELOPMENT_KEY = "for development only: everybody knows this key, set another"
 SecretKey = Annotated[SecretStr, Field(min_length=32)]
 """
 ROWS = """\
-| `AUTH` | `own`, without `AUTH_JWKS_URL` | `own` for users of its own; `none` to let everybody in |
-| `AUTH_SECRET_KEY` | one that everybody knows | what access tokens are signed with, 32 characters or more, the same for all replicas; production needs another |
-| `AUTH_SECRET_KEY_FALLBACKS` | none | earlier keys, separated by commas, whose tokens are still valid |
+| `AUTH` | `own`, without `AUTH_JWKS_URL` | `own` for users of this service; `none` disables authentication |
+| `AUTH_SECRET_KEY` | a public one | signs access tokens: at least 32 characters, the same for all replicas; production requires your own |
+| `AUTH_SECRET_KEY_FALLBACKS` | none | previous keys, separated by commas, whose tokens are still valid |
 """
 LINES: dict[str, list[Line]] = {
     "app/main.py": [
