@@ -6,7 +6,7 @@ from tools.parts import Part
 from tools.resource.register import ARGUMENTS, FAKES, FIELDS, IMPORTS, Line
 
 SETTINGS = """
-    # Jobs that a worker runs concurrently, and seconds after which the jobs of a dead worker run again.
+    # Jobs that a worker runs concurrently, and seconds until the jobs of a dead worker run again.
     jobs_concurrency: PositiveInt = 4
     jobs_lease: float = Field(60, ge=2, le=3600)
     # The port of a worker's metrics.
