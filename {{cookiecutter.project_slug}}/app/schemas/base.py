@@ -145,7 +145,7 @@ def _in_full(value: Decimal) -> str:
 
 @dataclass(frozen=True)
 class Digits:
-    """An exact decimal, sent as a string: up to `digits` digits, `places` of them after the point."""
+    """An exact decimal, sent as a string: at most `digits` digits, `places` after the point."""
 
     digits: int
     places: int
