@@ -19,7 +19,7 @@ from app.repositories.errors import Unavailable
 from app.schemas.identity import User
 from app.settings import Settings
 
-# https://www.iana.org/assignments/websocket: 1013 is Try Again Later, 4000 to 4999 are for private use.
+# https://www.iana.org/assignments/websocket: 1013 is Try Again Later, 4000 to 4999 are private.
 CLOSE_CODES = {401: 4401, 503: 1013}
 
 
@@ -32,7 +32,7 @@ class Verifier(ABC):
 
     @abstractmethod
     async def user(self, token: str, connection: HTTPConnection) -> User:
-        """Returns the token's user. Raises `InvalidToken`, or `Unavailable` if it cannot verify now."""
+        """Returns the user. Raises `InvalidToken`, or `Unavailable` if it cannot verify now."""
 
 
 class Authentication:

@@ -97,7 +97,8 @@ class Issuer(Verifier):
 def roles_of(claims: dict[str, Any], claim: str) -> frozenset[str]:
     """Returns the roles in a claim: a list, or space-separated words as in OAuth's `scope`.
 
-    A dot selects a nested claim, as in Keycloak's `realm_access.roles`, unless a claim has that name.
+    A dot selects a nested claim, as in Keycloak's `realm_access.roles`, unless a claim has that
+    exact name.
     """
     value: object = claims
     for name in [claim] if claim in claims else claim.split("."):

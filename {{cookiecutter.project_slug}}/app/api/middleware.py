@@ -64,7 +64,7 @@ class RateLimit:
             await self.app(scope, receive, send)
 
     def _wait(self, client: str) -> float:
-        """Returns the seconds until the client may send again; 0 if this request is within the limit."""
+        """Returns the seconds until the client may send again; 0 admits this request."""
         now = monotonic()
         if len(self.paid_until) > MOST_CLIENTS:
             self.paid_until = {key: until for key, until in self.paid_until.items() if until > now}
@@ -127,7 +127,7 @@ class BodyLimit:
     async def _read(
         self, scope: Scope, receive: Receive, body: SpooledTemporaryFile[bytes]
     ) -> int | None:
-        """Returns its size; None if the client disconnected. Raises `TimeoutError` or `TooLarge`."""
+        """Returns its size; None if the client disconnects. Raises `TimeoutError` or `TooLarge`."""
         limit, where = self._limit(route_path(scope))
         announced = Headers(scope=scope).get("content-length", "")
 
