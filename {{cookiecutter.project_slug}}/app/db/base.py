@@ -76,7 +76,7 @@ def contains(column: InstrumentedAttribute[str | None], part: str) -> ColumnElem
 
 def is_in_either_case(column: InstrumentedAttribute[Any], text: str) -> ColumnElement[bool]:
     """Equality that ignores the case of A to Z; can use an index on lower()."""
-    return func.lower(column) == text.encode().lower().decode()  # for bytes, lower() changes A to Z only
+    return func.lower(column) == text.encode().lower().decode()  # bytes.lower() changes A to Z only
 
 
 def has(column: InstrumentedAttribute[Any], element: int | str) -> ColumnElement[bool]:

@@ -56,7 +56,7 @@ def redoc_script(_: Request) -> Response:
 
 
 def policy(page: bytes) -> str:
-    """Returns a policy that allows the inline scripts of `page`, by hash, and those of the service."""
+    """Returns a policy that allows this service's scripts and, by hash, those inside of `page`."""
     inline = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
     hashes = (f"'sha256-{b64encode(sha256(script).digest()).decode()}'" for script in inline)
     return (

@@ -173,7 +173,7 @@ class SqlRepository(Repository[E, C, U, Q]):
             yield self.table.version.in_(versions)
 
     async def _must_refer_to_something(self, values: Mapping[str, Any]) -> None:
-        """Raises `Dangling`. The database checks references too, but may not tell which one is wrong."""
+        """Raises `Dangling`: the database checks too, but may not tell which reference is wrong."""
         for column in self.table.__table__.columns:
             for key in column.foreign_keys:
                 if values.get(column.key) is not None:

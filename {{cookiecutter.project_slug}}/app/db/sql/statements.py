@@ -20,7 +20,7 @@ def one(repository: "AnyRepository") -> Select[Any]:
 
 @cache
 def page(repository: "AnyRepository", order: SortKeys, follows: bool) -> Select[Any]:
-    """Selects up to `limit` rows; if it `follows` a page, those after each column's `after_<column>`."""
+    """Selects up to `limit` rows, after the values `after_<column>` if it `follows` a page."""
     columns = repository.table.__table__.columns
     by = [(columns[field], descending) for field, descending in order]
     statement = repository.select().limit(bindparam("limit", type_=Integer))
