@@ -38,7 +38,7 @@ def head(script: ScriptDirectory | None = None) -> str | None:
 
 
 def outdated(head: str | None) -> set[str | None]:
-    """Returns revisions that are too old for this code: those before `head`, and None for none.
+    """Returns revisions that are too old for this code: those before `head`, and None (no schema).
 
     A revision that it does not know is newer: during a rolling update, replicas of the previous
     release have to work on the next schema.

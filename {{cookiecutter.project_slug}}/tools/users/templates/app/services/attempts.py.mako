@@ -26,12 +26,12 @@ def login(email: str) -> tuple[str, int]:
 
 
 def account(subject: str) -> tuple[str, int]:
-    """Returns those for a logged-in user: failed logins of others do not count."""
+    """Returns the key and the limit for a logged-in user: failed logins of others do not count."""
     return f"account {subject}", PER_ACCOUNT
 
 
 def address(host: str) -> tuple[str, int]:
-    """Returns those for a client: with IPv6 it can use every address of its /64 network."""
+    """Returns the key and the limit for a client: with IPv6 it can use all addresses of its /64."""
     try:
         if isinstance(ip_address(host), IPv6Address):
             host = str(ip_network(f"{host}/64", strict=False))
