@@ -1,4 +1,4 @@
-"""`python -m app` serves the application; `--reload` does so again after each change."""
+"""`python -m app` serves the application; `--reload` restarts it after each change."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ APP = Path(__file__).parent
 
 
 def check_address(host: str, port: int) -> None:
-    """Ends the program with a sentence where the server cannot listen; uvicorn shows an errno."""
+    """Exits with an error message if the server cannot listen; uvicorn shows only an errno."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         socket.create_server(address[:2], family=family).close()
@@ -60,17 +60,17 @@ def main(arguments: list[str] | None = None, application: str = "app.main:create
             port=settings.port,
             workers=settings.workers,
             reload=options.reload,
-            # To look through .venv as well takes half a core.
+            # Watching .venv as well takes half a core.
             reload_dirs=[str(APP)] if options.reload else None,
             root_path=settings.root_path,
             forwarded_allow_ips=[*settings.forwarded_allow_ips],
             timeout_keep_alive=settings.keep_alive_timeout,
-            # uvloop accepts one connection each time around: of 128 that come at once the last waits
-            # up to a second. For all else asyncio's own loop is about as fast here.
+            # uvloop accepts one connection per iteration: the last of 128 simultaneous connections
+            # waits up to a second. Apart from that, asyncio's own loop is about as fast here.
             loop="app.server:SharingLoop" if several or options.reload else "asyncio",
             http="httptools",
             timeout_graceful_shutdown=settings.shutdown_timeout,
-            access_log=False,  # app.api.observation has a line for each request
+            access_log=False,  # app.api.observation logs each request
             log_config=None,
             server_header=False,
         )

@@ -1,4 +1,4 @@
-"""Every record in one form, the libraries' own included: JSON for machines, colours for people."""
+"""Logging in one format, libraries included: JSON for machines, colours for people."""
 
 import logging
 import sys
@@ -11,13 +11,13 @@ from app.settings import Settings
 
 
 def _without_colours(_: object, __: str, event: EventDict) -> Any:
-    event.pop("color_message", None)  # uvicorn's own text once more, with escape codes
+    event.pop("color_message", None)  # uvicorn's message again, with escape codes
     return event
 
 
 def configure_logging(settings: Settings) -> None:
-    """Where the root logger has a handler already, as it has in tests, that one gets all records."""
-    if structlog.is_configured():  # by `python -m app`, before the application asks for it
+    """Configures logging; an existing handler of the root logger, as in tests, gets all records."""
+    if structlog.is_configured():  # `python -m app` does so before the application
         return
     if logging.getLogger().handlers:
         structlog.configure(
@@ -38,10 +38,10 @@ def configure_logging(settings: Settings) -> None:
     else:
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
-            # Where rich is installed, the default is its own, which shows every local variable.
+            # If rich is installed, the default formatter shows every local variable.
             exception_formatter=structlog.dev.plain_traceback,
         )
-    # A line for each request is what is logged most. It takes the short way, which costs a fifth.
+    # Most records are about requests. Bypassing the standard library, they cost a fifth.
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
@@ -61,4 +61,4 @@ def configure_logging(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper())
-    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # else it lists them
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it logs each plugin

@@ -25,12 +25,12 @@ from app.settings import Settings
 
 
 def middleware(settings: Settings) -> list[Middleware]:
-    """What a request passes on its way to its route."""
+    """Returns the middleware, outermost first."""
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["*"],
-        allow_headers=["*"],  # which headers a handler reads is its own business
+        allow_headers=["*"],  # handlers may read any header
         expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
     )
     return [
@@ -48,20 +48,20 @@ def middleware(settings: Settings) -> list[Middleware]:
 
 def authentication(settings: Settings) -> list[Middleware]:
     if settings.auth_jwks_url:
-        # Who needs no tokens need not hold 12 MB of cryptography.
-        from app.api.issuer import Issuer  # noqa: PLC0415 - so it is imported here
+        # Imported lazily: saves 12 MB when authentication is off.
+        from app.api.issuer import Issuer  # noqa: PLC0415 - see above
 
         return [Middleware(Authentication, Issuer(settings), settings)]
     return []
 
 
 def operation_id(route: APIRoute) -> str:
-    """Returns the name of the route's function, after which generated clients name theirs."""
+    """Returns the name of the route's function, which names the methods of generated clients."""
     return route.name
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
-    """The application; tests hand in their own settings and store."""
+    """Creates the application; tests pass their own settings and store."""
     settings = settings or Settings()
     settings.check_auth()
     configure_logging(settings)
@@ -86,12 +86,12 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         lifespan=lifespan,
         exception_handlers=HANDLERS,
         middleware=middleware(settings),
-        redirect_slashes=False,  # a redirect would repeat the client's Host header
+        redirect_slashes=False,  # a redirect would echo the client's Host header
         docs_url=None,
         redoc_url=None,
         openapi_url=OPENAPI_URL if settings.docs else None,
         generate_unique_id_function=operation_id,
-        telemetry={"auto_configure": True},  # by OTEL_EXPORTER_OTLP_ENDPOINT and its like
+        telemetry={"auto_configure": True},  # from the OTEL_EXPORTER_OTLP_* variables
     )
     app.state.settings = settings
     app.state.store = opened
@@ -100,7 +100,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         app.bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     if settings.docs:
         add_docs(app)
-    # Each request asks one router after the other whether it is for that.
+    # Routers are matched in order.
     app.include_router(items.router)
     app.include_router(health.router)
     return app

@@ -1,4 +1,4 @@
-"""What `/metrics` shows to Prometheus, by the names of OpenTelemetry's conventions.
+"""Prometheus metrics, named by OpenTelemetry's semantic conventions.
 
 https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
 https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, multiprocess
 
-live_gauge = partial(Gauge, multiprocess_mode="livesum")  # of all workers that live
+live_gauge = partial(Gauge, multiprocess_mode="livesum")  # the sum of all live workers
 
 REQUESTS = Histogram(
     "http_server_request_duration_seconds",
@@ -33,16 +33,16 @@ USED, IDLE = CONNECTIONS.labels("used"), CONNECTIONS.labels("idle")
 
 
 def registry() -> CollectorRegistry:
-    """Of this process; of all workers where `python -m app` started several."""
+    """Returns the metrics of this process, or of all workers if `python -m app` started several."""
     if (folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) is None:
         return REGISTRY
-    # What a killed worker had in work is over. (On Windows a signal of 0 would end a process.)
+    # Drops the gauges of killed workers, but not on Windows, where signal 0 would end a process.
     for file in Path(folder).glob("gauge_live*.db") if os.name == "posix" else ():
         pid = int(file.stem.rpartition("_")[2])
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
-            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call] # it has no types
+            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call] # it is untyped
     merged = CollectorRegistry()
-    multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call] # nor has this
+    multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call] # it is untyped
     return merged

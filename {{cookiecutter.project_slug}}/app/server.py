@@ -1,4 +1,4 @@
-"""A loop for several workers, and a graceful shutdown."""
+"""Event loop for several workers, and graceful shutdown."""
 
 import asyncio
 import signal
@@ -12,28 +12,28 @@ from starlette.datastructures import State
 
 
 class SharingLoop(asyncio.SelectorEventLoop):
-    """Accepts two or three connections at a time, which leaves the others to the other workers.
+    """Accepts two or three connections at a time and leaves the rest to the other workers.
 
-    asyncio would accept all that are waiting: of 16 clients that connect at once one worker gets all.
+    asyncio would accept all pending connections: one worker gets all of 16 simultaneous clients.
     """
 
     async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
-        # asyncio sets it for sockets of its own only. Without it the body of a response waits
-        # up to 40 ms until the client has acknowledged the headers.
+        # asyncio sets it only on sockets that it creates. Without it the body of a response waits
+        # up to 40 ms for the client to acknowledge the headers.
         options["sock"].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = await super().create_server(*args, **options | {"backlog": 2})
-        options["sock"].listen(options["backlog"])  # asyncio has one number for both
+        options["sock"].listen(options["backlog"])  # asyncio uses one value to listen and accept
         return server
 
 
 @contextmanager
 def draining(state: State, seconds: float) -> Iterator[None]:
-    """From SIGTERM on `state.draining` is true; the server is told of it `seconds` later.
+    """Sets `state.draining` at SIGTERM, and shuts the server down `seconds` later.
 
-    In between it serves as before, so that whoever sends requests here can end that first.
+    Until then it serves requests as before, so that load balancers can stop sending them first.
     """
     stop, loop = signal.getsignal(signal.SIGTERM), asyncio.get_running_loop()
-    if not callable(stop):  # no server waits for it, as in tests
+    if not callable(stop):  # no server handles SIGTERM, as in tests
         yield
         return
 

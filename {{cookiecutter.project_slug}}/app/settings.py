@@ -1,4 +1,4 @@
-"""Every environment variable that the service reads; `.env` may set them too."""
+"""All settings, from environment variables or `.env`."""
 
 import json
 import os
@@ -42,14 +42,14 @@ Seconds = Annotated[float, Field(ge=0.001, le=3600)]
 
 
 def _listed(value: object) -> object:
-    """The parts of a list with commas, or of one in JSON; quotes around a part are left out."""
+    """Splits a comma-separated or JSON list, and removes quotes around its parts."""
     if not isinstance(value, str):
         return value
     if value.startswith("["):
         try:
             return json.loads(value)
         except ValueError:
-            pass  # an IPv6 address begins so, too
+            pass  # an IPv6 address starts with a bracket too
     parts = (part.strip().strip("\"'") for part in value.split(","))
     return [part for part in parts if part]
 
@@ -64,7 +64,7 @@ def _host(name: str) -> str:
 
 
 def _origin(text: str) -> str:
-    """As browsers send it: https://www.rfc-editor.org/rfc/rfc6454#section-6.2."""
+    """Returns an origin as browsers do: https://www.rfc-editor.org/rfc/rfc6454#section-6.2."""
     origin = ORIGIN.fullmatch(text.lower())
     if not origin:
         raise ValueError(
@@ -108,7 +108,7 @@ def _drain_for(data: dict[str, Any]) -> float:
 
 
 class Settings(BaseSettings):
-    """Raises a `ValidationError` that names each bad variable, but never shows its value."""
+    """Raises a `ValidationError` that names each invalid variable, but never shows its value."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
@@ -120,33 +120,33 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     workers: PositiveInt = 1
 {% if cookiecutter.concurrency == "sync" %}
-    # Handlers that run at a time in each worker, apart from those that wait for longer than 10 ms.
+    # Concurrent handlers per worker, not counting those that block for longer than 10 ms.
     handler_threads: int = Field({{ 1 if cookiecutter.database == "sqlite" else 2 }}, ge=1, le=128)
 {% endif %}
-    # After SIGTERM: how long it still serves, and then how long what is in work may take.
+    # After SIGTERM: seconds to keep serving, then seconds for running requests to finish.
     drain_seconds: float = Field(ge=0, le=3600, default_factory=_drain_for)
     shutdown_timeout: PositiveInt = 10
-    # How many requests each worker works on at a time.
+    # Concurrent requests per worker.
     max_concurrent_requests: PositiveInt = 100
-    # How many requests a minute each client may send to each worker.
+    # Requests per minute that each client may send to each worker.
     rate_limit: PositiveInt | None = None
-    # How large a body may be, but for the paths of BODY_LIMITS in app/api/paths.py.
+    # Maximum size of a request body, except for the paths of BODY_LIMITS in app/api/paths.py.
     max_body_bytes: PositiveInt = 1_000_000
-    # How long a request may take until its response begins, whatever it waits for.
+    # Seconds within which a response must begin, whatever its request waits for.
     request_timeout: Seconds = 30
-    # How long an idle connection is kept. A balancer that reuses it has to close it first: most do
-    # so after 60 seconds, and a request on a connection that is just being closed fails.
+    # Seconds to keep idle connections. A load balancer must close them first, as most do after 60
+    # seconds: a request on a connection that the service is closing fails.
     keep_alive_timeout: PositiveInt = 75
 
-    # The names under which clients come here; browsers of these origins may read the answers.
+    # Host names that requests may use, and origins from which browsers may read responses.
     allowed_hosts: Hosts = ("localhost", "127.0.0.1", "[::1]")
     cors_origins: Origins = ()
-    # Where the proxy serves the API, if not at its root; and the proxies whose forwarded headers count.
+    # Path prefix under which a proxy serves the API, and proxies whose forwarded headers count.
     root_path: Annotated[str, AfterValidator(_root_path)] = ""
     forwarded_allow_ips: Networks = ("127.0.0.1",)
     docs: bool = True
 
-    # Who signs the bearer tokens, for whom, and how; or that everybody is let in.
+    # JWT validation, or AUTH=none for no authentication.
     auth_jwks_url: HttpUrl | None = None
     auth_audience: str | None = None
     auth_audience_claim: str = "aud"
@@ -160,28 +160,28 @@ class Settings(BaseSettings):
     log_format: Annotated[Literal["json", "console"], Lower] = Field(default_factory=_format_for)
 
     database_url: SecretStr = SecretStr(DEFAULT_URL)
-    # Connections of each worker: those that it keeps, and those that it adds under load.
+    # Connections per worker: those that it keeps, and those that it adds under load.
     database_pool_size: PositiveInt = 10
     database_max_overflow: NonNegativeInt = 0
-    # How long a request waits for its turn, and for a connection, before it is told to come back.
+    # Seconds that a request waits for a slot, and for a connection, before it gets a 503.
     database_pool_timeout: Seconds = 0.5
 {% if cookiecutter.database == "sqlite" %}
-    # How long a writer waits for the others.
+    # Seconds that a writer waits for other writers.
     database_timeout: Seconds = 5
-    # `full` keeps the last commits through a power cut, and makes each of them slower.
+    # With `full` the last commits survive a power failure, but each commit is slower.
     database_synchronous: Annotated[Literal["normal", "full"], Lower] = "normal"
 {% else %}
-    # For a new connection, for a statement's result, and for a transaction's next statement.
+    # Seconds to connect, for a statement's result, and for a transaction's next statement.
     database_timeout: Annotated[int, Field(gt=0, le=3600)] = 5
-    # For a lock that another transaction holds.
+    # Seconds to wait for a lock that another transaction holds.
     database_lock_timeout: Seconds = 2
-    # Whether DATABASE_URL leads to PgBouncer in transaction mode.
+    # Whether DATABASE_URL points to PgBouncer in transaction mode.
     database_pgbouncer: bool = False
 {% endif %}
 
     @property
     def max_connections(self) -> int:
-        """How many sessions a worker may have open at a time."""
+        """The maximum number of concurrent sessions per worker."""
         return self.database_pool_size + self.database_max_overflow
 
     @property
@@ -190,7 +190,7 @@ class Settings(BaseSettings):
 
     @property
     def issuers(self) -> list[str]:
-        """AUTH_ISSUER, else what comes before `/.well-known/` in AUTH_JWKS_URL."""
+        """Accepted issuers: AUTH_ISSUER, else the part of AUTH_JWKS_URL before `/.well-known/`."""
         if self.auth_issuer:
             return [self.auth_issuer]
         base, found, _ = str(self.auth_jwks_url).partition("/.well-known/")
@@ -199,7 +199,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _strip(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """White space around a value is left out: a secret from a file ends in a newline."""
+        """Strips whitespace around values: a secret from a file ends in a newline."""
         stripped = {
             name: value.strip() if isinstance(value, str) else value
             for name, value in values.items()
@@ -218,14 +218,14 @@ class Settings(BaseSettings):
         return self
 
     def check_auth(self) -> None:
-        """Raises a `ValueError` where the service would let everybody in without being told to."""
+        """Raises a `ValueError` if production would run unprotected without AUTH=none."""
         if self.app_env == "production" and not (self.auth or self.auth_jwks_url):
             raise ValueError("In production set AUTH_JWKS_URL and AUTH_AUDIENCE, or AUTH=none.")
 
     @field_validator("host")
     @classmethod
     def _must_be_an_address(cls, host: str) -> str:
-        if "*" in host:  # some systems take it for the loopback address
+        if "*" in host:  # some systems resolve it to the loopback address
             raise ValueError(f"{host!r} is not an address: write one to listen on, like 0.0.0.0")
         return host
 
@@ -251,7 +251,7 @@ class Settings(BaseSettings):
 
 
 def _check_file(name: Any) -> None:
-    """Raises an `OSError` or a `UnicodeError` for what would be skipped without a word."""
+    """Raises an `OSError` or a `UnicodeError` for a file that would be silently ignored."""
     path = Path(name or os.devnull)
     if path.is_symlink() or path.exists():
         if path.resolve().is_dir() or path.is_fifo():
@@ -261,7 +261,7 @@ def _check_file(name: Any) -> None:
 
 
 def read_settings() -> Settings:
-    """Ends the program with a sentence for each variable that is wrong."""
+    """Returns the settings; exits with an error message for each invalid variable."""
     try:
         _check_file(Settings.model_config.get("env_file"))
         return Settings()
@@ -271,6 +271,6 @@ def read_settings() -> Settings:
         wrong = [
             f"{str(*e['loc'][:1]).upper() or 'AUTH'}: {e['msg'].removeprefix('Value error, ')}"
             for e in error.errors()
-            if e["type"] != "default_factory_not_called"  # only follows from another one
+            if e["type"] != "default_factory_not_called"  # caused by another error
         ]
         sys.exit("\n".join(["The environment or .env is not right:", *wrong]))

@@ -1,7 +1,7 @@
-"""Closed by default: requires a valid bearer token, whichever verifier checks it.
+"""Authentication by bearer tokens, required by default.
 
-Everything asks for one but the paths of `app.api.paths.OPEN`: a route, a WebSocket or a mounted
-application that somebody adds is closed until it is listed there.
+Only the paths of `app.api.paths.OPEN` are exempt: a new route, WebSocket or mounted application is
+protected until it is listed there.
 
 https://www.rfc-editor.org/rfc/rfc6750
 """
@@ -19,24 +19,24 @@ from app.repositories.errors import Unavailable
 from app.schemas.identity import User
 from app.settings import Settings
 
-# https://www.iana.org/assignments/websocket: 1013 is Try Again Later, 4000 to 4999 are our own.
+# https://www.iana.org/assignments/websocket: 1013 is Try Again Later, 4000 to 4999 are private.
 CLOSE_CODES = {401: 4401, 503: 1013}
 
 
 class InvalidToken(Exception):
-    """Why a token is rejected, in words that its sender may see."""
+    """A token is rejected; the message may be shown to its sender."""
 
 
 class Verifier(ABC):
-    """Checks the tokens of one kind of issuer."""
+    """Interface for the verification of bearer tokens."""
 
     @abstractmethod
     async def user(self, token: str, connection: HTTPConnection) -> User:
-        """Raises `InvalidToken`, or `Unavailable` if tokens cannot be checked now."""
+        """Returns the user. Raises `InvalidToken`, or `Unavailable` if it cannot verify now."""
 
 
 class Authentication:
-    """Requires a valid token, whose bearer is then `request.state.user`."""
+    """Requires a valid bearer token, and sets `request.state.user`."""
 
     def __init__(self, app: ASGIApp, verifier: Verifier, settings: Settings) -> None:
         self.app, self.verifier = app, verifier
@@ -47,7 +47,7 @@ class Authentication:
         await (refusal or self.app)(scope, receive, send)
 
     async def _refusal(self, scope: Scope) -> ASGIApp | None:
-        """The response to a request without a valid token; otherwise notes whose token it is."""
+        """Returns the response to a request without a valid token; otherwise sets its user."""
         path = route_path(scope)
         needs_token = path in self.closed or not is_open(path)
         if path in UNCHECKED and not needs_token:
@@ -68,7 +68,7 @@ class Authentication:
 
 
 def refused(scope: Scope, status: int, detail: str, headers: dict[str, str]) -> ASGIApp:
-    """A problem; a WebSocket is closed with the code that means the same."""
+    """Returns a problem response; a WebSocket is closed with the equivalent code."""
     if scope["type"] == "websocket":
         return WebSocketClose(CLOSE_CODES[status], detail)
     return problem(status, detail, headers=headers)

@@ -26,9 +26,9 @@ StoreDep = Annotated[Store, Depends(get_store)]
 
 
 async def get_snapshot(store: StoreDep) -> AsyncIterator[Repositories]:
-    """A `store.read()` that is open until the response is sent, for one that streams rows.
+    """A `store.read()` that stays open until the response is sent, for responses that stream rows.
 
-    Where no connection is free the client gets a 503; a generator that reads would notice too late.
+    If no connection is free the client gets a 503. A generator that opens it would be too late.
     """
     async with store.read() as repositories:
         yield repositories
@@ -38,7 +38,7 @@ SnapshotDep = Annotated[Repositories, Depends(get_snapshot)]
 
 
 def single_values(query: type[Query]) -> params.Depends:
-    """A dependency that answers 422 to a parameter given twice which takes one value.
+    """Returns a dependency that rejects repeated query parameters that take one value, with 422.
 
     FastAPI would take the last one: `@router.get("", dependencies=[single_values(ItemFilter)])`.
     """

@@ -1,4 +1,4 @@
-"""Every error that reaches a client, as `application/problem+json`."""
+"""Error responses, as `application/problem+json`."""
 
 import json
 import logging
@@ -29,12 +29,12 @@ STATUS: dict[type[errors.RepositoryError], int] = {
 }
 RETRY_LATER = {"Retry-After": "1"}  # in seconds
 NO_JSON = "is not JSON in UTF-8"
-# What is JSON, and yet too much for Python's parser.
+# Valid JSON that Python's parser cannot handle.
 TOO_MUCH: dict[type[BaseException], str] = {
     RecursionError: "is nested too deeply",
     ValueError: "has a number with too many digits",
 }
-# Pydantic would name types of Python.
+# Pydantic's own messages name Python types.
 IN_JSON = {
     "dict_type": "Input should be an object",
     "model_type": "Input should be an object",
@@ -50,7 +50,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 log = logging.getLogger(__name__)
 
-# Python 3.13 has the names of RFC 9110, older ones those of RFC 7231; openapi.json has one of them.
+# Python 3.13 has the phrases of RFC 9110, older versions those of RFC 7231: openapi.json must not
+# depend on the version.
 PHRASES = responses | {
     413: "Content Too Large",
     414: "URI Too Long",
@@ -67,7 +68,7 @@ class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
 
     def render(self, content: Any) -> bytes:
-        # In ASCII: a client may have sent a lone surrogate, which UTF-8 cannot carry back.
+        # In ASCII: a client may have sent a lone surrogate, which UTF-8 cannot encode.
         return json.dumps(content).encode()
 
 
@@ -78,14 +79,14 @@ def problem(
     headers: Mapping[str, str] | None = None,
     members: Mapping[str, Any] | None = None,
 ) -> ProblemResponse:
-    """`members` extend the problem; they replace none of its own."""
+    """Returns a problem response; `members` extend it, but cannot replace its own members."""
     title = _phrase(status)
     body = Problem(title=title, status=status, detail=detail, errors=list(fields))
     return ProblemResponse({**(members or {}), **body.model_dump()}, status, headers)
 
 
 def header(description: str, type_: str = "string") -> dict[str, Any]:
-    """A header that a response always has, for the OpenAPI document."""
+    """Documents a header that a response always has, for OpenAPI."""
     return {"description": description, "required": True, "schema": {"type": type_}}
 
 
@@ -98,7 +99,7 @@ HEADERS = {
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route, for the OpenAPI document."""
+    """Documents the error responses of a route, for OpenAPI."""
     content = {ProblemResponse.media_type: {"schema": {"$ref": REF.format(model="Problem")}}}
     documented: dict[int | str, dict[str, Any]] = {}
     for status in statuses:
@@ -109,7 +110,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class ProblemAPI(FastAPI):
-    """Documents what FastAPI does not see: `Problem`, and that a token is needed."""
+    """Adds to the OpenAPI document what FastAPI does not know: `Problem` and the bearer token."""
 
     bearer: dict[str, str] | None = None
 
@@ -135,14 +136,14 @@ async def on_repository_error(_: Request, error: errors.RepositoryError) -> Prob
     if isinstance(error, errors.Unavailable):
         headers = RETRY_LATER
     if isinstance(error, errors.Unavailable | errors.Invalid):
-        # Its first line names the constraint; what follows may hold a statement or a row.
+        # Its first line names the constraint; the rest may contain a statement or a row.
         log.warning("%s %s", error, str(error.__cause__ or "").partition("\n")[0])
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     return problem(status, detail, fields, headers)
 
 
 async def on_invalid_request(_: Request, error: RequestValidationError) -> ProblemResponse:
-    # What the client sent is never sent back: it may not even be valid JSON.
+    # Input is never echoed: it may not even be valid JSON.
     fields = [
         FieldProblem(
             location=str(wrong["loc"][0]),
@@ -171,20 +172,20 @@ def _unreadable(detail: str) -> ProblemResponse:
 
 
 async def on_http_exception(request: Request, error: HTTPException) -> Response:
-    """Where the exception's `detail` is no string, it becomes extension members of the problem.
+    """Turns a `detail` that is not a string into extension members of the problem.
 
-    The items of a dict become one member each, and its `detail`, if a string, that of the problem.
-    Another value becomes the member `details`.
+    Each item of a dict becomes a member; its `detail`, if a string, becomes that of the problem.
+    Any other value becomes the member `details`.
     """
     if error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__:
-        # FastAPI answers so to what the JSON parser cannot even read: broken UTF-8, for one.
+        # FastAPI raises it for a body that the JSON parser cannot read, such as invalid UTF-8.
         return _unreadable(TOO_MUCH.get(type(error.__cause__), NO_JSON))
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed_methods(request))
     if not is_body_allowed_for_status_code(error.status_code):
         return Response(status_code=error.status_code, headers=headers)
-    given: Any = jsonable_encoder(error.detail)  # Starlette says it is a string
+    given: Any = jsonable_encoder(error.detail)  # Starlette declares it as a string
     if isinstance(given, str):
         return problem(error.status_code, given, headers=headers)
     members = given if isinstance(given, dict) else {"details": given}
@@ -195,7 +196,7 @@ async def on_http_exception(request: Request, error: HTTPException) -> Response:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """All of the path's methods; Starlette names those of one route, and a path may have more."""
+    """Returns all methods of the path; Starlette names only those of one route."""
     return [
         method
         for method in METHODS
@@ -207,7 +208,7 @@ def _allowed_methods(request: Request) -> list[str]:
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 HANDLERS: dict[int | type[Exception], Handler] = {
-    # Of kinds with a status alone: another kind is a mistake in the code, so a logged 500.
+    # Only errors that have a status: any other one is a bug, so a logged 500.
     **dict.fromkeys(STATUS, on_repository_error),
     RequestValidationError: on_invalid_request,
     HTTPException: on_http_exception,

@@ -1,4 +1,4 @@
-"""The version of an entity as an HTTP entity tag: https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3"""
+"""Versions of entities as HTTP entity tags: https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3"""
 
 import re
 from collections.abc import Collection, Iterator
@@ -11,12 +11,12 @@ from pydantic import WithJsonSchema
 from app.api.errors import header
 from app.schemas.base import MAX_INT, Entity
 
-# A client that has seen more versions than this of one entity has to read it again.
+# Tags in an If-Match header beyond this number are ignored: the client has to read it again.
 MOST_TAGS = 100
-# Of the versions in a tag, If-Match is about the first: the entity's own.
+# If-Match compares only the first version in a tag: the entity's own.
 TAG = re.compile(r'"([0-9]{1,10})(?:-[0-9]+)*"')
 
-# Several headers mean the same as one with commas, which is what clients send: a string.
+# Repeated headers are equivalent to one with commas, which is what clients send: a string.
 Tags = Annotated[list[str] | None, WithJsonSchema({"type": "string"})]
 IfMatch = Annotated[Tags, Header(description="The `ETag` of the version to change.")]
 IfNoneMatch = Annotated[Tags, Header(description="The `ETag` that the client has.")]
@@ -30,13 +30,13 @@ TAGGED: dict[int, dict[str, Any]] = {
 
 
 def tagged(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The responses of a route that have an `ETag`, for the OpenAPI document."""
+    """Documents the responses of a route that have an `ETag`, for OpenAPI."""
     return {status: TAGGED[status] for status in statuses}
 
 
 def etag(entity: Entity) -> str:
-    """Of its version, then of what can change without it: the entities that it is sent with, and
-    its references, which the removal of what they refer to takes away.
+    """Returns a tag of the version and of what can change without it: the entities that are sent
+    with it, and its references, which are cleared when the referenced entities are removed.
     """
     return f'"{"-".join(map(str, _versions(entity)))}"'
 
@@ -53,9 +53,9 @@ def _versions(entity: Entity) -> Iterator[int]:
 
 
 def versions(headers: list[str] | None) -> Collection[int] | None:
-    """The versions that If-Match headers list; None for `*` or where there are no headers.
+    """Returns the versions in If-Match headers; None for `*` or without headers.
 
-    Tags that no version has, weak ones among them, match nothing.
+    Tags that no version has, such as weak ones, match nothing.
     """
     tags = _tags(headers)
     if headers is None or tags == ["*"]:
@@ -65,7 +65,7 @@ def versions(headers: list[str] | None) -> Collection[int] | None:
 
 
 def is_known(entity: Entity, headers: list[str] | None) -> bool:
-    """Whether If-None-Match headers list the version of `entity`, as a weak tag or a strong one."""
+    """Returns whether If-None-Match headers contain the tag of `entity`, weak or strong."""
     tags = _tags(headers)
     return tags == ["*"] or etag(entity) in {tag.removeprefix("W/") for tag in tags}
 

@@ -1,4 +1,4 @@
-"""Verifies JWTs that are signed with a key of AUTH_JWKS_URL.
+"""JWT validation with the keys of AUTH_JWKS_URL.
 
 https://www.rfc-editor.org/rfc/rfc8725
 """
@@ -18,11 +18,11 @@ from app.repositories.errors import Unavailable
 from app.schemas.identity import User
 from app.settings import Settings
 
-KEYS_SECONDS = 300  # after so long the keys are read again: one may have been withdrawn
-COOLDOWN_SECONDS = 5  # not more often, whatever is asked for
-RETRY_SECONDS = 0.5  # while they cannot be read, and a token needs one that is not known
+KEYS_SECONDS = 300  # before the keys are fetched again: one may have been revoked
+COOLDOWN_SECONDS = 5  # between two fetches, whatever tokens arrive
+RETRY_SECONDS = 0.5  # after a failed fetch, for a token whose key is unknown
 FETCH_SECONDS = 3
-LEEWAY_SECONDS = 30  # between the clocks of the issuer and of this machine
+LEEWAY_SECONDS = 30  # of clock skew between the issuer and this machine
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Issuer(Verifier):
 
     async def _claims(self, token: str) -> dict[str, Any]:
         name = jwt.get_unverified_header(token).get("kid", "")
-        # Who brings a known key does not wait while another request reads the keys again.
+        # A token with a known key does not wait while another request fetches the keys again.
         if name not in self.keys or (monotonic() > self.expire and not self.fetching.locked()):
             async with self.fetching:
                 await self._fetch()
@@ -80,13 +80,13 @@ class Issuer(Verifier):
         if monotonic() < self.fetch_from:
             return
         try:
-            # The client's own timeout is for each of its reads, and they may be many.
+            # The client's own timeout applies to each of its reads, of which there may be many.
             async with asyncio.timeout(self.timeout):
                 keys = await to_thread.run_sync(
                     self.client.get_signing_keys, abandon_on_cancel=True
                 )
         except (jwt.PyJWTError, OSError, ValueError, RecursionError) as error:
-            log.warning("AUTH_JWKS_URL cannot be read: %s", error)  # the keys from before still do
+            log.warning("AUTH_JWKS_URL cannot be read: %s", error)  # earlier keys stay valid
             self.is_read, keep, pause = False, COOLDOWN_SECONDS, RETRY_SECONDS
         else:
             self.keys = {str(key.key_id): key for key in keys}
@@ -95,9 +95,10 @@ class Issuer(Verifier):
 
 
 def roles_of(claims: dict[str, Any], claim: str) -> frozenset[str]:
-    """A list, or words with spaces between them, as in OAuth's `scope`.
+    """Returns the roles in a claim: a list, or space-separated words as in OAuth's `scope`.
 
-    A dot leads into an object, as in Keycloak's `realm_access.roles`, unless a claim has that name.
+    A dot selects a nested claim, as in Keycloak's `realm_access.roles`, unless a claim has that
+    exact name.
     """
     value: object = claims
     for name in [claim] if claim in claims else claim.split("."):

@@ -1,4 +1,4 @@
-"""Pure ASGI: Starlette's `BaseHTTPMiddleware` would run every request in a task of its own."""
+"""Pure ASGI middleware: `BaseHTTPMiddleware` would run every request in a separate task."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,14 +23,14 @@ from app.settings import Settings
 T = TypeVar("T")
 
 MINUTE = 60.0  # seconds
-MOST_CLIENTS = 10_000  # that are kept, before those that have been quiet for a while are forgotten
-IN_MEMORY = 1_000_000  # bytes of a body: those of a larger one are in a file
+MOST_CLIENTS = 10_000  # that are tracked before idle ones are forgotten
+IN_MEMORY = 1_000_000  # bytes; a larger body is stored in a file
 PART = 65_536  # bytes
-SLOWEST = 1_000  # bytes a second that a large body has to come with
+SLOWEST = 1_000  # bytes per second, the minimum rate for a large body
 
 
 class KnownHosts(TrustedHostMiddleware):
-    """Answers 400 to who asks for another host; probes come by address and are let in."""
+    """Rejects unknown hosts with 400, except for probes, which use an IP address."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         super().__init__(app, settings.allowed_hosts, www_redirect=False)
@@ -41,10 +41,10 @@ class KnownHosts(TrustedHostMiddleware):
 
 
 class RateLimit:
-    """Answers 429 to a client that sends more than `RATE_LIMIT` requests a minute to this worker.
+    """Limits each client to `RATE_LIMIT` requests per minute and worker, then answers 429.
 
     A client is the user of a token, or else an address: with FORWARDED_ALLOW_IPS the one that the
-    proxy names. A minute's worth may come at once, and from then on one in each interval.
+    proxy forwards. A burst may use up a whole minute's limit; then one request per interval.
     """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
@@ -64,7 +64,7 @@ class RateLimit:
             await self.app(scope, receive, send)
 
     def _wait(self, client: str) -> float:
-        """How long until its next request is served: no time for this one if that is 0."""
+        """Returns the seconds until the client may send again; 0 admits this request."""
         now = monotonic()
         if len(self.paid_until) > MOST_CLIENTS:
             self.paid_until = {key: until for key, until in self.paid_until.items() if until > now}
@@ -86,20 +86,20 @@ def _client(connection: HTTPConnection) -> str:
         return host
     if isinstance(address, IPv4Address) or address.ipv4_mapped:
         return str(address)
-    # Whoever has one IPv6 address has the others of its network too.
+    # A client can use every IPv6 address of its /64 network.
     return str(ip_network((address, 64), strict=False))
 
 
 class TooLarge(Exception):
-    """How large a body may be, in words that its sender may see."""
+    """The body exceeds the limit; the message may be shown to its sender."""
 
 
 class BodyLimit:
-    """Reads the body: at most `MAX_BODY_BYTES`, or what `BODY_LIMITS` says of its path.
+    """Reads the request body, up to `MAX_BODY_BYTES` or the limit of its path in `BODY_LIMITS`.
 
-    FastAPI's `max_body_size` has no timeout, and answers in plain text. What is behind this has
-    the whole body at once, and never waits for a client that sends slowly. It is in a file if
-    it is large.
+    FastAPI's `max_body_size` has no timeout, and answers in plain text. Behind this middleware the
+    whole body is available at once, and nothing waits for a slow client. A large body is stored in
+    a file.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, timeout: float = 30) -> None:
@@ -127,7 +127,7 @@ class BodyLimit:
     async def _read(
         self, scope: Scope, receive: Receive, body: SpooledTemporaryFile[bytes]
     ) -> int | None:
-        """Returns its size; None if the client has left. Raises `TimeoutError` or `TooLarge`."""
+        """Returns its size; None if the client disconnects. Raises `TimeoutError` or `TooLarge`."""
         limit, where = self._limit(route_path(scope))
         announced = Headers(scope=scope).get("content-length", "")
 
@@ -157,7 +157,7 @@ class BodyLimit:
         return size
 
     def _limit(self, path: str) -> tuple[int, str]:
-        """The bytes that a body may have, and where that is set."""
+        """Returns the limit in bytes, and the name of its setting."""
         for prefix, limit in BODY_LIMITS.items():
             if path == prefix or path.startswith(f"{prefix}/"):
                 return limit, "BODY_LIMITS"
@@ -165,7 +165,7 @@ class BodyLimit:
 
 
 def _replay(body: SpooledTemporaryFile[bytes], size: int, receive: Receive) -> Receive:
-    """Gives the body, in parts if it is in a file, and then waits for the client to leave."""
+    """Returns a `receive` for the body, in parts if it is in a file, and then for a disconnect."""
     body.seek(0)
     given, is_given = 0, False
 
@@ -182,15 +182,15 @@ def _replay(body: SpooledTemporaryFile[bytes], size: int, receive: Receive) -> R
 
 
 async def _in_time(size: int, call: Callable[[Any], T], argument: object) -> T:
-    """Calls it, in a thread if the body is in a file: disks may be slow."""
+    """Runs `call`, in a thread if the body is in a file: disks may be slow."""
     return await run_sync(call, argument) if size > IN_MEMORY else call(argument)
 
 
 class Deadline:
-    """Answers 503 to a request whose response has not begun within `REQUEST_TIMEOUT`.
+    """Answers 503 if the response has not begun within `REQUEST_TIMEOUT`.
 
-    The request is cancelled, and not waited for: a driver may wait for its server for as long as
-    that hangs, and a thread cannot be cancelled at all.
+    The request is cancelled but not waited for: a driver may block for as long as its server
+    hangs, and a thread cannot be cancelled at all.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -229,9 +229,9 @@ class Deadline:
 
 
 class Admission:
-    """Lets in `MAX_CONCURRENT_REQUESTS`; the next waits for `DATABASE_POOL_TIMEOUT`, then gets 503.
+    """Limits concurrent requests to `MAX_CONCURRENT_REQUESTS`, which bounds memory under overload.
 
-    So overload does not take ever more memory. Each probe has a place of its own.
+    Further requests wait for `DATABASE_POOL_TIMEOUT`, then get a 503. Each probe has its own slot.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -247,7 +247,7 @@ class Admission:
 
         places = self.reserved.get(route_path(scope), self.places)
         try:
-            # A free one takes no time, and no timer.
+            # A free slot needs no timer.
             async with asyncio.timeout(self.timeout if places.locked() else None):
                 await places.acquire()
         except TimeoutError:
@@ -255,8 +255,8 @@ class Admission:
             await busy(scope, receive, send)
             return
 
-        # The place is free when the answer begins: by then its transaction has ended, and a
-        # client that reads slowly keeps nobody waiting.
+        # The slot is released when the response begins: by then its transaction has ended, and a
+        # client that reads slowly does not block others.
         leave = ExitStack()
         leave.callback(places.release)
 

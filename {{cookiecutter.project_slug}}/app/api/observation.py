@@ -1,4 +1,4 @@
-"""What every request gets, whoever answers it: an id, safe headers, its measures and a log line."""
+"""Request ids, security headers, metrics and log lines for all requests."""
 
 import re
 from contextlib import ExitStack
@@ -26,7 +26,7 @@ SAFE_HEADERS = {
 REQUEST_ID = re.compile(r"[\w.-]{1,128}", re.ASCII)
 # https://www.w3.org/TR/trace-context/#traceparent-header
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-CLIENT_LEFT = 499  # as nginx has it: there was nobody to answer any more
+CLIENT_LEFT = 499  # as in nginx: the client closed the connection
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -40,19 +40,19 @@ def request_id(headers: Headers) -> str:
 
 
 def cache_control(scope: Scope, status: int) -> bytes:
-    """A browser keeps what it has read, and asks with its `ETag` before each use; a proxy does not.
+    """Browsers may cache responses, but revalidate them by `ETag` before each use; proxies may not.
 
-    So nothing has to vary by `Authorization`: https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2
+    So responses need no `Vary: Authorization`: https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2
     """
     is_read = scope["method"] in {"GET", "HEAD"} and status < HTTPStatus.BAD_REQUEST
     return b"private, no-cache" if is_read and route_path(scope) not in PROBES else b"no-store"
 
 
 class UnexpectedErrors:
-    """Answers 500 to errors that no handler knows, behind CORS: a browser may then read it.
+    """Answers 500 to unhandled errors, inside the CORS middleware so that browsers can read it.
 
-    Starlette's own handler for `Exception` raises it again, upon which the server closes the
-    connection under the client's next request.
+    Starlette's own handler raises the exception again, and the server then closes the connection
+    that the client would use for its next request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -89,7 +89,7 @@ class Observation:
         begun = perf_counter()
         status = 0
         id_ = request_id(Headers(scope=scope))
-        state = scope["app"].state  # a mounted application puts itself in its place
+        state = scope["app"].state  # a mounted application replaces it
 
         def record() -> None:
             self._record(scope, status or CLIENT_LEFT, perf_counter() - begun)
@@ -104,20 +104,20 @@ class Observation:
                 added = [header for header in safe.items() if header[0] not in names]
                 added.append((b"x-request-id", id_.encode()))
                 if state.draining:
-                    added.append((b"connection", b"close"))  # the client's next one goes elsewhere
+                    added.append((b"connection", b"close"))  # the next request goes elsewhere
                 message["headers"] = [*given, *added]
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 in_work.close()
 
-        # It ends with the response: what runs in the background afterwards is no part of it.
+        # Ends with the response: background tasks that run afterwards are not included.
         with bound_contextvars(request_id=id_), ExitStack() as in_work:
             in_work.callback(record)
             in_work.enter_context(ACTIVE.track_inprogress())
             await self.app(scope, receive, observed)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        # Labels have few values, whatever clients send: the route's template, not its path.
+        # The route's template, not the path: labels have few values, whatever clients send.
         route = getattr(scope.get("route"), "path_format", "")
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
         REQUESTS.labels(method, route, status).observe(seconds)

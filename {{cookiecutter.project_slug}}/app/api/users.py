@@ -1,4 +1,4 @@
-"""Who sends a request: `CurrentUser`, `OptionalUser` and `requires`, for routes and routers."""
+"""The user of a request: `CurrentUser`, `OptionalUser` and `requires`, for routes and routers."""
 
 from typing import Annotated
 
@@ -13,11 +13,11 @@ CHALLENGE = {"WWW-Authenticate": "Bearer"}
 NEEDED = "A valid bearer token is needed"
 
 ANONYMOUS = User(subject="anonymous", claims={})
-"""Every caller, without roles, where authentication is off: in development, and with AUTH=none."""
+"""Every caller, without roles, if authentication is off: in development, and with AUTH=none."""
 
 
 async def optional_user(connection: HTTPConnection) -> User | None:
-    """None without a token, which only the paths of `app.api.paths.OPEN` let in."""
+    """Returns None without a token, which only the paths of `app.api.paths.OPEN` allow."""
     user: User | None = getattr(connection.state, "user", None)
     return user
 
@@ -37,9 +37,9 @@ CurrentUser = Annotated[User, Depends(current_user)]
 
 
 def requires(role: str) -> params.Depends:
-    """A dependency that answers 403 to users without this role.
+    """Returns a dependency that answers 403 to users without this role.
 
-    Of a route: `@router.get("", dependencies=[requires("admin")], responses=problems(403))`.
+    For a route: `@router.get("", dependencies=[requires("admin")], responses=problems(403))`.
     """
 
     async def has_role(user: CurrentUser) -> User:

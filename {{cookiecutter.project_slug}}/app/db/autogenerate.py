@@ -1,4 +1,4 @@
-"""What `alembic revision --autogenerate` and `alembic check` compare, and what they leave alone."""
+"""Which objects `alembic revision --autogenerate` and `alembic check` compare with the models."""
 
 import re
 {% if cookiecutter.database == "sqlite" %}
@@ -29,11 +29,11 @@ from sqlalchemy.sql.elements import TextClause, conv
 
 from app.db.base import Base
 
-# What only a revision makes, although it is named by the convention of `Base.metadata`: tables,
-# indexes and constraints by their names, columns like "items.search".
+# Objects that only a revision creates, although their names follow the naming convention: tables,
+# indexes and constraints by name, columns like "items.search".
 KEPT: frozenset[str] = frozenset()
 
-# Made in a savepoint, and never kept.
+# A temporary table, created in a savepoint that is rolled back.
 TRIAL = "alembic_trial"
 
 {% if cookiecutter.database == "sqlite" %}
@@ -47,17 +47,17 @@ _checks = Plugin("app.checks")
 
 
 class Autogenerate:
-    """Tells what the models have lost from what they never had.
+    """Distinguishes objects that were removed from the models from those that never were in them.
 
-    The database may hold tables and indexes that another program or a revision alone has made. Those
-    of the models have names that follow from the naming convention; only they are dropped.
+    The database may contain tables and indexes that another program or only a revision has created.
+    Those of the models follow the naming convention; only these are dropped.
     """
 
     def __init__(self, config: Config, connection: Connection) -> None:
         self._config = config
 {% if cookiecutter.database == "sqlite" %}
         self._connection = connection
-        # SQLAlchemy and Alembic warn that they leave them alone: see _compare_indexes.
+        # SQLAlchemy and Alembic warn that they skip these; _compare_indexes handles them.
         warnings.filterwarnings("ignore", r".*expression-based index")
 {% endif %}
         self._inspector = inspect(connection)
@@ -74,7 +74,7 @@ class Autogenerate:
         }
 
     def _include_name(self, name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
-        # A table is judged before it is read: SQLAlchemy does not know the types of all of them.
+        # Decided before a table is reflected: SQLAlchemy may not know the types of its columns.
         known = Base.metadata.tables
         if name is None or kind != "table" or parents["schema_qualified_table_name"] in known:
             return True
@@ -86,7 +86,7 @@ class Autogenerate:
     ) -> bool:
         if not reflected or model is not None or name is None:
             return True
-        # With a table that goes all of its indexes go.
+        # Dropping a table drops all of its indexes.
         if kind == "index" and item.table.name in Base.metadata.tables:
             columns = "_".join(column.name for column in item.columns)
             is_conventional = name == f"ix_{item.table.name}_{columns}"
@@ -124,7 +124,7 @@ class Autogenerate:
 
 {% if cookiecutter.database == "sqlite" %}
     def _repeat(self, script: ops.MigrationScript) -> None:
-        """Repeats triggers and indexes of expressions: altering may make their table anew."""
+        """Recreates triggers and expression indexes, because altering a table may recreate it."""
         changes = [*script.upgrade_ops.ops] if script.upgrade_ops else []
         for table in changes:
             if not isinstance(table, ops.ModifyTableOps) or all(map(_is_of_index, table.ops)):
@@ -136,7 +136,7 @@ class Autogenerate:
             beside = self._connection.execute(BESIDE, {"name": table.table_name})
             for kind, name, statement in beside:
                 if name not in models | gone:
-                    # Alembic makes an index anew without its collations and its direction.
+                    # Alembic recreates an index without its collations and its direction.
                     lines = (f'DROP {kind} IF EXISTS "{name}"', statement)
                     goes = not columns.isdisjoint(re.findall(r"\w+", statement))
                     for direction in (
@@ -149,7 +149,7 @@ class Autogenerate:
 
 {% if cookiecutter.database == "postgres" %}
 def _goes_with_a_column(index: Index, table: Table) -> bool:
-    """Whether it is about a column that no model has any more."""
+    """Returns whether the index uses a column that was removed from the model."""
     left = {column.name for column in table.columns}
     left -= {column.name for column in Base.metadata.tables[table.name].columns}
     return not left.isdisjoint(re.findall(r"\w+", " ".join(map(str, index.expressions))))
@@ -167,7 +167,7 @@ def _is_of_index(change: ops.MigrateOperation) -> bool:
 
 {% endif %}
 def _renames(script: ops.MigrationScript) -> Iterator[str]:
-    """What may be a rename, which autogenerate takes for a removal and an addition."""
+    """Yields hints for possible renames, which autogenerate treats as a removal and an addition."""
     changes = script.upgrade_ops.ops if script.upgrade_ops else []
     gone = [change.table_name for change in changes if isinstance(change, ops.DropTableOp)]
     new = [change.table_name for change in changes if isinstance(change, ops.CreateTableOp)]
@@ -196,7 +196,7 @@ def _rename(old: str, new: str, line: str) -> str:
 def _compare_checks(
     autogenerate: AutogenContext, changes: ops.ModifyTableOps, *compared: Any
 ) -> PriorityDispatchResult:
-    """Finds constraints whose condition has changed; Alembic compares no more than their names."""
+    """Finds CHECK constraints whose condition has changed; Alembic compares only their names."""
     schema, name, stored, model = compared
     if stored is None or model is None or autogenerate.connection is None:
         return PriorityDispatchResult.CONTINUE
@@ -223,7 +223,7 @@ _checks.add_autogenerate_comparator(_compare_checks, "table", "conditions")
 def _compare_indexes(
     autogenerate: AutogenContext, changes: ops.ModifyTableOps, *compared: Any
 ) -> PriorityDispatchResult:
-    """Finds indexes of expressions that are missing; SQLAlchemy does not see those of SQLite."""
+    """Finds missing expression indexes; SQLAlchemy does not reflect those of SQLite."""
     _, name, _, model = compared
     if model is not None and autogenerate.connection is not None:
         beside = {row.name for row in autogenerate.connection.execute(BESIDE, {"name": name})}
@@ -238,16 +238,16 @@ _checks.add_autogenerate_comparator(_compare_indexes, "table", "expressions")
 
 
 def _spelled(connection: Connection, model: Table, name: str) -> str | None:
-    """A condition of the model as the database spells it: it makes a table to see."""
+    """Returns a model's condition as the database spells it, from a temporary table."""
     trial = model.to_metadata(MetaData(), name=TRIAL)
     trial.indexes.clear()
-    trial.primary_key.name = None  # it has an index, whose name is taken
+    trial.primary_key.name = None  # the name of its index is taken
     trial.constraints.intersection_update([c for c in trial.constraints if c.name == name])
     savepoint = connection.begin_nested()
     try:
         trial.create(connection)
         return _conditions(connection, TRIAL, model.schema)[name]
-    except DBAPIError:  # it needs what the revision is about to make, a function for instance
+    except DBAPIError:  # it needs something that the revision creates, such as a function
         return None
     finally:
         savepoint.rollback()

@@ -1,4 +1,4 @@
-"""What every table shares."""
+"""Base classes, column types and SQL helpers of all tables."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -49,14 +49,14 @@ from app.db.decimals import ExactDecimal
 from app.schemas.base import DIGITS, PLACES
 {% endif %}
 
-# The type of a decimal with digits and places of its own.
+# The type of a decimal column that sets its own digits and places.
 {% if cookiecutter.database == "sqlite" %}
 Exact = ExactDecimal
 {% else %}
 Exact = Numeric
 {% endif %}
 
-# How text sorts: the same on every machine, as in Python.
+# The collation of text: the same order on every machine, as in Python.
 {% if cookiecutter.database == "sqlite" %}
 BY_CODE_POINT = "BINARY"
 {% else %}
@@ -65,9 +65,9 @@ BY_CODE_POINT = "C"
 
 
 def contains(column: InstrumentedAttribute[str | None], part: str) -> ColumnElement[bool]:
-    """Whether `part` is in it, its case and all of its characters taken as they are."""
+    """Case-sensitive substring search; `part` has no wildcards."""
 {% if cookiecutter.database == "sqlite" %}
-    # LIKE would ignore the case of the letters A to Z, and of no others.
+    # LIKE would ignore the case of A to Z, but of no other letters.
     return func.instr(column, part) > 0
 {% else %}
     return column.contains(part, autoescape=True)
@@ -75,16 +75,16 @@ def contains(column: InstrumentedAttribute[str | None], part: str) -> ColumnElem
 
 
 def is_in_either_case(column: InstrumentedAttribute[Any], text: str) -> ColumnElement[bool]:
-    """Whether it is `text`, its letters A to Z in upper or lower case; read from an index of lower()."""
-    return func.lower(column) == text.encode().lower().decode()  # bytes know no other letters
+    """Equality that ignores the case of A to Z; can use an index on lower()."""
+    return func.lower(column) == text.encode().lower().decode()  # bytes.lower() changes A to Z only
 
 
 def has(column: InstrumentedAttribute[Any], element: int | str) -> ColumnElement[bool]:
-    """Whether the array has this element."""
+    """Whether the array contains this element."""
 {% if cookiecutter.database == "sqlite" %}
     elements = func.json_each(column).table_valued("value")
     is_there = select(elements).where(elements.c.value == element).exists()
-    return case((column.is_not(None), is_there))  # what is null has an unknown element
+    return case((column.is_not(None), is_there))  # NULL for an array that is null
 {% else %}
     return column.contains([element])
 {% endif %}
@@ -92,11 +92,11 @@ def has(column: InstrumentedAttribute[Any], element: int | str) -> ColumnElement
 
 {% if cookiecutter.database == "sqlite" %}
 def _in_utc(stored: str | None) -> datetime | None:
-    # SQLite stores text and forgets the offset.
+    # SQLite stores text without the offset.
     return None if stored is None else datetime.fromisoformat(f"{stored}+00:00")
 {% else %}
 def _in_utc(value: datetime | None) -> datetime | None:
-    # In the timezone of the session, which is another one behind PgBouncer for instance.
+    # In the session's timezone, which may differ, for instance behind PgBouncer.
     return value if value is None or value.tzinfo is UTC else value.astimezone(UTC)
 {% endif %}
 
@@ -111,12 +111,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        return _in_utc  # `process_result_value` takes two calls for each value
+        return _in_utc  # `process_result_value` would take two calls per value
 
 
 class Base(DeclarativeBase):
-    # Every constraint has a name that follows from its columns: migrations can drop it by that
-    # name, and `errors.py` can tell from it which field broke it.
+    # Constraints are named after their columns: migrations can drop them by name, and `errors.py`
+    # can tell which field violates them.
     metadata = MetaData(
         naming_convention={
             "pk": "pk_%(table_name)s",
@@ -167,5 +167,5 @@ class EntityTable(Base):
     @declared_attr.directive
     @classmethod
     def __mapper_args__(cls) -> dict[str, Any]:
-        # Of two requests that change the same entity the second gets a `StaleDataError`.
+        # Of two concurrent changes to an entity the second raises a `StaleDataError`.
         return {"version_id_col": cls.version}

@@ -1,4 +1,4 @@
-"""Alembic, called from code: with the URL of the settings, and without a configuration file."""
+"""Alembic, called from code: with the URL of the settings, without a configuration file."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "migrations"
 
 
 def config(settings: Settings) -> Config:
-    """What `env.py` and Alembic's commands need; `command.upgrade(config(settings), "head")`."""
+    """Returns Alembic's configuration, as in `command.upgrade(config(settings), "head")`."""
     made = Config(attributes={"settings": settings})
     made.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     return made
@@ -27,7 +27,7 @@ def upgrade(settings: Settings) -> None:
 
 
 def head(script: ScriptDirectory | None = None) -> str | None:
-    """The newest revision in the code, or else in `script`; there has to be one."""
+    """Returns the newest revision of the code or `script`; raises an error if there are several."""
     heads = (script or ScriptDirectory(FOLDER)).get_heads()
     if len(heads) > 1:
         raise CommandError(
@@ -38,16 +38,16 @@ def head(script: ScriptDirectory | None = None) -> str | None:
 
 
 def outdated(head: str | None) -> set[str | None]:
-    """Revisions on which this code cannot work: those before `head`, and none at all.
+    """Returns revisions that are too old for this code: those before `head`, and None (no schema).
 
-    One that it does not know is newer: while a release replaces its services one by one, those
-    that are still there have to work on the next schema.
+    A revision that it does not know is newer: during a rolling update, replicas of the previous
+    release have to work on the next schema.
     """
     return {None, *(one.revision for one in ScriptDirectory(FOLDER).walk_revisions())} - {head}
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
-    """Revisions outlive the code, so they spell the type that a column has in the database."""
+    """Renders the database type of a column, because revisions outlive the code."""
     if kind == "type" and isinstance(item, TypeDecorator) and autogenerate.dialect:
         return f"sa.{item.load_dialect_impl(autogenerate.dialect)!r}"
     return False

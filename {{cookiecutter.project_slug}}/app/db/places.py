@@ -1,7 +1,7 @@
-"""Who comes first is served first: where a request waits for a connection to the database.
+"""Limits concurrent sessions to the pool size; requests beyond it queue, first come, first served.
 
-All waiting is done here, where it ends with a 503. Behind it every session finds a connection, so
-none can wait for another that waits for it.
+Requests wait only here, and get a 503 when they time out. A session that is let in finds a free
+connection, so sessions cannot deadlock.
 """
 
 {% if cookiecutter.concurrency == "async" %}
@@ -28,7 +28,7 @@ class Places:
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
-        """Raises `Unavailable` if none is free in time."""
+        """Holds a slot. Raises `Unavailable` if none is free in time."""
         with PENDING.track_inprogress(), WAITS.time():
             is_taken = await self._take()
         if not is_taken:
@@ -42,7 +42,7 @@ class Places:
     async def _take(self) -> bool:
 {% if cookiecutter.concurrency == "async" %}
         try:
-            # A free one takes no time, and no timer.
+            # A free slot needs no timer.
             async with asyncio.timeout(self._timeout if self._free.locked() else None):
                 return await self._free.acquire()
         except TimeoutError:
@@ -53,11 +53,11 @@ class Places:
 
 
 def places(settings: Settings) -> tuple[Places, Places]:
-    """Those of readers and of writers."""
+    """Returns the slots of readers and of writers."""
     PLACES.set(settings.max_connections)
     readers = Places(settings.max_connections, settings.database_pool_timeout)
 {% if cookiecutter.database == "sqlite" %}
-    # Writers wait for each other, and no reader waits for them.
+    # Writers wait for each other; readers do not wait for them.
     return readers, Places(settings.max_connections, settings.database_pool_timeout)
 {% else %}
     return readers, readers

@@ -1,4 +1,4 @@
-"""Where a connection is borrowed and given back, and a transaction begins and ends."""
+"""The store on a database: sessions and transactions."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ from app.repositories.errors import Nested, Refused, RolledBack, Unavailable
 from app.repositories.store import Repositories, Store
 from app.settings import Settings
 
-# The session of the `write()` that this request is in.
+# The session of the current `write()` block.
 writing: ContextVar[AsyncSession | None] = ContextVar("writing", default=None)
 
 
@@ -50,7 +50,7 @@ class SqlStore(Store):
     async def _in_a_snapshot(self) -> AsyncIterator[AsyncSession]:
         async with (
             AsyncSession(self.snapshot, expire_on_commit=False) as session,
-            session.begin(),  # so a row that was added is refused instead of lost
+            session.begin(),  # so an added row is rejected instead of lost
         ):
             yield session
 
@@ -64,7 +64,7 @@ class SqlStore(Store):
         finally:
             if session.in_transaction():
                 async with session:
-                    pass  # it is closed, even if the request is cancelled meanwhile
+                    pass  # closes it even if the request is cancelled
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Repositories]:

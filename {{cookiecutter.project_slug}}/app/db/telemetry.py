@@ -1,4 +1,4 @@
-"""Metrics of the pools, and a span for each statement."""
+"""Database metrics and tracing: pools, and a span for each statement."""
 
 import os
 from typing import Any
@@ -10,7 +10,7 @@ from app.metrics import IDLE, USED
 
 
 def observe(*engines: Engine) -> None:
-    """An engine comes before those that its `execution_options` made."""
+    """Observes engines; an engine must precede those that its `execution_options` created."""
     pools: set[Any] = {engine.pool for engine in engines}  # two engines may share one
 
     def show(returning: int) -> None:
@@ -20,9 +20,9 @@ def observe(*engines: Engine) -> None:
     for pool in pools:
         event.listen(pool, "checkout", lambda *_: show(0))
         event.listen(pool, "checkin", lambda *_: show(1))
-    # The variables upon which FastAPI sends its spans somewhere.
+    # The variables that make FastAPI export its spans.
     if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in os.environ):
-        # Those have the dialect of the first, and its listeners: a second set would trace twice.
+        # Derived engines share the dialect and its listeners: a second set would trace twice.
         for engine in {engine.dialect: engine for engine in reversed(engines)}.values():
             _trace(engine)
 
@@ -32,7 +32,7 @@ def _trace(engine: Engine) -> None:
     tracer = trace.get_tracer(__name__)
 
     def begin(_: Any, __: Any, statement: str, ___: Any, context: Any, ____: bool) -> None:
-        # With placeholders: a span holds no value of a row.
+        # With placeholders: a span contains no values of rows.
         attributes = {"db.system.name": engine.dialect.name, "db.query.text": statement}
         verb = statement.split(maxsplit=1)[0]
         context.span = tracer.start_span(verb, kind=trace.SpanKind.CLIENT, attributes=attributes)

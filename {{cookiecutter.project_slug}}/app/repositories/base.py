@@ -1,4 +1,4 @@
-"""The interface between the API and whatever stores its data."""
+"""Repository interface between the API and the storage."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -15,14 +15,14 @@ Q = TypeVar("Q", bound=Query)
 
 
 class Repository(ABC, Generic[E, C, U, Q]):
-    """A collection of one kind of entity.
+    """A collection of entities of one type.
 
-    `versions` are the ones that the caller accepts to change; without them, any.
+    `versions` are the versions that may be changed or removed; None allows any.
     """
 
     @abstractmethod
     async def add(self, new: C) -> E:
-        """Raises `Conflict`, or `Dangling` for a reference to nothing."""
+        """Raises `Conflict`, or `Dangling` if a referenced entity does not exist."""
 
     @abstractmethod
     async def get(self, id_: UUID) -> E:
@@ -30,7 +30,7 @@ class Repository(ABC, Generic[E, C, U, Q]):
 
     @abstractmethod
     async def find(self, query: Q) -> Page[E]:
-        """The page that `query` asks for; past the end of the list, an empty one."""
+        """Returns the requested page, which is empty past the end of the list."""
 
     @abstractmethod
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
@@ -38,4 +38,4 @@ class Repository(ABC, Generic[E, C, U, Q]):
 
     @abstractmethod
     async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:
-        """Raises `NotFound`, `Stale` or, where something refers to it, `InUse`."""
+        """Raises `NotFound`, `Stale`, or `InUse` if other entities refer to it."""

@@ -1,10 +1,10 @@
-"""What can go wrong when something is stored or read, in words that a client may see."""
+"""Repository errors, whose messages may be shown to clients."""
 
 from collections.abc import Sequence
 
 
 class RepositoryError(Exception):
-    """The base of all of them."""
+    """Base class of all repository errors."""
 
 
 class NotFound(RepositoryError):
@@ -13,11 +13,11 @@ class NotFound(RepositoryError):
 
 
 class Forbidden(RepositoryError):
-    """The caller is known, but may not do this."""
+    """The caller is authenticated, but not allowed to do this."""
 
 
 class Refused(RepositoryError):
-    """A rule forbids it in the present state; `fields` are those that break it, where known."""
+    """The current state does not allow it; `fields` are the fields to blame, if known."""
 
     def __init__(self, message: str, *fields: str) -> None:
         super().__init__(message)
@@ -25,57 +25,57 @@ class Refused(RepositoryError):
 
 
 class Conflict(Refused):
-    """A value that must be unique is taken; `fields` are those that make it up, where known."""
+    """A unique value is already taken; `fields` are the fields that form it, if known."""
 
     def __init__(self, *fields: str) -> None:
         super().__init__(f"This {_listed(fields)} is already taken.", *fields)
 
 
 class Dangling(Refused):
-    """A reference to something that is not there; `fields` are those that hold it, where known."""
+    """A referenced record does not exist; `fields` are the referring fields, if known."""
 
     def __init__(self, *fields: str) -> None:
         super().__init__(f"This {_listed(fields)} refers to nothing that is there.", *fields)
 
 
 class InUse(Refused):
-    """It cannot be removed."""
+    """The record cannot be removed, because others refer to it."""
 
     def __init__(self) -> None:
         super().__init__("Something else refers to it: remove that first.")
 
 
 class Invalid(RepositoryError):
-    """A rule that only the database checks refuses the values."""
+    """The values violate a constraint that only the database checks."""
 
 
 class Stale(RepositoryError):
-    """The caller has seen an older version than the one that is stored."""
+    """The stored version is newer than the one that the caller has seen."""
 
     def __init__(self) -> None:
         super().__init__("It has changed since you read it: read it again, then decide.")
 
 
 class Unavailable(RepositoryError):
-    """The database cannot answer now; the same request may succeed later."""
+    """The database is temporarily unavailable; the same request may succeed later."""
 
 
 class ReadOnly(RuntimeError):
-    """A mistake in the code: a block of `store.read()` has written something."""
+    """Programming error: a statement in a `store.read()` block writes."""
 
     def __init__(self) -> None:
         super().__init__("store.read() cannot write: use store.write()")
 
 
 class Nested(RuntimeError):
-    """A mistake in the code: a `store.write()` in another would wait for that one's lock."""
+    """Programming error: a nested `store.write()` would wait for the lock of the outer one."""
 
     def __init__(self) -> None:
         super().__init__("store.write() inside of store.write(): hand on its repositories instead")
 
 
 class RolledBack(RuntimeError):
-    """A mistake in the code: a block went on after an error that had undone all of it."""
+    """Programming error: a block continued after an error that had rolled it back."""
 
     def __init__(self) -> None:
         super().__init__(

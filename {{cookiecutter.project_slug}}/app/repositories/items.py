@@ -3,4 +3,4 @@ from app.schemas.items import Item, ItemCreate, ItemFilter, ItemUpdate
 
 
 class ItemRepository(Repository[Item, ItemCreate, ItemUpdate, ItemFilter]):
-    """What only items can do is declared here, and written in both implementations."""
+    """Declares methods that only items have; both implementations define them."""

@@ -1,4 +1,4 @@
-"""Where a request gets its repositories, all of them in one session."""
+"""The store: opens sessions and gives access to their repositories."""
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
@@ -11,7 +11,7 @@ from app.repositories.items import ItemRepository
 
 @dataclass(frozen=True, slots=True)
 class Repositories:
-    """Those of one block, which share its session and transaction."""
+    """The repositories of one block, which share its session and transaction."""
 
     session: AsyncSession
     items: ItemRepository
@@ -20,16 +20,16 @@ class Repositories:
 class Store(ABC):
     @abstractmethod
     def read(self, *, snapshot: bool = True) -> AbstractAsyncContextManager[Repositories]:
-        """A session for reading: all of its statements see what was committed when the first one
-        began. Raises `ReadOnly` at a statement that writes.
+        """Opens a session for reading, whose statements all share the snapshot of the first one.
 
-        A block of one SELECT needs no snapshot, and takes about half of the time without.
+        Raises `ReadOnly` if a statement writes. A block of one SELECT needs no snapshot, and takes
+        about half the time without.
         """
 
     @abstractmethod
     def write(self) -> AbstractAsyncContextManager[Repositories]:
-        """A session in one transaction: committed at the end of the block, before the client is
-        answered, or rolled back if the block raises.
+        """Opens a session in one transaction: committed at the end of the block, before the
+        response is sent, or rolled back if the block raises.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""The types and base classes that every entity's schemas share."""
+"""Field types and base classes of all schemas."""
 
 import re
 from dataclasses import dataclass
@@ -26,28 +26,28 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-# What a database's integer holds: 32 bits, signed.
+# The maximum of an INTEGER column: 32 bits, signed.
 MAX_INT = 2_147_483_647
 
-# What JSON may hold so that every database stores it and gives it back: numbers of 64 bits, signed.
+# Limits for JSON that every database can store and return: numbers have 64 bits, signed.
 MAX_JSON_INT = 2**63 - 1
 MAX_JSON_DEPTH = 32
 NOT_STORED = re.compile(r"[\x00\ud800-\udfff]")
 
-# More than a day inside what a datetime can hold, so that no timezone can push a stored instant
-# over the edge: such a row could never be read again.
+# More than a day inside the range of datetime, so that no timezone conversion overflows: such a
+# row could never be read again.
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
 
-# What a decimal holds, and how much of it after the point: exact in every database.
+# The digits of a decimal, and those after the point: exact in every database.
 DIGITS, PLACES = 18, 4
 
 # https://www.rfc-editor.org/rfc/rfc3339#section-5.6
 DAY = r"\d{4}-\d\d-\d\d"
 INSTANT = DAY + r"[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
 
-# https://www.rfc-editor.org/rfc/rfc3986, without user names: they make a host look like another.
+# https://www.rfc-editor.org/rfc/rfc3986, without user names, which can disguise the host.
 _HOST = r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 _PATH = r"([A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
 HTTP_URL = re.compile(rf"https?://{_HOST}([/?]{_PATH})?(#{_PATH})?")
@@ -55,7 +55,7 @@ USER_NAME = re.compile(r"https?://[^/?#]*@")
 
 
 def _written(pattern: str, kind: type, told: str) -> BeforeValidator:
-    """Takes no number: to Pydantic it is a time in seconds, or a float that is not exact."""
+    """Rejects numbers, which Pydantic would read as seconds or as inexact floats."""
 
     def check(value: object) -> object:
         if isinstance(value, kind):
@@ -76,12 +76,12 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def _whole(value: object) -> object:
-    # To JSON Schema, and to languages whose only numbers are floats, 1.0 is an integer.
+    # In JSON Schema, and in languages whose only numbers are floats, 1.0 is an integer.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _without_sign_of_zero(value: float) -> float:
-    return value + 0.0  # of -0.0 too this is 0.0
+    return value + 0.0  # turns -0.0 into 0.0
 
 
 def _of_the_web(value: str) -> str:
@@ -99,7 +99,7 @@ def _of_the_web(value: str) -> str:
 
 
 def _alone(value: object) -> object:
-    # Pydantic would drop the name without a word.
+    # Pydantic would silently drop the name.
     if isinstance(value, str) and "<" in value:
         raise ValueError("must be an address without a name, like ada@example.com")
     return value
@@ -113,7 +113,7 @@ def _storable(value: object, depth: int = 0) -> object:
     if isinstance(value, int | float):
         if not -MAX_JSON_INT <= value <= MAX_JSON_INT:
             raise ValueError("must not contain numbers of more than 64 bits")
-        # Databases differ in how they write 1e20, 1.0 and -0.0.
+        # Databases format 1e20, 1.0 and -0.0 differently.
         is_whole = isinstance(value, float) and value.is_integer()
         return int(value) if is_whole else value
     if isinstance(value, dict):
@@ -121,7 +121,7 @@ def _storable(value: object, depth: int = 0) -> object:
     return [_storable(one, depth + 1) for one in value] if isinstance(value, list) else value
 
 
-# No database stores a NUL character in a text that other programs can read.
+# No database can store NUL characters in text that other programs can read.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Whole = BeforeValidator(_whole)
 OneZero = AfterValidator(_without_sign_of_zero)
@@ -137,7 +137,7 @@ def _digits(most: int) -> str:
     return "[0-9]{1," + str(most) + "}"
 
 
-# With more of them, Python writes a small decimal like 0E-7.
+# With more places, Python formats small decimals like 0E-7.
 PLAIN_PLACES = 6
 
 
@@ -147,7 +147,7 @@ def _in_full(value: Decimal) -> str:
 
 @dataclass(frozen=True)
 class Digits:
-    """Makes a decimal a text of so many digits, some of them after the point, that is exact."""
+    """An exact decimal, sent as a string: at most `digits` digits, `places` after the point."""
 
     digits: int
     places: int
@@ -176,14 +176,14 @@ class Digits:
         return handler.generate_schema(type_)
 
     def _to_the_last_place(self, value: Decimal) -> Decimal:
-        return (value + 0).quantize(Decimal(1).scaleb(-self.places))  # no other zero than 0.00
+        return (value + 0).quantize(Decimal(1).scaleb(-self.places))  # turns -0.00 into 0.00
 
 
 Exact = Annotated[Decimal, Digits(DIGITS, PLACES)]
 EmailAddress = Annotated[
     EmailStr, BeforeValidator(_alone), Field(max_length=254, examples=["ada@example.com"])
 ]
-# It stays as it was sent: pydantic's own HttpUrl adds a slash.
+# Stays as it was sent: Pydantic's own HttpUrl adds a slash.
 HttpUrl = Annotated[str, AfterValidator(_of_the_web), Field(json_schema_extra={"format": "uri"})]
 JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_storable)]
 
@@ -194,7 +194,7 @@ def _distinct(ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
     return ids
 
 
-# Of what a row is linked to, all of them: one statement each for reading and for writing.
+# All links of a row are read in one statement, and written in one.
 MAX_LINKS = 100
 Ids = Annotated[
     tuple[UUID, ...],
@@ -204,13 +204,13 @@ Ids = Annotated[
 
 
 class Schema(BaseModel):
-    """Refuses fields that it does not know, by their names, instead of dropping them."""
+    """Rejects unknown fields, by name, instead of dropping them."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Changes(Schema):
-    """A partial update: an absent field stays as it is, null clears one that may be empty."""
+    """A partial update: absent fields stay unchanged, null clears optional ones."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
@@ -222,13 +222,13 @@ class Changes(Schema):
 
 
 class Entity(Schema):
-    """What every stored thing has besides its own fields.
+    """Fields that every entity has.
 
-    Its instants are `AwareDatetime`: what is stored has been a `UtcDatetime` already, and to make
-    sure once more would take as long as all else that makes an entity of a row.
+    Its instants are `AwareDatetime`: stored values were validated as `UtcDatetime` before, and
+    validating them again would double the time to make an entity of a row.
     """
 
-    model_config = ConfigDict(from_attributes=True)  # of the table's rows
+    model_config = ConfigDict(from_attributes=True)  # from rows of the table
 
     id: UUID = Field(description="A UUID of version 7: later ones sort after earlier ones.")
     version: int = Field(exclude=True)

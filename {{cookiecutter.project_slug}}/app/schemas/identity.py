@@ -6,16 +6,16 @@ from app.schemas.base import Text
 
 
 class User(BaseModel):
-    """The bearer of a token that has been verified."""
+    """An authenticated user: the subject of a verified token."""
 
     model_config = ConfigDict(frozen=True)
 
     subject: Annotated[Text, Field(min_length=1, max_length=255)]
-    """`sub`: the issuer's identifier of this user, at most 255 characters that never change.
+    """`sub`: the issuer's permanent identifier for this user, at most 255 characters.
 
     https://openid.net/specs/openid-connect-core-1_0.html#IDToken
     """
     roles: frozenset[str] = frozenset()
-    """What `app.api.users.requires` looks for: the claim that AUTH_ROLES_CLAIM names."""
+    """The roles that `app.api.users.requires` checks, from the claim AUTH_ROLES_CLAIM."""
     claims: dict[str, Any]
-    """All claims of the token, as its issuer wrote them."""
+    """All claims of the token, unchanged."""

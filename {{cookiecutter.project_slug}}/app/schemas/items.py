@@ -35,7 +35,7 @@ class Item(Entity):
 
 
 class ItemFilter(Query):
-    """Which items to list, and in what order."""
+    """Filters and sort order for lists of items."""
 
     entity = Item
 

@@ -1,7 +1,7 @@
-"""Lists in pages: a cursor holds the sort key of a page's last row, not a count of rows.
+"""Keyset pagination: a cursor holds the sort key of a page's last row, not an offset.
 
-So a page costs the same anywhere in the list, and rows that come and go meanwhile neither shift
-nor repeat the others.
+So every page of a list costs the same, and concurrent inserts and deletes neither skip nor repeat
+other rows.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -25,14 +25,14 @@ from app.schemas.base import Entity, Schema, UtcDatetime
 E = TypeVar("E", bound=Entity)
 Key = TypeVar("Key", bound=str)
 
-# The names of fields, `-name` for a descending one; rows that have the same are sorted by the next.
+# Field names, `-name` for descending order; each field breaks the ties of the one before it.
 Sort = Annotated[tuple[Key, ...], Field(max_length=2)]
 SortKeys = tuple[tuple[str, bool], ...]
 Cursor = Annotated[str, Field(max_length=2000, json_schema_extra={"format": "cursor"})]
 
 
 class Query(Schema):
-    """What every list understands; an entity's own query adds filters and the sorts it offers."""
+    """Query parameters of every list; subclasses add filters and sort fields."""
 
     entity: ClassVar[type[Entity]]
 
@@ -48,13 +48,13 @@ class Query(Schema):
 
     @property
     def sort_keys(self) -> SortKeys:
-        """Each field of `sort`, and whether it is descending; then the id, as the last of them."""
+        """Each field of `sort` and whether it is descending, then the id as the last of them."""
         keys = [(key.removeprefix("-"), key.startswith("-")) for key in _fields(self.sort)]
         return (*keys, ("id", any(descending for _, descending in keys[-1:])))
 
     @property
     def after(self) -> list[Any] | None:
-        """Where the page before this one ended: what its last row has in the fields of `sort_keys`."""
+        """The `sort_keys` values of the previous page's last row; None on the first page."""
         if self.cursor is None:
             return None
         return _decode(self.cursor, _fields(self.sort), self.entity)
@@ -74,7 +74,7 @@ class Page(BaseModel, Generic[E]):
 
     @classmethod
     def of(cls, rows: list[E], query: Query) -> Self:
-        """A page of `rows`, which go on past the query's limit where there is a next page."""
+        """Returns a page of `rows`, which exceed the query's limit if there is a next page."""
         items = rows[: query.limit]
         next_cursor = _encode(items[-1], query) if len(rows) > len(items) else None
         return cls(items=items, next_cursor=next_cursor)
@@ -102,7 +102,7 @@ def _decode(cursor: str, sort: tuple[str, ...], entity: type[Entity]) -> list[An
 
 @cache
 def _position_model(entity: type[Entity], sort: tuple[str, ...]) -> type[BaseModel]:
-    """Holds a cursor to its list: the same sort, and values that the sorted columns may have."""
+    """Returns a model for this list's cursors: the same sort, and valid values of its columns."""
     columns = [entity.model_fields[key.removeprefix("-")] for key in sort]
     values = [*map(_from_a_client, columns), UUID]
     fields: dict[str, Any] = {
@@ -113,6 +113,6 @@ def _position_model(entity: type[Entity], sort: tuple[str, ...]) -> type[BaseMod
 
 
 def _from_a_client(column: FieldInfo) -> Any:
-    """What comes from a client is checked as it was before it was stored."""
+    """Returns the type of a value in a cursor, which is validated as input from a client."""
     is_instant = column.annotation is AwareDatetime
     return UtcDatetime if is_instant else Annotated[column.annotation, column]

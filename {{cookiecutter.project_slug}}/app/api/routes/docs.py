@@ -1,4 +1,4 @@
-"""`/docs` and `/redoc`, with nothing from elsewhere: their scripts come from a package."""
+"""`/docs` and `/redoc`, without a CDN: their scripts come from a package."""
 
 import re
 from base64 import b64encode
@@ -49,14 +49,14 @@ def redoc(request: Request) -> Response:
 
 
 def redoc_script(_: Request) -> Response:
-    """Without the logo of its makers, which it has from their CDN; no option leaves it out."""
+    """Removes the vendor's logo, which would load from a CDN; no option disables it."""
     script = files("fastapi_offline") / "static" / "redoc.standalone.js"
     offline = script.read_bytes().replace(b"https://cdn.redoc.ly/redoc/logo-mini.svg", b"data:,")
     return Response(offline, media_type="text/javascript")
 
 
 def policy(page: bytes) -> str:
-    """Runs the scripts that `page` has in itself, by their hashes, and those of this service."""
+    """Returns a policy that allows this service's scripts and, by hash, those inside of `page`."""
     inline = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
     hashes = (f"'sha256-{b64encode(sha256(script).digest()).decode()}'" for script in inline)
     return (

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: on a connection of its own, not one of the service's pool."""
+"""Alembic's environment: it uses its own connection, not one of the service's pool."""
 
 {% if cookiecutter.database == "sqlite" %}
 from typing import Any
@@ -18,10 +18,10 @@ from app.db.migrate import head, render_item
 from app.db.tables import Base
 from app.settings import Settings, read_settings
 
-# How long to wait for another replica that is migrating now.
+# How long to wait for the migration of another replica.
 PATIENCE_SECONDS = 60
 {% if cookiecutter.database == "postgres" %}
-LOCK_KEY = int.from_bytes(b"alembic")  # any number does that nobody else locks by
+LOCK_KEY = int.from_bytes(b"alembic")  # any number that no other program locks
 {% endif %}
 
 
@@ -36,15 +36,15 @@ def run_migrations() -> None:
         poolclass=pool.NullPool,
     )
 
-    # Foreign keys are not enforced here, as they are in the service, because SQLite alters a
-    # table by making it anew.
+    # Unlike in the service, foreign keys are not enforced here, because SQLite alters a table by
+    # recreating it.
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
-        # Views may name a table while it is made anew: https://sqlite.org/lang_altertable.html
+        # Views may refer to a table while it is recreated: https://sqlite.org/lang_altertable.html
         connection.execute("PRAGMA legacy_alter_table = ON")
 
-    # Of several replicas that migrate at once, the others wait here and find nothing left to do.
+    # Replicas that migrate concurrently wait here, and then find nothing left to do.
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -54,7 +54,7 @@ def run_migrations() -> None:
         url.set(drivername="postgresql+psycopg"),
         connect_args={
             "connect_timeout": settings.database_timeout,
-            "prepare_threshold": None,  # PgBouncer may be in between
+            "prepare_threshold": None,  # PgBouncer may be used
         },
         poolclass=pool.NullPool,
     )
@@ -80,14 +80,14 @@ def run_migrations() -> None:
 
 {% if cookiecutter.database == "postgres" %}
 def _wait_for_others(connection: Connection, settings: Settings) -> None:
-    """Lets one of several replicas migrate at a time; the others find nothing left to do."""
+    """Lets one replica migrate at a time; the others then find nothing left to do."""
 
     def set_lock_timeout(seconds: float) -> None:
         connection.execute(text(f"SET LOCAL lock_timeout = {seconds * 1000:.0f}"))
 
     set_lock_timeout(PATIENCE_SECONDS)
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-    # While DDL waits for a table, all who come after it wait for it: better that it gives up.
+    # While DDL waits for a table's lock, all later statements queue behind it, so it gives up.
     set_lock_timeout(settings.database_lock_timeout)
 
 

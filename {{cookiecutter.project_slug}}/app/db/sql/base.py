@@ -1,4 +1,4 @@
-"""What is the same for every entity."""
+"""Generic SQL repository."""
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping
@@ -36,13 +36,13 @@ T = TypeVar("T", bound=Base)
 
 @cache
 def entities(entity: type[E]) -> TypeAdapter[list[E]]:
-    """Makes all of a page in one call, which takes a third of the time of one for each."""
+    """Validates a whole page in one call, in a third of the time of one call per entity."""
     return TypeAdapter(list[entity])  # type: ignore[valid-type] # known when it runs
 
 
 @cache
 def attribute(column: Column[Any]) -> Any:
-    """That of the table's class, so that a statement about it is one of the ORM."""
+    """Returns the attribute of the mapped class, so that statements with it are ORM statements."""
     for mapper in Base.registry.mappers:
         if mapper.local_table is column.table:
             return mapper.get_property_by_column(column).class_attribute
@@ -50,7 +50,7 @@ def attribute(column: Column[Any]) -> Any:
 
 
 class Link(NamedTuple):
-    """A many-to-many relationship that is set by ids: their field, and the columns between."""
+    """A many-to-many relationship set by ids: their field, and the columns of the link table."""
 
     ids: str
     ours: Column[Any]
@@ -58,7 +58,7 @@ class Link(NamedTuple):
 
 
 class Children(NamedTuple):
-    """A one-to-many relationship that is set as a list: its field, its table, and the key to ours.
+    """A one-to-many relationship set as a list: its field, its table, and its foreign key.
 
     The rows have a `position`, and no id.
     """
@@ -69,11 +69,11 @@ class Children(NamedTuple):
 
 
 class SqlRepository(Repository[E, C, U, Q]):
-    """Methods of your own use `self.session` as SQLAlchemy's documentation does."""
+    """Custom methods use `self.session` as in SQLAlchemy's documentation."""
 
     entity: type[E]
     table: type[EntityTable]
-    # Loads what the entity refers to with it, as `joinedload(OrderTable.customer)` does.
+    # Loader options for referenced entities, such as `joinedload(OrderTable.customer)`.
     options: tuple[Any, ...] = ()
     links: tuple[Link, ...] = ()
     children: tuple[Children, ...] = ()
@@ -83,7 +83,7 @@ class SqlRepository(Repository[E, C, U, Q]):
 
     @abstractmethod
     def _conditions(self, query: Q) -> Iterator[ColumnElement[bool]]:
-        """The filters that `query` sets."""
+        """Yields the conditions of the filters that `query` sets."""
 
     async def add(self, new: C) -> E:
         values = new.model_dump()
@@ -118,11 +118,11 @@ class SqlRepository(Repository[E, C, U, Q]):
         return found
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
-        """One statement, so two updates of different fields cannot undo each other."""
+        """Uses one statement, so that two updates of different fields cannot undo each other."""
         values = changes.model_dump()
         await self._must_refer_to_something(values)
         related = self._related(values)
-        # The clock was read before the row's lock was waited for: it must not set another back.
+        # The clock is read before waiting for the row's lock: `updated_at` must not go back.
         now, before = literal(datetime.now(UTC)), self.table.updated_at
         values["updated_at"] = case((before > now, before), else_=now)
         statement = update(self.table).where(*self._wanted(id_, versions)).values(values)
@@ -142,12 +142,12 @@ class SqlRepository(Repository[E, C, U, Q]):
             raise await self._reason(id_)
 
     def scoped(self, statement: S) -> S:
-        """The statement, for the rows that exist for this repository; a subclass may add options."""
+        """Limits the statement to the rows of this repository; a subclass may add options."""
         return statement
 
     @classmethod
     def select(cls) -> Select[Any]:
-        """What `get` and `find` read of each row."""
+        """Returns the SELECT that `get` and `find` use."""
         return select(cls.table).options(*cls.options)
 
     def _created(self, query: Q) -> Iterator[ColumnElement[bool]]:
@@ -167,13 +167,13 @@ class SqlRepository(Repository[E, C, U, Q]):
         return entities(self.entity).validate_python(rows.all())
 
     def _wanted(self, id_: UUID, versions: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
-        """The row that may be changed or removed; a subclass may add conditions."""
+        """Yields conditions for the row to change or remove; a subclass may add conditions."""
         yield self.table.id == id_
         if versions is not None:
             yield self.table.version.in_(versions)
 
     async def _must_refer_to_something(self, values: Mapping[str, Any]) -> None:
-        """The database refuses what dangles too, but need not tell which reference it is."""
+        """Raises `Dangling`: the database checks too, but may not tell which reference is wrong."""
         for column in self.table.__table__.columns:
             for key in column.foreign_keys:
                 if values.get(column.key) is not None:
@@ -191,7 +191,7 @@ class SqlRepository(Repository[E, C, U, Q]):
     def _lists_of_ids(
         self, values: Mapping[str, Any]
     ) -> Iterator[tuple[str, ForeignKey, Collection[UUID]]]:
-        """The field of each, what its ids refer to, and the ids."""
+        """Yields the field of each list, its foreign key, and the ids."""
         for link in self.links:
             (key,) = link.theirs.foreign_keys
             yield link.ids, key, values.get(link.ids, ())
@@ -202,7 +202,7 @@ class SqlRepository(Repository[E, C, U, Q]):
                     yield each.name, key, {row.get(column.key) for row in rows} - {None}
 
     def _related(self, values: dict[str, Any]) -> dict[str, Collection[Any]]:
-        """Takes what is in no column of the table out of the values."""
+        """Removes and returns the values of relationships, which have no column in the table."""
         names = [*(link.ids for link in self.links), *(each.name for each in self.children)]
         return {name: values.pop(name) for name in names if name in values}
 
@@ -222,7 +222,7 @@ class SqlRepository(Repository[E, C, U, Q]):
                 await self.session.flush()
 
     async def _reason(self, id_: UUID) -> RepositoryError:
-        """Why a statement found no row with this id and these versions."""
+        """Returns why a statement matched no row with this id and these versions."""
         wanted = select(self.table.id).where(*self._wanted(id_, None))
         found = await self.session.scalar(self.scoped(wanted))
         return NotFound(id_) if found is None else Stale()

@@ -1,4 +1,4 @@
-"""The statements that read, each built once: that takes as long as a database takes to answer it."""
+"""Cached SELECT statements: building one takes as long as the database takes to answer it."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ def one(repository: "AnyRepository") -> Select[Any]:
 
 @cache
 def page(repository: "AnyRepository", order: SortKeys, follows: bool) -> Select[Any]:
-    """At most `limit` rows, those after `after_<column>` of each column if one `follows` a page."""
+    """Selects up to `limit` rows, after the values `after_<column>` if it `follows` a page."""
     columns = repository.table.__table__.columns
     by = [(columns[field], descending) for field, descending in order]
     statement = repository.select().limit(bindparam("limit", type_=Integer))
@@ -39,6 +39,6 @@ def _after(order: list[tuple[Column[Any], bool]]) -> ColumnElement[bool]:
         return here < there if descending else here > there
     value = values[0]
     beyond = first < value if descending else first > value
-    # An index leads to the first row by a condition that is not in an OR.
+    # The database can find the first row in an index only by a condition outside of the OR.
     within = first <= value if descending else first >= value
     return and_(within, or_(beyond, _after(rest)))

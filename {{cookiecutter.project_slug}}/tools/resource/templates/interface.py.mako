@@ -5,4 +5,4 @@ from app.schemas.${plural} import ${entity}, ${entity}Create, ${entity}Filter, $
 class ${entity}Repository(
     Repository[${entity}, ${entity}Create, ${entity}Update, ${entity}Filter]
 ):
-    """What only ${words} can do is declared here, and written in both implementations."""
+    """Declares methods that only ${words} have; both implementations define them."""

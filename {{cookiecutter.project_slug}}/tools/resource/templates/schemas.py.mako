@@ -32,7 +32,7 @@ ${field.alias} = ${field.definition(example(field))}
 
 
 class ${rows.entity}(Schema):
-    model_config = ConfigDict(from_attributes=True)  # of the table's rows
+    model_config = ConfigDict(from_attributes=True)  # from rows of the table
 
 % for field in rows.fields:
     ${field.key}: ${field.in_create}
@@ -90,7 +90,7 @@ class ${entity}(Entity):
 
 
 class ${entity}Filter(Query):
-    """Which ${words} to list, and in what order."""
+    """Filters and sort order for lists of ${words}."""
 
     entity = ${entity}
 

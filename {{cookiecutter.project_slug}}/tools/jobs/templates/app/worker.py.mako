@@ -46,7 +46,7 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 class Abandoned(Exception):
-    """Every worker that ran the job ended before the job did."""
+    """Every worker that ran the job ended before the job finished."""
 
 
 class Worker:
@@ -58,7 +58,7 @@ class Worker:
         self.lease = timedelta(seconds=settings.jobs_lease)
         self.running: set[UUID] = set()
         self._turn = Lock()  # its holder polls for all slots
-        self._has_work = False  # the last claim found some
+        self._has_work = False  # the last claim found a job
         self._deadline: float | None = None
         self._next_beat = 0.0
         self.ticks = {name: now() for name, job in jobs.items() if job.cron}
@@ -74,7 +74,7 @@ class Worker:
         self._deadline = monotonic() + grace
 
     async def run(self) -> None:
-        """Returns once the worker is stopped and its jobs have ended or were given back."""
+        """Runs until the worker is stopped and its jobs have finished or were released."""
         await self._wait_for_the_schema()
 {% if cookiecutter.concurrency == "async" %}
         slots = [asyncio.create_task(self._work()) for _ in range(self.settings.jobs_concurrency)]
@@ -103,7 +103,7 @@ class Worker:
         await self.store.close()
 
     async def claim(self) -> Claimed | None:
-        """A job that is due, if there is one."""
+        """Claims a due job, if there is one."""
         if not (self._has_work or await self._has_due()):
             return None
         async with self._queue() as queue:
@@ -112,7 +112,7 @@ class Worker:
         return claimed
 
     async def _has_due(self) -> bool:
-        """An idle worker does not take the lock of the writers."""
+        """Only reads, so that an idle worker does not take the write lock."""
         async with self.store.read(snapshot=False) as repositories:
             return await Queue(repositories.session, self.id, self.lease).has_due(self.jobs)
 
@@ -139,7 +139,7 @@ class Worker:
         except Exception as error:
             is_last = claimed.attempts >= job.attempts
             log.exception("job failed", logger=__name__)
-            # What a text of the database cannot hold is escaped in it.
+            # repr() escapes characters that the database cannot store.
             told = repr(error)[:MAX_ERROR]
             async with self._queue() as queue:
                 await queue.fail(claimed, told, None if is_last else _wait(job, claimed.attempts))
@@ -161,7 +161,7 @@ class Worker:
                 await self.perform(claimed)
 
     async def _next(self) -> Claimed | None:
-        """Waits for a job; None if the worker stops meanwhile."""
+        """Waits for a job; returns None if the worker stops."""
         while not self.is_stopping:
             with _errors_logged():
                 if claimed := await self.claim():
@@ -197,7 +197,7 @@ class Worker:
             self.ticks[name] = await queue.tick(self.jobs[name])
 
     async def _wait_for_the_schema(self) -> None:
-        """Workers of a new release may start before its migrations have run."""
+        """Waits for the migrations: workers of a new release may start before they have run."""
         while not self.is_stopping:
             with _errors_logged():
                 await self.store.check()
@@ -216,7 +216,7 @@ class Worker:
 
 @contextmanager
 def _errors_logged() -> Iterator[None]:
-    """Logs errors instead of ending the worker: its jobs run again when their leases end."""
+    """Logs errors instead of ending the worker: its jobs run again when their leases expire."""
     try:
         yield
     except Unavailable as error:
@@ -226,13 +226,13 @@ def _errors_logged() -> Iterator[None]:
 
 
 def _wait(job: Job[...], attempts: int) -> timedelta:
-    """With jitter, so that jobs that failed together are not retried together."""
+    """Returns the backoff, with jitter: jobs that failed together are not retried together."""
     wait = min(job.backoff * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
     return wait * random.uniform(0.5, 1)  # noqa: S311 - no secret
 
 
 def find_jobs(package: ModuleType = services) -> dict[str, Job[...]]:
-    """Those of all modules of the package, by their names."""
+    """Returns the jobs of all modules of the package, by name."""
     found: dict[str, Job[...]] = {}
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         for value in vars(import_module(module.name)).values():

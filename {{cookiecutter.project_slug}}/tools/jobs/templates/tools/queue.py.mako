@@ -1,4 +1,4 @@
-"""`python -m tools.queue` shows the jobs that have not ended, and has dead ones tried again."""
+"""`python -m tools.queue` shows unfinished jobs, and retries or deletes dead ones."""
 
 from argparse import ArgumentParser
 {% if cookiecutter.concurrency == "async" %}
@@ -27,7 +27,7 @@ def state(row: JobTable) -> str:
 
 
 async def shown(store: Store) -> list[str]:
-    """A line for each job, the dead ones first."""
+    """Returns a line for each job, dead ones first."""
     statement = select(JobTable).order_by(JobTable.due_at.is_not(None), JobTable.due_at)
     async with store.read() as repositories:
         rows = await repositories.session.scalars(statement.limit(SHOWN))
@@ -39,7 +39,7 @@ async def shown(store: Store) -> list[str]:
 
 
 async def retry(store: Store, ids: Sequence[UUID]) -> list[str]:
-    """Those of these ids that are dead, or all of the dead."""
+    """Retries the dead jobs with these ids, or all dead jobs."""
     again = {"due_at": now(), "attempts": 0}
     async with store.write() as repositories:
         statement = update(JobTable).where(*_dead(ids)).values(again).returning(JobTable.id)
@@ -47,7 +47,7 @@ async def retry(store: Store, ids: Sequence[UUID]) -> list[str]:
 
 
 async def remove(store: Store, ids: Sequence[UUID]) -> list[str]:
-    """As above."""
+    """Deletes the dead jobs with these ids, or all dead jobs."""
     async with store.write() as repositories:
         statement = delete(JobTable).where(*_dead(ids)).returning(JobTable.id)
         return [f"{id_}  deleted" for id_ in await repositories.session.scalars(statement)]

@@ -9,7 +9,7 @@ R = TypeVar("R")
 
 
 class Owned(Generic[R]):
-    """A repository that cannot be had without its user: `repositories.notes.of(user)`."""
+    """A repository that is only available for a user: `repositories.notes.of(user)`."""
 
     def __init__(self, repository: Callable[[str], R]) -> None:
         self._repository = repository

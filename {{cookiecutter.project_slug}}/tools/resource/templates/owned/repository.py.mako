@@ -12,7 +12,7 @@ from app.repositories.errors import Conflict
 
 
 class OwnedRepository(SqlRepository[E, C, U, Q]):
-    """The rows of one user."""
+    """A repository of the rows of one user."""
 
     table: type[OwnedTable]
 
@@ -37,7 +37,7 @@ class OwnedRepository(SqlRepository[E, C, U, Q]):
 
 @contextmanager
 def without_owner() -> Iterator[None]:
-    """A value is unique among the rows of its owner, whom no client has named."""
+    """Leaves the owner out of conflicts: values are unique per owner, which no client sends."""
     try:
         yield
     except Conflict as error:

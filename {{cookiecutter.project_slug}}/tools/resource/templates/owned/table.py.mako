@@ -1,7 +1,7 @@
-"""Tables whose rows belong to one user each: statements say whose rows they mean.
+"""Tables whose rows belong to one user each: statements have to name the owner.
 
 A forgotten WHERE would show the rows of others, and no test with a single user would fail. So the
-session adds it, and refuses a statement that names no owner.
+session adds it, and rejects a statement without an owner.
 https://docs.sqlalchemy.org/en/21/orm/session_events.html#adding-global-where-on-criteria
 """
 
@@ -13,7 +13,7 @@ from sqlalchemy.sql.visitors import iterate
 
 from app.db.base import BY_CODE_POINT, Base, EntityTable
 
-# The execution option `owner` of a statement, and what it is for the rows of all users.
+# The execution option `owner` of a statement, and its value for the rows of all users.
 OWNER = "owner"
 EVERYBODY = object()
 
@@ -22,7 +22,7 @@ class OwnedRow(Base):
     __abstract__ = True
 
     owner: Mapped[str] = mapped_column(String(255, collation=BY_CODE_POINT))
-    """`User.subject`. It is in no schema, so no client can set or see it."""
+    """`User.subject`; in no schema, so no client can set or see it."""
 
 
 class OwnedTable(OwnedRow, EntityTable):
@@ -39,7 +39,7 @@ class Unscoped(Exception):
 
 
 def owned_classes() -> list[type[OwnedRow]]:
-    """By the names of their tables."""
+    """Returns the classes, sorted by the names of their tables."""
     classes = (mapper.class_ for mapper in OwnedRow.registry.mappers)
     owned = (table for table in classes if issubclass(table, OwnedRow))
     return sorted(owned, key=lambda table: table.__tablename__)
@@ -58,17 +58,17 @@ def owned_tables(state: ORMExecuteState) -> set[str]:
 @event.listens_for(Session, "do_orm_execute")
 def add_owner(state: ORMExecuteState) -> None:
     if state.is_insert or state.is_column_load or state.is_relationship_load:
-        return  # the last two are for rows that were loaded in scope
+        return  # the last two load for rows that were already scoped
     owner = state.execution_options.get(OWNER)
     if owner is EVERYBODY:
         return
     classes = (mapper.class_ for mapper in state.all_mappers)
     owned = {table.__tablename__ for table in classes if issubclass(table, OwnedRow)}
-    # Without a column of its own, as in `select(func.count().filter(...))`, nothing can be added.
+    # Without a column, as in `select(func.count().filter(...))`, no criteria can be added.
     unseen = set() if state.is_orm_statement else owned_tables(state)
     if unseen or (owned and owner is None):
         raise Unscoped(owned | unseen)
-    # In joins and subqueries too. Without an owner it is NULL, which matches no row.
+    # Applies to joins and subqueries too. Without an owner it is NULL, which matches no row.
     is_own = with_loader_criteria(
         OwnedRow, lambda table: table.owner == owner, include_aliases=True
     )

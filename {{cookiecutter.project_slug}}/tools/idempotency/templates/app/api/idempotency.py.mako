@@ -1,4 +1,4 @@
-"""`OnceDep`: a request that is repeated with its Idempotency-Key gets the first response.
+"""Idempotency keys: `OnceDep` answers a repeated request with the first response.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
@@ -27,7 +27,7 @@ REUSED = {
 
 
 class Replayed(Exception):
-    """Ends a request whose response is known already."""
+    """Ends a request whose response is already stored."""
 
     def __init__(self, response: KeptResponse) -> None:
         super().__init__(response)
@@ -35,7 +35,7 @@ class Replayed(Exception):
 
 
 class Once:
-    """What a request does and how it is answered, under its Idempotency-Key if it has one."""
+    """A request that is executed once per Idempotency-Key, if it has one."""
 
     def __init__(self, key: str | None, fingerprint: str, lifetime: timedelta) -> None:
         self.key = key
@@ -45,7 +45,7 @@ class Once:
 
     @asynccontextmanager
     async def write(self, store: Store) -> AsyncIterator[Repositories]:
-        """A `store.write()` whose COMMIT stores the response as well, or that was done before."""
+        """A `store.write()` that also stores the response. Raises `Replayed` if there is one."""
         async with store.write() as repositories:
             if self.key:
                 known = await repositories.idempotency_keys.find(self.key, self.lifetime)
@@ -61,7 +61,7 @@ class Once:
                 await keys.keep(self.key, self._kept, self.lifetime)
 
     def keep(self, content: BaseModel, response: Response, status: int = 201) -> None:
-        """To be called in the block, with what the route returns and once its headers are set."""
+        """Stores the response: call it in the block, with the content, after setting headers."""
         body = content.model_dump_json(by_alias=True)
         self._kept = KeptResponse(self.fingerprint, status, dict(response.headers), body)
 
@@ -98,6 +98,6 @@ OnceDep = Annotated[Once, Depends(once)]
 
 
 async def replay(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Replayed)  # noqa: S101 - it is registered for no other
+    assert isinstance(error, Replayed)  # noqa: S101 - registered for this type only
     kept = error.response
     return Response(kept.body, kept.status, kept.headers, "application/json")

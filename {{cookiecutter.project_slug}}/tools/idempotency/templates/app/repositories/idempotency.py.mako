@@ -1,4 +1,4 @@
-"""The responses that repeated requests get: see docs/idempotency.md."""
+"""Stored responses for repeated requests: see docs/idempotency.md."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from datetime import timedelta
 @dataclass(frozen=True)
 class KeptResponse:
     fingerprint: str
-    """Of the request: another one may not use its key."""
+    """Hash of the request: a different request must not use its key."""
     status: int
     headers: dict[str, str]
     body: str
@@ -17,9 +17,9 @@ class KeptResponse:
 class IdempotencyKeyRepository(ABC):
     @abstractmethod
     async def find(self, key: str, lifetime: timedelta) -> KeptResponse | None:
-        """The response that was kept less than `lifetime` ago.
+        """Returns the response that was stored less than `lifetime` ago.
 
-        From then on no other transaction has this key: raises `Refused` while another one does.
+        Locks the key until the transaction ends. Raises `Refused` if another one has locked it.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Jobs: functions that a worker calls after the COMMIT of the block that has added them."""
+"""Background jobs: functions that a worker runs after the COMMIT of the block that added them."""
 
 import inspect
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ from uuid import UUID
 from cronsim import CronSim
 from pydantic import TypeAdapter
 
-if TYPE_CHECKING:  # which has a field for the repository below
+if TYPE_CHECKING:  # it imports this module
     from app.repositories.store import Store
 
 P = ParamSpec("P")
@@ -28,7 +28,7 @@ Function = Callable[Concatenate["Store", P], None]
 
 @dataclass(frozen=True)
 class Job(Generic[P]):
-    """A function and how it is run; called, it runs at once."""
+    """A function with its options as a job; calling the job runs the function immediately."""
 
     function: Function[P]
     parameters: TypeAdapter[Any]
@@ -53,19 +53,19 @@ class Job(Generic[P]):
         priority: int | None = None,
         unique_key: str | None = None,
     ) -> "Job[P]":
-        """The same job, to be added with these options."""
+        """Returns the job with these options, for `JobRepository.add`."""
         chosen = self.priority if priority is None else priority
         return replace(self, delay=delay, priority=chosen, unique_key=unique_key)
 
     def dumped(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """The arguments in JSON. Raises a `ValidationError` for those the function cannot take."""
+        """Returns the arguments as JSON. Raises a `ValidationError` if they are not valid."""
         signature = inspect.signature(self.function)
         _, *given = signature.bind(None, *args, **kwargs).arguments.items()
         arguments = self.parameters.validate_python(dict(given))
         return self.parameters.dump_json(arguments).decode()
 
     async def run(self, store: "Store", arguments: str) -> None:
-        """Calls the function with what `dumped` has returned, by this release or an earlier one."""
+        """Calls the function with arguments from `dumped`, of this release or an earlier one."""
         function: Any = self.function
         await function(store, **vars(self.parameters.validate_json(arguments)))
 
@@ -77,16 +77,16 @@ def job(
     priority: int = 0,
     cron: str | None = None,
 ) -> Callable[[Function[P]], Job[P]]:
-    """Makes a job of a function of `app.services`, which is known by the function's name.
+    """Decorator that turns a function of `app.services` into a job with the function's name.
 
-    It is tried up to `attempts` times; the wait between two begins with `backoff` and doubles each
-    time, up to six hours. Jobs of a lower `priority` are run first. A job with `cron`, in UTC, is
-    added by the workers themselves, each time that it is due.
+    The job is tried up to `attempts` times. The wait between attempts starts at `backoff` and
+    doubles each time, up to six hours. Jobs with a lower `priority` run first. Workers add a job
+    with `cron`, in UTC, each time that it is due.
     """
 
     def declare(function: Function[P]) -> Job[P]:
         if cron:
-            # These raise an error if it is wrong, or if the function needs an argument.
+            # These raise an error if `cron` is invalid, or if the function needs an argument.
             CronSim(cron, datetime.now(UTC))
             inspect.signature(function).bind(None)
         return Job(function, _parameters(function), attempts, backoff, priority, cron)
@@ -95,7 +95,7 @@ def job(
 
 
 def _parameters(function: Callable[..., Any]) -> TypeAdapter[Any]:
-    """Those after the store."""
+    """Returns a type for the function's parameters, without the store."""
     hints = get_type_hints(function, include_extras=True)
     _, *parameters = inspect.signature(function).parameters.values()
     fields = [
@@ -110,4 +110,4 @@ def _parameters(function: Callable[..., Any]) -> TypeAdapter[Any]:
 class JobRepository(ABC):
     @abstractmethod
     async def add(self, job: Job[P], /, *args: P.args, **kwargs: P.kwargs) -> UUID | None:
-        """The job's id; None if another with its `unique_key` has not ended yet."""
+        """Returns the job's id; None if another job with its `unique_key` has not finished."""

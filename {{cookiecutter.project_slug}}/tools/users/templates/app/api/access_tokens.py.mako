@@ -67,7 +67,7 @@ class AccessTokens(Verifier):
             try:
                 return _decoded(token, key)
             except jwt.InvalidSignatureError:
-                continue  # one of the fallbacks may have signed it
+                continue  # it may be signed with a fallback key
             except jwt.PyJWTError as error:
                 raise InvalidToken(str(error)) from error
             except ValidationError as error:

@@ -8,7 +8,7 @@ from app.schemas.base import EmailAddress, Entity, Schema, Text
 
 
 def is_text(value: str) -> bool:
-    """Whether it can be encoded: half of a surrogate pair, which JSON can carry, cannot."""
+    """Whether it can be encoded: lone surrogates, which JSON allows, cannot."""
     try:
         value.encode()
     except UnicodeEncodeError:

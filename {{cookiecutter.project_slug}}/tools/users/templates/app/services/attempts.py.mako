@@ -1,4 +1,4 @@
-"""Limits how often passwords are tried: by account and by address, over all workers."""
+"""Limits password attempts by account and by address, across all workers."""
 
 from datetime import timedelta
 from hashlib import sha256
@@ -21,17 +21,17 @@ PER_ADDRESS = 100  # many users may share one
 
 
 def login(email: str) -> tuple[str, int]:
-    """The key of logins with an e-mail, and their limit."""
+    """Returns the key and the limit for logins with an e-mail."""
     return f"login {email}", PER_ACCOUNT
 
 
 def account(subject: str) -> tuple[str, int]:
-    """The key of a user who is logged in: failed logins of others do not count for it."""
+    """Returns the key and the limit for a logged-in user: failed logins of others do not count."""
     return f"account {subject}", PER_ACCOUNT
 
 
 def address(host: str) -> tuple[str, int]:
-    """The key of a client and its limit. In IPv6 a client has a /64 to choose from."""
+    """Returns the key and the limit for a client: with IPv6 it can use all addresses of its /64."""
     try:
         if isinstance(ip_address(host), IPv6Address):
             host = str(ip_network(f"{host}/64", strict=False))
@@ -41,9 +41,9 @@ def address(host: str) -> tuple[str, int]:
 
 
 async def count(repositories: Repositories, *keys: tuple[str, int]) -> int:
-    """Counts a try, and returns the seconds to wait if it is one too many, else 0.
+    """Counts an attempt; returns the seconds to wait if it exceeds the limit, else 0.
 
-    It is counted before the password is checked: tries that run in parallel count as well.
+    It is counted before the password is checked, so that parallel attempts count too.
     """
     wait = 0.0
     for key, limit in keys:
@@ -64,12 +64,12 @@ async def count(repositories: Repositories, *keys: tuple[str, int]) -> int:
         tries, expires_at = rows.one()
         if tries > limit:
             wait = (expires_at - now()).total_seconds()
-            break  # or a client that is over its limit could lock the accounts of others
+            break  # else a client over its limit could lock the accounts of others
     return int(wait) + 1 if wait else 0
 
 
 async def forgive(repositories: Repositories, *keys: tuple[str, int]) -> None:
-    """Takes back a try that was right, and removes what has expired."""
+    """Takes back a successful attempt, and deletes expired ones."""
     hashes = [_hashed(key) for key, _ in keys]
     await repositories.session.execute(
         update(AttemptTable)

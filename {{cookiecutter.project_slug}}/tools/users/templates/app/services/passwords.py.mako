@@ -26,7 +26,7 @@ async def hashed(password: str) -> str:
 
 
 async def is_right(password: str, password_hash: str | None) -> bool:
-    """Takes equally long without a hash, so that its time does not tell whether a user exists."""
+    """Takes equally long without a hash, so that timing does not reveal whether a user exists."""
     stored = password_hash or NOBODY
     matches = await to_thread.run_sync(ARGON2.verify, password, stored, limiter=HASHING)
     return matches and password_hash is not None
@@ -37,7 +37,7 @@ def hashed(password: str) -> str:
 
 
 def is_right(password: str, password_hash: str | None) -> bool:
-    """Takes equally long without a hash, so that its time does not tell whether a user exists."""
+    """Takes equally long without a hash, so that timing does not reveal whether a user exists."""
     with HASHING:
         matches = ARGON2.verify(password, password_hash or NOBODY)
     return matches and password_hash is not None

@@ -1,6 +1,6 @@
-"""Users, their logins and their API keys: functions for a block of the store.
+"""Users, their logins and their API keys: functions to call in a block of the store.
 
-A password is hashed and verified outside of such a block, which it would hold up for 50 ms.
+Passwords are hashed and verified outside of such blocks, because that takes 50 ms.
 """
 
 import secrets
@@ -21,7 +21,7 @@ from app.schemas.identity import User
 from app.schemas.users import ApiKey, ApiKeyCreate, NewApiKey
 
 LOGIN_LASTS = timedelta(days=30)
-KEY_PREFIX = "key_"  # by which an API key is told from an access token, and found by scanners
+KEY_PREFIX = "key_"  # distinguishes API keys from access tokens, for secret scanners too
 
 
 class Login(NamedTuple):
@@ -51,10 +51,10 @@ async def by_id(repositories: Repositories, user: User) -> UserTable:
 
 
 async def for_change(repositories: Repositories, user: User) -> UserTable:
-    """The user, locked.
+    """Returns the user's row, locked.
 
-    Raises `Forbidden` if the login of the access token has ended, as by a change of the password
-    since it was verified.
+    Raises `Forbidden` if the login of the access token has ended, for instance by a change of the
+    password since it was verified.
     """
     session = repositories.session
     account = await session.get(UserTable, UUID(user.subject), with_for_update=True)
@@ -64,7 +64,7 @@ async def for_change(repositories: Repositories, user: User) -> UserTable:
 
 
 async def log_in(repositories: Repositories, verified: UserTable) -> Login | None:
-    """None if the password has been changed since it was verified."""
+    """Returns None if the password has been changed since it was verified."""
     user = await repositories.session.get(UserTable, verified.id, with_for_update=True)
     if user is None or user.password_hash != verified.password_hash:
         return None
@@ -72,7 +72,7 @@ async def log_in(repositories: Repositories, verified: UserTable) -> Login | Non
 
 
 async def change_password(repositories: Repositories, user: User, new_hash: str) -> Login:
-    """Ends all logins of the user, and begins a new one. Raises `Forbidden` as `for_change`."""
+    """Ends all logins of the user, and begins a new one. Raises `Forbidden` like `for_change`."""
     account = await for_change(repositories, user)
     account.password_hash = new_hash
     of_user = LoginTable.user_id == account.id
@@ -94,10 +94,10 @@ async def _begin(repositories: Repositories, user: UserTable) -> Login:
 
 
 async def refresh(repositories: Repositories, token: str) -> Login | None:
-    """Replaces the refresh token; None if it is not valid.
+    """Replaces the refresh token; returns None if it is not valid.
 
-    One that was replaced before ends its login: either the client or a thief uses a copy, and
-    nobody can tell which. https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2
+    A token that was already replaced ends its login: either the client or a thief uses a copy, and
+    they cannot be told apart. https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2
     """
     session = repositories.session
     login, secret = await _login(repositories, token)
@@ -113,7 +113,7 @@ async def refresh(repositories: Repositories, token: str) -> Login | None:
 
 
 async def log_out(repositories: Repositories, token: str) -> None:
-    """Ends the login of any token that it has had: the client may know an earlier one only."""
+    """Ends the login, by any of its tokens: the client may know only an earlier one."""
     login, _ = await _login(repositories, token)
     if login is not None:
         await repositories.session.delete(login)
@@ -137,7 +137,7 @@ async def keys(repositories: Repositories, user: User) -> list[ApiKey]:
 
 
 async def remove_key(repositories: Repositories, user: User, id_: UUID) -> None:
-    """Raises `NotFound`, for the keys of others too."""
+    """Raises `NotFound`, also for the keys of other users."""
     owner = await for_change(repositories, user)
     of_user = ApiKeyTable.user_id == owner.id
     removed = await repositories.session.scalar(
@@ -148,7 +148,7 @@ async def remove_key(repositories: Repositories, user: User, id_: UUID) -> None:
 
 
 async def by_key(repositories: Repositories, key: str) -> User | None:
-    """Whose API key it is."""
+    """Returns the user of an API key."""
     statement = select(ApiKeyTable).where(ApiKeyTable.key_hash == _hashed(key))
     row = await repositories.session.scalar(statement.options(joinedload(ApiKeyTable.user)))
     if row is None:
@@ -158,7 +158,7 @@ async def by_key(repositories: Repositories, key: str) -> User | None:
 
 
 async def _login(repositories: Repositories, token: str) -> tuple[LoginTable | None, str]:
-    """The login that a refresh token is of, and its secret part."""
+    """Returns the login of a refresh token, and the secret part of the token."""
     id_, _, secret = token.partition(".")
     try:
         key = UUID(id_)

@@ -46,7 +46,7 @@ class SqlIdempotencyKeyRepository(IdempotencyKeyRepository):
         }
         new = insert(IdempotencyKeyTable).values(key=key, **values)
         await self.session.execute(new.on_conflict_do_update(index_elements=["key"], set_=values))
-        # Last, and without those of others: two transactions never wait for each other here.
+        # Last, and without locked rows: transactions never wait for each other here.
         expired = (
             select(IdempotencyKeyTable.key)
             .where(IdempotencyKeyTable.created_at < now() - lifetime)

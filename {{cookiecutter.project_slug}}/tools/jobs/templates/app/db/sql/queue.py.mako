@@ -1,4 +1,4 @@
-"""The statements of a worker."""
+"""Job queue: the SQL statements of a worker."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ class Claimed(NamedTuple):
     id: UUID
     name: str
     arguments: str
-    attempts: int  # with this one
+    attempts: int  # including this one
     request_id: str | None
 
 
@@ -35,7 +35,7 @@ class Counts(NamedTuple):
 
 
 class Queue:
-    """A claim holds for `lease` unless it is renewed."""
+    """Claims expire after `lease` unless they are renewed."""
 
     def __init__(self, session: AsyncSession, worker: UUID, lease: timedelta) -> None:
         self.session = session
@@ -63,12 +63,12 @@ class Queue:
         return Claimed(*found) if found else None
 
     async def keep(self, ids: Collection[UUID]) -> None:
-        """Renews their leases."""
+        """Renews the leases of these jobs."""
         ours = JobTable.id.in_(ids), JobTable.claimed_by == self.worker
         await self.session.execute(update(JobTable).where(*ours).values(due_at=now() + self.lease))
 
     async def give_back(self, ids: Collection[UUID]) -> None:
-        """Undoes their claims."""
+        """Releases these jobs."""
         ours = JobTable.id.in_(ids), JobTable.claimed_by == self.worker
         attempts = JobTable.attempts - 1
         await self.session.execute(
@@ -78,12 +78,12 @@ class Queue:
         )
 
     async def finish(self, claimed: Claimed) -> bool:
-        """Returns False if another worker has claimed it meanwhile."""
+        """Deletes the job; returns False if another worker has claimed it in the meantime."""
         statement = delete(JobTable).where(*self._ours(claimed)).returning(JobTable.id)
         return await self.session.scalar(statement) is not None
 
     async def fail(self, claimed: Claimed, error: str, wait: timedelta | None) -> None:
-        """It is due again after `wait`; without one it is dead, and its key is free."""
+        """Schedules a retry after `wait`; without it the job is dead, and its unique key free."""
         values: dict[str, Any] = {"claimed_by": None, "error": error}
         if wait is None:
             values |= {"due_at": None, "unique_key": None}
@@ -99,8 +99,8 @@ class Queue:
     async def tick(self, job: Job[...]) -> datetime:
         """Adds a scheduled job if it is due; returns when it is due next.
 
-        Of several workers the first one adds it. What was due while there was none is added once,
-        and nothing while the one before has not ended.
+        Only the first of several workers adds it. Runs that were missed while there was no worker
+        are added once, and none while the previous run has not finished.
         """
         at, cron = now(), str(job.cron)
         upcoming = next(CronSim(cron, at))
@@ -131,6 +131,6 @@ class Queue:
 
 
 def _due(names: Collection[str]) -> Iterator[ColumnElement[bool]]:
-    """Conditions for the jobs of these names: those of a newer release wait for its workers."""
+    """Yields conditions for due jobs of these names: others wait for workers of their release."""
     yield JobTable.due_at <= now()
     yield JobTable.name.in_(names)

@@ -9,7 +9,7 @@ from app.db.base import Base, now
 
 
 class JobTable(Base):
-    """A job that has not ended: it waits, is running, or is dead."""
+    """A job that has not finished: it is waiting, running or dead."""
 
     __tablename__ = "jobs"
     __table_args__ = (UniqueConstraint("unique_key"), Index(None, "priority", "due_at"))
@@ -19,7 +19,7 @@ class JobTable(Base):
     arguments: Mapped[str] = mapped_column(Text)
     priority: Mapped[int]
     unique_key: Mapped[str | None] = mapped_column(String(255))
-    # From when a worker may claim it: for one that is running, the end of its lease. Null if dead.
+    # When a worker may claim the job; the end of the lease if it is running, null if it is dead.
     due_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     claimed_by: Mapped[UUID | None]
@@ -29,7 +29,7 @@ class JobTable(Base):
 
 
 class ScheduleTable(Base):
-    """When a job with `cron` is added next."""
+    """The next time at which a job with `cron` is added."""
 
     __tablename__ = "job_schedules"
 

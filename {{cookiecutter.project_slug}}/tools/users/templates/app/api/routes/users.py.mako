@@ -48,12 +48,12 @@ LoggedIn = Annotated[User, Depends(logged_in)]
 
 
 def address(request: Request) -> tuple[str, int]:
-    """Behind a proxy it is the client's only if FORWARDED_ALLOW_IPS names that proxy."""
+    """Behind a proxy it is the client's address only if FORWARDED_ALLOW_IPS names the proxy."""
     return attempts.address(request.client.host if request.client else "")
 
 
 async def limit(store: Store, *keys: tuple[str, int]) -> None:
-    """Counts a try, in a transaction of its own: what fails afterwards does not undo it."""
+    """Counts an attempt in a separate transaction, so that later failures do not undo it."""
     async with store.write() as repositories:
         seconds = await attempts.count(repositories, *keys)
     if seconds:
@@ -61,7 +61,7 @@ async def limit(store: Store, *keys: tuple[str, int]) -> None:
 
 
 async def verify(store: Store, user: User, password: str, *tries: tuple[str, int]) -> None:
-    """That it is the password of this user: the sender may have stolen the token."""
+    """Checks the user's password, because the sender may have stolen the token."""
     await limit(store, *tries)
     async with store.read(snapshot=False) as repositories:
         account = await users.by_id(repositories, user)
@@ -79,7 +79,7 @@ def tokens(login: users.Login, settings: Settings) -> Tokens:
 
 
 def wrong_login() -> HTTPException:
-    """The same whichever of the two is wrong."""
+    """Does not reveal which of the two is wrong."""
     return HTTPException(401, "The e-mail or the password is wrong.", CHALLENGE)
 
 
@@ -124,7 +124,7 @@ async def refresh(sent: RefreshToken, store: StoreDep, settings: SettingsDep) ->
     """Each refresh token can be used once; to use it again ends the login."""
     async with store.write() as repositories:
         login = await users.refresh(repositories, sent.refresh_token.get_secret_value())
-    if login is None:  # only now: an error inside the block would bring the login back
+    if login is None:  # an error inside the block would roll back the end of the login
         raise HTTPException(401, "The refresh token is not valid.", CHALLENGE)
     return tokens(login, settings)
 
