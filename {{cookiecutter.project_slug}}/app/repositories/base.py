@@ -22,7 +22,7 @@ class Repository(ABC, Generic[E, C, U, Q]):
 
     @abstractmethod
     async def add(self, new: C) -> E:
-        """Raises `Conflict`, or `Dangling` if a referenced entity does not exist."""
+        """Raises `Conflict`, or `MissingReference` if a referenced entity does not exist."""
 
     @abstractmethod
     async def get(self, id_: UUID) -> E:
@@ -34,7 +34,7 @@ class Repository(ABC, Generic[E, C, U, Q]):
 
     @abstractmethod
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
-        """Raises `NotFound`, `Stale`, `Conflict` or `Dangling`."""
+        """Raises `NotFound`, `Stale`, `Conflict` or `MissingReference`."""
 
     @abstractmethod
     async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:

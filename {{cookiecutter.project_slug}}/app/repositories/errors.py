@@ -9,7 +9,7 @@ class RepositoryError(Exception):
 
 class NotFound(RepositoryError):
     def __init__(self, key: object, by: str = "id") -> None:
-        super().__init__(f"There is nothing with the {by} {key}.")
+        super().__init__(f"No record with the {by} {key} exists.")
 
 
 class Forbidden(RepositoryError):
@@ -31,18 +31,18 @@ class Conflict(Refused):
         super().__init__(f"This {_listed(fields)} is already taken.", *fields)
 
 
-class Dangling(Refused):
+class MissingReference(Refused):
     """A referenced record does not exist; `fields` are the referring fields, if known."""
 
     def __init__(self, *fields: str) -> None:
-        super().__init__(f"This {_listed(fields)} refers to nothing that is there.", *fields)
+        super().__init__(f"The record that {_listed(fields)} refers to does not exist.", *fields)
 
 
 class InUse(Refused):
     """The record cannot be removed, because others refer to it."""
 
     def __init__(self) -> None:
-        super().__init__("Something else refers to it: remove that first.")
+        super().__init__("Other records refer to this one: remove them first.")
 
 
 class Invalid(RepositoryError):
@@ -53,7 +53,7 @@ class Stale(RepositoryError):
     """The stored version is newer than the one that the caller has seen."""
 
     def __init__(self) -> None:
-        super().__init__("It has changed since you read it: read it again, then decide.")
+        super().__init__("The record has changed since you read it: read it again.")
 
 
 class Unavailable(RepositoryError):

@@ -13,10 +13,10 @@ from fastapi.testclient import TestClient
 from app.api.errors import problems
 from app.repositories.errors import (
     Conflict,
-    Dangling,
     Forbidden,
     InUse,
     Invalid,
+    MissingReference,
     NotFound,
     Refused,
     RepositoryError,
@@ -190,11 +190,11 @@ NOBODY = UUID(int=0)
 @pytest.mark.parametrize(
     ("error", "status", "detail", "fields"),
     [
-        (NotFound(NOBODY), 404, f"There is nothing with the id {NOBODY}.", []),
+        (NotFound(NOBODY), 404, f"No record with the id {NOBODY} exists.", []),
         (
             NotFound("jane@example.com", by="e-mail"),
             404,
-            "There is nothing with the e-mail jane@example.com.",
+            "No record with the e-mail jane@example.com exists.",
             [],
         ),
         (Forbidden("Only its author may change it."), 403, "Only its author may change it.", []),
@@ -203,8 +203,13 @@ NOBODY = UUID(int=0)
         (Refused("{} of {x}", "{", "{0}"), 409, "{} of {x}", ["{", "{0}"]),
         (Conflict(), 409, "This value is already taken.", []),
         (Conflict("name", "{}"), 409, "This name and {} is already taken.", ["name", "{}"]),
-        (Dangling("{a}_id"), 409, "This {a}_id refers to nothing that is there.", ["{a}_id"]),
-        (InUse(), 409, "Something else refers to it: remove that first.", []),
+        (
+            MissingReference("{a}_id"),
+            409,
+            "The record that {a}_id refers to does not exist.",
+            ["{a}_id"],
+        ),
+        (InUse(), 409, "Other records refer to this one: remove them first.", []),
     ],
     ids=repr,
 )

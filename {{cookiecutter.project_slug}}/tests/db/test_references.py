@@ -8,7 +8,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, exc, insert, se
 
 from app.db.session import SqlStore
 from app.db.sql.base import attribute
-from app.repositories.errors import Conflict, Dangling, InUse
+from app.repositories.errors import Conflict, InUse, MissingReference
 from app.schemas.pages import Query
 from tests.api.client import statements
 from tests.widgets import (
@@ -76,7 +76,7 @@ async def test_a_link_to_nothing_is_dangling(sql_store: SqlStore) -> None:
             new = PartCreate(widget_id=widget.id, spare_ids=(widget.id, uuid4()))
             await SqlPartRepository(repositories.session).add(new)
 
-    with pytest.raises(Dangling) as caught:
+    with pytest.raises(MissingReference) as caught:
         await add()
     assert caught.value.fields == ("spare_ids",)
 
@@ -108,7 +108,7 @@ async def test_a_child_that_refers_to_nothing_is_dangling(sql_store: SqlStore) -
             new = PartCreate(widget_id=widget.id, steps=steps)
             await SqlPartRepository(repositories.session).add(new)
 
-    with pytest.raises(Dangling) as caught:
+    with pytest.raises(MissingReference) as caught:
         await add()
     assert caught.value.fields == ("steps",)
 
@@ -139,7 +139,7 @@ async def test_what_was_not_loaded_is_an_error_and_no_statement(sql_store: SqlSt
 
 
 async def test_a_reference_to_nothing_is_dangling(sql_store: SqlStore) -> None:
-    with pytest.raises(Dangling) as caught:
+    with pytest.raises(MissingReference) as caught:
         await add_part(sql_store, uuid4())
     assert caught.value.fields == ("widget_id",)
 
@@ -149,7 +149,7 @@ async def test_the_database_refuses_what_dangles_too(sql_store: SqlStore) -> Non
         async with sql_store.write() as repositories:
             repositories.session.add(PartTable(widget_id=uuid4()))
 
-    with pytest.raises(Dangling):
+    with pytest.raises(MissingReference):
         await add_row()
 
 

@@ -9,7 +9,7 @@ from pydantic import MISSING
 from uuid_utils.compat import uuid7
 
 from app.repositories.base import C, E, Q, Repository, U
-from app.repositories.errors import Conflict, Dangling, InUse, NotFound, Stale
+from app.repositories.errors import Conflict, InUse, MissingReference, NotFound, Stale
 from app.schemas.base import Entity, Schema
 from app.schemas.pages import Page, SortKeys
 
@@ -149,25 +149,25 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         return value.encode().lower() if field in self.nocase and value is not None else value
 
     def _referred(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Returns the referenced rows and the ids of links; raises `Dangling`."""
+        """Returns the referenced rows and the ids of links; raises `MissingReference`."""
         referred: dict[str, Any] = {}
         for name, table in self.references:
             key = f"{name}_id"
             if key in values:
                 row = self._rows.tables[table].get(values[key])
                 if values[key] is not None and row is None:
-                    raise Dangling(key)
+                    raise MissingReference(key)
                 if name in self.entity.model_fields:
                     referred[name] = row
         for name, table in self.links:
             if name in values:
                 if not self._rows.tables[table].keys() >= {*values[name]}:
-                    raise Dangling(name)
+                    raise MissingReference(name)
                 referred[name] = tuple(sorted(values[name]))
         for name, reference, table in self.lists:
             ids = {getattr(row, f"{reference}_id") for row in values.get(name, ())} - {None}
             if not self._rows.tables[table].keys() >= ids:
-                raise Dangling(name)
+                raise MissingReference(name)
         return referred
 
     def _as_of_now(self, row: R) -> R:

@@ -11,7 +11,7 @@ from sqlalchemy import Table, exc, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import SqlStore
-from app.repositories.errors import Conflict, Dangling, Invalid
+from app.repositories.errors import Conflict, Invalid, MissingReference
 from app.settings import Settings
 from tools.files import Refused
 from tools.seed.resources import Seeded
@@ -110,7 +110,7 @@ async def _insert(
             for table, values in rows.of(resource, numbers).items():
                 if values:
                     await session.execute(insert(table), values)
-    except (Conflict, Dangling, Invalid, exc.StatementError) as error:
+    except (Conflict, MissingReference, Invalid, exc.StatementError) as error:
         if len(numbers) == 1:
             raise resource.refused(numbers[0], _reason(resource, error)) from error
         for number in numbers:

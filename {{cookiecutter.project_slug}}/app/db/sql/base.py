@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.base import Base, EntityTable
 from app.db.sql.statements import one, page
 from app.repositories.base import C, E, Q, Repository, U
-from app.repositories.errors import Dangling, NotFound, RepositoryError, Stale
+from app.repositories.errors import MissingReference, NotFound, RepositoryError, Stale
 from app.schemas.pages import Page
 
 S = TypeVar("S", bound=Executable)
@@ -173,20 +173,20 @@ class SqlRepository(Repository[E, C, U, Q]):
             yield self.table.version.in_(versions)
 
     async def _must_refer_to_something(self, values: Mapping[str, Any]) -> None:
-        """Raises `Dangling`: the database checks too, but may not tell which reference is wrong."""
+        """Raises `MissingReference`: the database checks too, but may not tell which reference is wrong."""
         for column in self.table.__table__.columns:
             for key in column.foreign_keys:
                 if values.get(column.key) is not None:
                     target = attribute(key.column)
                     there = select(target).where(target == values[column.key])
                     if await self.session.scalar(self.scoped(there)) is None:
-                        raise Dangling(column.key)
+                        raise MissingReference(column.key)
         for name, key, ids in self._lists_of_ids(values):
             if ids:
                 target = attribute(key.column)
                 there = select(func.count(target)).where(target.in_(ids))
                 if await self.session.scalar(self.scoped(there)) != len(ids):
-                    raise Dangling(name)
+                    raise MissingReference(name)
 
     def _lists_of_ids(
         self, values: Mapping[str, Any]
