@@ -239,7 +239,7 @@ def changes_of_the_team_are_there(service: Service) -> None:
 HOST = '    host: str = "127.0.0.1"\n'
 NEWS = (
     ("README.md", "## Tests\n", "## News\n\nThere is something new.\n\n## Tests\n"),
-    ("app/db/session.py", '"""Where a connection', '"""Here it says where a session'),
+    ("app/db/session.py", '"""The store on a database', '"""The store, which is new, on a database'),
     ("app/settings.py", HOST, f"    # This machine only.\n{HOST}"),
     ("app/schemas/items.py", "Create(Schema):\n", 'Create(Schema):\n    """New."""\n\n'),
     ("Makefile", "format:  ##", "news:  ## Say what is new\n\t@echo nothing\n\nformat:  ##"),
