@@ -217,6 +217,9 @@ def follow_the_notes(service: Service) -> None:
         replace(service, routes, "from app.api.threads import ThreadRouter\n", "")
         replace(service, routes, "ThreadRouter(", "APIRouter(")
         replace(service, routes, "from fastapi import ", "from fastapi import APIRouter, ")
+    replace(service, routes, "import NOT_MODIFIED, ", "import ")
+    replace(service, routes, ", is_known, versions", ", is_known, tagged, versions")
+    replace(service, routes, "| NOT_MODIFIED", "| tagged(200, 304)")
 
 
 def changes_of_the_team_are_there(service: Service) -> None:
@@ -239,7 +242,7 @@ def changes_of_the_team_are_there(service: Service) -> None:
 HOST = '    host: str = "127.0.0.1"\n'
 NEWS = (
     ("README.md", "## Tests\n", "## News\n\nThere is something new.\n\n## Tests\n"),
-    ("app/db/session.py", '"""The store on a database', '"""The store, which is new, on a database'),
+    ("app/db/session.py", '"""The store on a database', '"""The new store on a database'),
     ("app/settings.py", HOST, f"    # This machine only.\n{HOST}"),
     ("app/schemas/items.py", "Create(Schema):\n", 'Create(Schema):\n    """New."""\n\n'),
     ("Makefile", "format:  ##", "news:  ## Say what is new\n\t@echo nothing\n\nformat:  ##"),
