@@ -211,14 +211,15 @@ def test_a_body_that_comes_slowly_and_steadily_is_read(settings: Settings) -> No
         read.extend(message["body"])
 
     async def slow() -> Message:
-        await asyncio.sleep(0.02)
-        parts.append(b"x" * 100)
+        if parts:
+            await asyncio.sleep(0.05)
+        parts.append(b"x" * 1000)
         return {"type": "http.request", "body": parts[-1], "more_body": len(parts) < 10}
 
     parts: list[bytes] = []
     scope = {"type": "http", "headers": [], "method": "POST", "path": URL}
-    asyncio.run(BodyLimit(app, settings, timeout=0.05)(scope, slow, AsyncMock()))
-    assert len(read) == 1000
+    asyncio.run(BodyLimit(app, settings, timeout=0.3)(scope, slow, AsyncMock()))
+    assert len(read) == 10_000
 
 
 def test_an_upload_is_in_a_file_and_no_larger_than_its_path_allows(
