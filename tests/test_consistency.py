@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -241,7 +242,7 @@ def clients_see(
             time.sleep(2)
             fault()
             time.sleep(1)
-            os.killpg(server.pid, signal.SIGKILL)
+            kill(server, known["PORT"])
             server = served(service, known, servers)
         time.sleep(max(0, end - time.monotonic()))
     return seen
@@ -299,6 +300,14 @@ def served(service: Service, known: dict[str, str], servers: ExitStack) -> Any:
             return process
         time.sleep(0.05)
     raise AssertionError(process.communicate()[0])
+
+
+def kill(server: subprocess.Popen[str], port: str) -> None:
+    """Returns once the port is free: a killed server may accept connections until it is gone."""
+    os.killpg(server.pid, signal.SIGKILL)
+    with suppress(OSError):
+        while True:
+            socket.create_connection(("127.0.0.1", int(port))).close()
 
 
 def write(row: str, began: float, value: int, version: int, base: int | None = None) -> Seen:

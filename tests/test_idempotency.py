@@ -1,17 +1,13 @@
 """`make idempotency`: its output passes all checks, and a POST is executed once despite kills."""
 
 import json
-import os
 import random
 import re
-import signal
-import socket
-import subprocess
 import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from http.client import HTTPException
 from typing import Any
@@ -19,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Bake, Service, commit, each_choice, make_once
-from tests.test_consistency import served
+from tests.test_consistency import kill, served
 from tests.test_fleet import free_ports
 from tests.test_services import request
 
@@ -83,14 +79,6 @@ def after_a_kill(
     kill(server, port)
     assert {title for title in titles if answered[title] not in {None, created[title]}} == set()
     return {title: json.loads(body) for title, body in created.items()}
-
-
-def kill(server: subprocess.Popen[str], port: str) -> None:
-    """Returns once the port is free: a killed server may accept connections until it is gone."""
-    os.killpg(server.pid, signal.SIGKILL)
-    with suppress(OSError):
-        while True:
-            socket.create_connection(("127.0.0.1", int(port))).close()
 
 
 def create(port: str, title: str) -> bytes | None:

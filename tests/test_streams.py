@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from websockets.sync.client import connect
 from tests.conftest import Bake, Service, begun, each_choice, loses_lines
 from tests.test_business_rules import add, created, patched
 from tests.test_first_month import steps
+from tests.test_fleet import free_ports
 from tests.test_webhooks import until
 
 pytestmark = pytest.mark.slower
@@ -65,9 +65,8 @@ def its_checks_pass(service: Service) -> None:
 
 @contextmanager
 def running(service: Service, database: str) -> Iterator[tuple[str, Any]]:
-    """The URL of the service, in a process that may be told to end."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    """The URL of the service, in a process that can be stopped."""
+    port = free_ports(1)[0]
     url = f"http://127.0.0.1:{port}"
     python = str(service.path / ".venv" / "bin" / "python")
     known = {"DATABASE_URL": database, "PORT": str(port), "LOG_LEVEL": "warning", **SHORT}
@@ -95,8 +94,8 @@ def another_process_tells_them(
 ) -> None:
     with running(service, database) as (url, _):
         assert patched(f"{url}/v1/items/{id_}", quantity=2)["quantity"] == 2
-    told = [next(changes) for changes in followers]
-    assert {(change["action"], change["id"], change["version"]) for change in told} == {
+    received = [next(changes) for changes in followers]
+    assert {(change["action"], change["id"], change["version"]) for change in received} == {
         ("updated", id_, 2)
     }
 

@@ -100,8 +100,9 @@ class Observation:
                 status = message["status"]
                 given = [header for header in message["headers"] if header[0] != b"x-request-id"]
                 names = {name for name, _ in given}
-                safe = SAFE_HEADERS | {b"cache-control": cache_control(scope, status)}
-                added = [header for header in safe.items() if header[0] not in names]
+                added = [header for header in SAFE_HEADERS.items() if header[0] not in names]
+                if b"cache-control" not in names:
+                    added.append((b"cache-control", cache_control(scope, status)))
                 added.append((b"x-request-id", id_.encode()))
                 if state.draining:
                     added.append((b"connection", b"close"))  # the next request goes elsewhere

@@ -43,6 +43,18 @@ def client(secured: Settings) -> Iterator[TestClient]:
         yield client
 
 
+class Clock:
+    now = 1000.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time by which the issuer's keys are fetched."""
+    clock = Clock()
+    monkeypatch.setattr(issuers, "monotonic", lambda: clock.now)
+    return clock
+
+
 def status(client: TestClient, token: str) -> int:
     return client.get(URL, headers=bearing(token)).status_code
 
@@ -315,31 +327,27 @@ def test_a_signature_of_another_key_is_refused(client: TestClient, issuer: Issue
 
 
 def test_a_new_key_is_found_and_not_more_often_than_that(
-    client: TestClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, issuer: Issuer, clock: Clock
 ) -> None:
-    now = [1000.0]
-    monkeypatch.setattr(issuers, "monotonic", lambda: now[0])
     assert status(client, issuer.token()) == 200
     issuer.published = ["second"]
     assert {status(client, issuer.token("second")) for _ in range(5)} == {401}
     assert issuer.asked == 1
-    now[0] += issuers.COOLDOWN_SECONDS
+    clock.now += issuers.COOLDOWN_SECONDS
     assert status(client, issuer.token("second")) == 200
     assert status(client, issuer.token("first")) == 401  # this key was revoked
 
 
 def test_a_new_key_that_cannot_be_read_yet_is_no_wrong_token(
-    client: TestClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, issuer: Issuer, clock: Clock
 ) -> None:
-    now = [1000.0]
-    monkeypatch.setattr(issuers, "monotonic", lambda: now[0])
     assert status(client, issuer.token()) == 200
     issuer.published, issuer.answer = ["first", "second"], b"down"
-    now[0] += issuers.COOLDOWN_SECONDS
+    clock.now += issuers.COOLDOWN_SECONDS
     assert status(client, issuer.token("second")) == 503
     assert status(client, issuer.token("first")) == 200
     issuer.answer = None
-    now[0] += issuers.RETRY_SECONDS
+    clock.now += issuers.RETRY_SECONDS
     assert status(client, issuer.token("second")) == 200
 
 

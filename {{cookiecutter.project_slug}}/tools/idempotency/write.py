@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 
 from tools.parts import Part
 from tools.resource.register import ARGUMENTS, FIELDS, IMPORTS, Line
@@ -11,7 +12,7 @@ SETTINGS = """
     # Seconds for which the response to a request with an Idempotency-Key is kept.
     idempotency_key_lifetime: PositiveInt = 86_400
 """
-HANDLER = "    app.add_exception_handler(Replayed, replay)\n"
+HANDLERS = "HANDLERS | {Replayed: replay}"
 ROW = """\
 | `IDEMPOTENCY_KEY_LIFETIME` | 86400 | seconds for which the response to a request with an `Idempotency-Key` is kept: [idempotency.md](idempotency.md) |
 """
@@ -20,7 +21,7 @@ LINES: dict[str, list[Line]] = {
     "app/settings.py": [(SETTINGS, r"^    metrics: .*\n")],
     "app/main.py": [
         ("from app.api.idempotency import Replayed, replay\n", IMPORTS),
-        (HANDLER, r"^    app\.state\.draining = .*\n"),
+        (HANDLERS, r"^        exception_handlers=(?P<old>HANDLERS)(?=,$)"),
     ],
     "app/db/tables/__init__.py": [
         ('"IdempotencyKeyTable", ', r"^__all__ = \[\s*"),
@@ -44,11 +45,11 @@ OPTIONAL: dict[str, list[Line]] = {
 
 # The POST route that `make resource` writes in a service without idempotency keys.
 CREATE = re.compile(
-    r"^    new: (?P<model>\w+),\n(?P<rest>(?:    .*\n)*)\) -> \w+:\n"
+    r"^    new: \w+,\n(?P<rest>(?:    .*\n)*\) -> \w+:\n)"
     r"(?P<body>    (?:\w+ )?with store\.write\(\) as repositories:\n"
-    r"        (?P<name>\w+) = .*\.add\(new\)\n"
+    r"        (?P<name>\w+) = .*\.add\(new\)\n)"
     r"(?P<headers>(?:    response\.headers\[.*\n)+)"
-    r"    return (?P=name)\n)",
+    r"    return (?P=name)\n",
     re.MULTILINE,
 )
 
@@ -71,12 +72,11 @@ def _routes(root: Path) -> Iterator[tuple[str, list[Line]]]:
 
 
 def _lines(create: re.Match[str]) -> list[Line]:
-    name, headers, body = create["name"], create["headers"], create["body"]
-    inside = "".join(f"    {line}" for line in headers.splitlines(keepends=True))
-    kept = f"{inside}        once.keep({name}, response)\n"
-    new = body.replace("store.write()", "once.write(store)").replace(headers, kept)
+    body = create["body"].replace("store.write()", "once.write(store)")
+    keep = indent(f"{create['headers']}    once.keep({create['name']}, response)\n", "    ")
+    new = f"    once: OnceDep,\n{create['rest']}{body}{keep}    return {create['name']}\n"
+    first, _, old = create[0].partition("\n")
     return [
-        (new, f"(?P<old>{re.escape(body)})"),
-        ("    once: OnceDep,\n", rf"^    new: {create['model']},\n"),
+        (new, f"^{re.escape(first)}\n(?P<old>{re.escape(old)})"),
         ("from app.api.idempotency import OnceDep\n", IMPORTS),
     ]

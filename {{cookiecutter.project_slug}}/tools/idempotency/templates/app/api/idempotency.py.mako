@@ -97,7 +97,6 @@ def _digest(content: bytes) -> str:
 OnceDep = Annotated[Once, Depends(once)]
 
 
-async def replay(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Replayed)  # noqa: S101 - registered for this type only
+async def replay(_: Request, error: Replayed) -> Response:
     kept = error.response
     return Response(kept.body, kept.status, kept.headers, "application/json")
