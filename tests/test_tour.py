@@ -1,9 +1,8 @@
 """Follows docs/tour.md: runs each command and makes each change, in order."""
 
-import os
 import re
-import signal
 import socket
+import sys
 import tempfile
 import time
 import urllib.request
@@ -26,6 +25,8 @@ TEMPLATE, ADDRESS = "gh:<org>/<repo>", "localhost:8000"
 KINDS = {"sh", "console", "json", "python", "diff"}
 SECOND_TERMINAL = "# in a second terminal"
 DONE = "--- done ---"
+# Without a terminal, uv repeats a Ctrl+C for its child, and uvicorn does not wait for the second.
+IN_TERMINAL = "import pty, sys; pty.spawn(sys.argv[1:])"
 
 
 def steps() -> Iterator[tuple[str, str, str]]:
@@ -120,7 +121,8 @@ class Reader:
     def serving(self, typed: str) -> Iterator[None]:
         """Runs the service in the second terminal, from ready until Ctrl+C has ended it."""
         variables = self.variables | {"PORT": self.port}
-        with begun("bash", "-ec", typed, folder=self.service.path, **variables) as terminal:
+        command = (sys.executable, "-c", IN_TERMINAL, "bash", "-ec", typed)
+        with begun(*command, folder=self.service.path, **variables) as terminal:
             for _ in range(300):
                 time.sleep(0.1)
                 try:
@@ -129,8 +131,7 @@ class Reader:
                     continue
                 break
             yield
-            os.killpg(terminal.pid, signal.SIGINT)
-            output = terminal.communicate(timeout=30)[0]
+            output = terminal.communicate("\x03", timeout=30)[0]
         assert "Application shutdown complete" in output, output
 
     def does(self, call: str) -> None:
