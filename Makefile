@@ -45,7 +45,7 @@ bench: .venv/installed  ## Compare all variants with a naive app and the bare dr
 items: .venv/installed  ## Write the template's items as make resource writes them in a service
 	python -m tests.items
 
-pictures: .venv/installed  ## Record the terminal sessions that the README shows, in docs/images/
+pictures: .venv/installed  ## Make the pictures of the README again, in docs/images/; needs Chromium and Prometheus
 	python -m tests.pictures
 
 lint: .venv/installed  ## Check the template's hooks, tests and benchmarks

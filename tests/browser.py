@@ -1,5 +1,6 @@
 """Headless Chromium over its DevTools protocol: `with opened(folder) as tab`."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ OPTIONS = (
     "--remote-debugging-port=0",
 )
 PATIENCE = 30
+SCALE = 1.5  # pixels of a screenshot for each of the page
 
 
 class Tab:
@@ -62,6 +64,15 @@ class Tab:
 
     def click(self, selector: str) -> None:
         self.value(f"(found => found && [found.click()])(document.querySelector({selector!r}))")
+
+    def screenshot(self, width: int, last: str) -> bytes:
+        """Returns a PNG of the page from its top to the end of the element `last`."""
+        metrics = {"width": width, "height": 2000, "deviceScaleFactor": SCALE, "mobile": False}
+        self.command("Emulation.setDeviceMetricsOverride", **metrics)
+        bottom = self.value(f"document.querySelector({last!r})?.getBoundingClientRect().bottom")
+        clip = {"x": 0, "y": 0, "width": width, "height": bottom, "scale": 1}
+        taken = self.command("Page.captureScreenshot", clip=clip)
+        return base64.b64decode(taken["data"])
 
     def console(self) -> list[dict[str, Any]]:
         """Returns messages and errors, including the browser's own, such as policy violations."""

@@ -1,15 +1,24 @@
-"""`make pictures` records terminal sessions for the README as SVG, in docs/images."""
+"""`make pictures` makes the README's pictures again, in docs/images.
+
+Terminal sessions, the API docs in Chromium, and the board's queries in Prometheus.
+"""
 
 import re
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 from rich.tree import Tree
 
+from tests import board
+from tests.browser import HOST, chromium, opened
 from tests.conftest import IDENTITY, ROOT, Service, render
+from tests.test_services import serving
 
 IMAGES = ROOT / "docs" / "images"
 WIDTH = 100
@@ -79,6 +88,27 @@ def record_resource(service: Service) -> None:
     save(console, "resource", "make resource")
 
 
+def photograph_docs(service: Service, profile: Path) -> None:
+    with serving(service, ALLOWED_HOSTS=f"127.0.0.1,{HOST}") as (url, _), opened(profile) as tab:
+        tab.command("Page.navigate", url=f"{url.replace('127.0.0.1', HOST)}/docs")
+        picture = tab.screenshot(800, ".opblock-tag-section:has(#operations-health-readyz)")
+    (IMAGES / "api-docs.png").write_bytes(picture)
+
+
+def check_programs() -> None:
+    try:
+        chromium()
+    except pytest.fail.Exception as error:
+        sys.exit(str(error))
+    if not shutil.which("prometheus"):
+        sys.exit("Install Prometheus: prometheus is not on the PATH.")
+
+
 if __name__ == "__main__":
+    check_programs()
     with tempfile.TemporaryDirectory() as temporary:
-        record_resource(record_render(Path(temporary)))
+        folder = Path(temporary)
+        service = record_render(folder)
+        record_resource(service)
+        photograph_docs(service, folder / "chromium")
+        (IMAGES / "board.svg").write_text(board.record(service, folder), encoding="utf-8")
