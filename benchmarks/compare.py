@@ -27,7 +27,7 @@ from harness import (
     find,
     free_port,
     install,
-    need,
+    require_programs,
     running,
     wrk,
 )
@@ -50,7 +50,7 @@ DRIVERS = {
     "postgres-sync": "postgresql+psycopg",
 }
 # The service runs without it. By default uvicorn uses uvloop if it is installed.
-ADDED = ("asyncpg", "orjson", "psycopg-pool", "uvloop")
+EXTRA_PACKAGES = ("asyncpg", "orjson", "psycopg-pool", "uvloop")
 # The service's options for uvicorn; all apps use the defaults for the rest.
 UVICORN = ("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown=10")
 
@@ -77,7 +77,14 @@ def packages(service: Service, folder: Path) -> Path:
     """Installs the other apps' dependencies beside the service's, which do not change."""
     target = folder / f"packages-{service.variant}"
     command = ["uv", "pip", "install", "--quiet", "--no-deps", "--compile-bytecode"]
-    command += ["--system-certs", "--python", service.python, "--target", str(target), *ADDED]
+    command += [
+        "--system-certs",
+        "--python",
+        service.python,
+        "--target",
+        str(target),
+        *EXTRA_PACKAGES,
+    ]
     subprocess.run(command, check=True)
     return target
 
@@ -104,20 +111,20 @@ class App:
 
 def make_app(name: str, service: Service, database: str, path: Path) -> App:
     port = free_port()
-    own = {"DATABASE_URL": database, "PORT": str(port)}
+    variables = {"DATABASE_URL": database, "PORT": str(port)}
     if name == "service":
-        own |= {"APP_ENV": "production", "AUTH": "none", "DRAIN_SECONDS": "0"}
+        variables |= {"APP_ENV": "production", "AUTH": "none", "DRAIN_SECONDS": "0"}
         command = [service.production, "-m", "app"]
-        return App(name, port, command, service.path, os.environ | own)
-    own["PYTHONPATH"] = os.pathsep.join([str(BENCHMARKS), str(path)])
+        return App(name, port, command, service.path, os.environ | variables)
+    variables["PYTHONPATH"] = os.pathsep.join([str(BENCHMARKS), str(path)])
     if name == "naive":
         module = f"naive.app_{service.concurrency}"
-        own["DATABASE_URL"] = DRIVERS[service.variant] + database[database.index("://") :]
+        variables["DATABASE_URL"] = DRIVERS[service.variant] + database[database.index("://") :]
     else:
         module = f"limit.{service.database}_{service.concurrency}"
     command = [service.production, "-m", "uvicorn", f"{module}:app", f"--port={port}", *UVICORN]
     # Not in the service's folder, which has app/ and .env.
-    return App(name, port, command, BENCHMARKS, os.environ | own)
+    return App(name, port, command, BENCHMARKS, os.environ | variables)
 
 
 def seed(app: str, service: Service, database: str, rows: int, path: Path) -> str:
@@ -142,15 +149,15 @@ def memory(server: subprocess.Popen[bytes]) -> Memory:
 
 def request(url: str, body: bytes | None = None) -> None:
     sent = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(sent, timeout=60) as answer:
-        answer.read()
+    with urllib.request.urlopen(sent, timeout=60) as response:
+        response.read()
 
 
 def start(app: App, ids: list[str], result: Comparison) -> None:
     """Measures an app's startup time, and its memory after a few responses."""
-    begun = time.perf_counter()
+    start_time = time.perf_counter()
     with app.serving() as server:
-        result.starts[app.name].append(time.perf_counter() - begun)
+        result.starts[app.name].append(time.perf_counter() - start_time)
         for path in (f"/v1/items/{ids[0]}", "/v1/items?limit=50"):
             request(app.url + path)
         name = f"start-{time.monotonic_ns()}"
@@ -170,13 +177,13 @@ def compare(
             make_app(name, service, url, path) for name, url in zip(options.apps, urls, strict=True)
         ]
         for app, url in zip(apps, urls, strict=True):
-            listed = seed(app.name, service, url, options.rows, path)
+            id_lines = seed(app.name, service, url, options.rows, path)
         ids = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ids"
-        ids.write_text(listed, encoding="utf-8")
+        ids.write_text(id_lines, encoding="utf-8")
         result.versions = versions(service, urls[0], path)
         for number in range(options.starts):
             for app in rotated(apps, number):
-                start(app, listed.split(), result)
+                start(app, id_lines.split(), result)
         for app in apps:
             stack.enter_context(app.serving())
         for number in range(options.rounds):
@@ -185,7 +192,9 @@ def compare(
                     loads = result.loads[case][app.name]
                     # A stalled app would stall again, for half a minute each time.
                     is_stalled = bool(loads) and not loads[-1].rate
-                    loads.append(loads[-1] if is_stalled else turn(app, case, ids, options.seconds))
+                    loads.append(
+                        loads[-1] if is_stalled else measure_case(app, case, ids, options.seconds)
+                    )
     return result
 
 
@@ -195,7 +204,7 @@ def rotated(apps: list[App], number: int) -> list[App]:
     return [*apps[first:], *apps[:first]]
 
 
-def turn(app: App, case: Case, ids: Path, seconds: int) -> Load:
+def measure_case(app: App, case: Case, ids: Path, seconds: int) -> Load:
     """Measures after a warm-up, in which idle threads end and overflow connections close."""
     warm_up = load(app, case, ids, 1)
     return load(app, case, ids, seconds) if warm_up.rate else warm_up
@@ -207,10 +216,10 @@ def load(app: App, case: Case, ids: Path, seconds: int) -> Load:
     try:
         return wrk(app.url + path, script, ids=ids, seconds=seconds, connections=connections)
     finally:
-        settle(f"{app.url}/v1/items?limit=1")
+        wait_until_idle(f"{app.url}/v1/items?limit=1")
 
 
-def settle(url: str) -> None:
+def wait_until_idle(url: str) -> None:
     """Waits for the requests of the previous run: one that stalls ends after 30 seconds."""
     for _ in range(10):
         with suppress(OSError):
@@ -229,9 +238,9 @@ def versions(service: Service, database: str, path: Path) -> dict[str, str]:
 def show(result: Comparison) -> None:
     """Prints a table of measurements and ratios."""
     print(f"\n{result.service.variant}: requests/s and p99 in ms; the service's ratios\n")
-    heads = ["", *(f"{app}{head}" for app in APPS for head in ("", " p99"))]
-    heads += ["rate ÷ naive", "rate ÷ limit", "p99 ÷ naive", "failed"]
-    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    headers = ["", *(f"{app}{suffix}" for app in APPS for suffix in ("", " p99"))]
+    headers += ["rate ÷ naive", "rate ÷ limit", "p99 ÷ naive", "failed"]
+    print(f"| {' | '.join(headers)} |\n|{'---|' * len(headers)}")
     for case, loads in result.loads.items():
         cells = ["{}, {}".format(*case)]
         for app in APPS:
@@ -264,7 +273,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and .svg")
     options = parser.parse_args()
-    need("uv", "wrk")
+    require_programs("uv", "wrk")
     clean_up_when_terminated()
     cases = [*product(options.operations, options.connections)]
     results = []

@@ -23,7 +23,7 @@ from harness import (
     databases,
     free_port,
     install,
-    need,
+    require_programs,
     running,
 )
 
@@ -38,52 +38,52 @@ async def app(scope, receive, send):
 
 
 def seconds(command: str, folder: Path) -> float:
-    begun = time.perf_counter()
-    ended = subprocess.run(shlex.split(command), cwd=folder, capture_output=True, check=False)
-    if ended.returncode not in {0, NOTHING_COLLECTED}:
-        sys.exit(f"{command} failed:\n{ended.stdout.decode()}{ended.stderr.decode()}")
-    return time.perf_counter() - begun
+    start = time.perf_counter()
+    result = subprocess.run(shlex.split(command), cwd=folder, capture_output=True, check=False)
+    if result.returncode not in {0, NOTHING_COLLECTED}:
+        sys.exit(f"{command} failed:\n{result.stdout.decode()}{result.stderr.decode()}")
+    return time.perf_counter() - start
 
 
-def first_answer(command: str, folder: Path, database: str) -> float:
+def first_response(command: str, folder: Path, database: str) -> float:
     port = free_port()
     variables = os.environ | {"DATABASE_URL": database, "PORT": str(port)}
-    words = shlex.split(command.format(port=port))
-    begun = time.perf_counter()
-    with running(words, folder, variables, f"http://127.0.0.1:{port}"):
-        return time.perf_counter() - begun
+    arguments = shlex.split(command.format(port=port))
+    start = time.perf_counter()
+    with running(arguments, folder, variables, f"http://127.0.0.1:{port}"):
+        return time.perf_counter() - start
 
 
-def median(rounds: int, once: Callable[[], float]) -> str:
-    return f"{statistics.median(once() for _ in range(rounds)):.2f}"
+def median(rounds: int, measure: Callable[[], float]) -> str:
+    return f"{statistics.median(measure() for _ in range(rounds)):.2f}"
 
 
-def of_template(scratch: Path, rounds: int) -> Iterator[tuple[str, str]]:
+def measure_template(scratch: Path, rounds: int) -> Iterator[tuple[str, str]]:
     empty = scratch / "empty"
     (empty / "{{cookiecutter.slug}}").mkdir(parents=True)
     (empty / "cookiecutter.json").write_text('{"slug": "nothing"}', encoding="utf-8")
-    for name, what in (("an empty folder", f"{empty}"), ("the service", f"{ROOT} setup=files")):
-        command = f"{COOKIECUTTER} --output-dir {scratch}/out {what}"
+    for name, source in (("an empty folder", f"{empty}"), ("the service", f"{ROOT} setup=files")):
+        command = f"{COOKIECUTTER} --output-dir {scratch}/out {source}"
         yield f"cookiecutter renders {name}", median(rounds, partial(seconds, command, scratch))
 
 
-def of_service(service: Service, scratch: Path, rounds: int) -> Iterator[tuple[str, str]]:
-    nothing = scratch / f"nothing-{service.variant}"
-    nothing.mkdir()
-    (nothing / "bare.py").write_text(BARE, encoding="utf-8")
+def measure_service(service: Service, scratch: Path, rounds: int) -> Iterator[tuple[str, str]]:
+    empty_folder = scratch / f"nothing-{service.variant}"
+    empty_folder.mkdir()
+    (empty_folder / "bare.py").write_text(BARE, encoding="utf-8")
     python, folder = shlex.quote(service.python), service.path
     collects = f"{python} -m pytest --rootdir ."
-    yield "pytest collects nothing", median(rounds, partial(seconds, collects, nothing))
+    yield "pytest collects nothing", median(rounds, partial(seconds, collects, empty_folder))
     yield "`make test`", median(rounds, partial(seconds, "make test", folder))
     yield "`make check`", median(rounds, partial(seconds, "make check", folder))
     bare = f"{python} -m uvicorn bare:app --reload --port {{port}}"
     with databases(service) as (url,):
-        for name, command, where in (
-            ("uvicorn --reload, three lines of ASGI", bare, nothing),
+        for name, command, cwd in (
+            ("uvicorn --reload, three lines of ASGI", bare, empty_folder),
             ("`make dev`", "make dev", folder),
         ):
-            answers = median(rounds, partial(first_answer, command, where, url))
-            yield f"{name}: first answer", answers
+            duration = median(rounds, partial(first_response, command, cwd, url))
+            yield f"{name}: first response", duration
 
 
 def main() -> None:
@@ -92,15 +92,15 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    need("uv", "make")
+    require_programs("uv", "make")
     clean_up_when_terminated()
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
-        for name, value in of_template(scratch, options.rounds):
+        for name, value in measure_template(scratch, options.rounds):
             print(f"| | {name} | {value} |", flush=True)
         folder = (options.folder or scratch).resolve()
         for service in (install(folder, variant) for variant in options.variants):
-            for name, value in of_service(service, scratch, options.rounds):
+            for name, value in measure_service(service, scratch, options.rounds):
                 print(f"| {service.variant} | {name} | {value} |", flush=True)
 
 

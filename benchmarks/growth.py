@@ -23,17 +23,17 @@ from pydantic import SecretStr
 from tests.database import throwaway_database
 from uuid_utils.compat import uuid7
 
-BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def median(call: Callable[[], object], times: int) -> float:
     """Returns the median in microseconds."""
-    took = []
+    durations = []
     for _ in range(times):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         call()
-        took.append(time.perf_counter() - begun)
-    return statistics.median(took) * 1e6
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations) * 1e6
 
 
 def fill(store: SqlStore, first: int, end: int) -> list[UUID]:
@@ -46,8 +46,8 @@ def fill(store: SqlStore, first: int, end: int) -> list[UUID]:
                 "quantity": number % 7,
                 "is_active": True,
                 "version": 1,
-                "created_at": BEGUN + timedelta(seconds=number),
-                "updated_at": BEGUN,
+                "created_at": START + timedelta(seconds=number),
+                "updated_at": START,
             }
             for number in range(start, min(start + 10_000, end))
         ]
@@ -58,12 +58,12 @@ def fill(store: SqlStore, first: int, end: int) -> list[UUID]:
 
 def measure(store: SqlStore, count: int, id_: UUID) -> None:
     def get() -> None:
-        with store.read() as repositories:
+        with store.read(snapshot=False) as repositories:
             repositories.items.get(id_)
 
     def find(sort: str, cursor: str | None, **more: str) -> Page[Item]:
-        with store.read() as repositories:
-            query = {"sort": sort, "cursor": cursor} | more
+        with store.read(snapshot=False) as repositories:
+            query = {"sort": (sort,), "cursor": cursor} | more
             return repositories.items.find(ItemFilter.model_validate(query))
 
     row = f"| {count:,} | {median(get, 200):,.0f} |"
@@ -82,7 +82,7 @@ def cursor_at(store: SqlStore, sort: str, number: int) -> str:
     with store.reader.connect() as connection:
         row = connection.execute(statement).one()
     entity = Item(**row._mapping)
-    return _encode(entity, ItemFilter.model_validate({"sort": sort}))
+    return _encode(entity, ItemFilter.model_validate({"sort": (sort,)}))
 
 
 def main() -> None:

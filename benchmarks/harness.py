@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 VARIANTS = ("sqlite-async", "sqlite-sync", "postgres-async", "postgres-sync")
 SCRIPTS = Path(__file__).parent / "wrk"
-RUN = count()
+RUN_NUMBERS = count()
 
 # The tests' database, but with commits that survive a power failure, as in production.
 DATABASES = """
@@ -80,7 +80,7 @@ def clean_up_when_terminated() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Terminated."))
 
 
-def need(*programs: str) -> None:
+def require_programs(*programs: str) -> None:
     """Exits with a message if one of the programs is not installed."""
     missing = [name for name in programs if shutil.which(name) is None]
     if missing:
@@ -113,7 +113,7 @@ def find(path: Path) -> Service:
     """Returns the already installed service in `path`."""
     service = path.resolve()
     if not (service / ".venv").exists():
-        sys.exit(f"{service} is no installed service: run `make install` there.")
+        sys.exit(f"{service} is not an installed service: run `make install` there.")
     project = (service / "pyproject.toml").read_text(encoding="utf-8")
     database = "postgres" if '"psycopg' in project else "sqlite"
     concurrency = "async" if '"sqlalchemy[asyncio]' in project else "sync"
@@ -154,19 +154,19 @@ def running(
     null = subprocess.DEVNULL
     server = subprocess.Popen(command, cwd=folder, env=variables, stdout=null, stderr=null)
     try:
-        await_answer(f"{url}/livez", server)
+        wait_for_response(f"{url}/livez", server)
         yield server
     finally:
         server.terminate()
         server.wait(60)
 
 
-def await_answer(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
+def wait_for_response(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=seconds) as answer:
-                answer.read()
+            with urllib.request.urlopen(url, timeout=seconds) as response:
+                response.read()
                 return
         except OSError:
             if server.poll() is not None or time.monotonic() > deadline:
@@ -182,31 +182,33 @@ def wrk(
     load += [f"--connections={connections}", f"--duration={seconds}s"]
     if script:
         load += ["--script", str(SCRIPTS / f"{script}.lua")]
-    told = subprocess.check_output([*load, url, "--", str(next(RUN)), str(ids)], text=True)
-    return parse(told)
+    output = subprocess.check_output(
+        [*load, url, "--", str(next(RUN_NUMBERS)), str(ids)], text=True
+    )
+    return parse(output)
 
 
-def parse(told: str) -> Load:
+def parse(output: str) -> Load:
     """Parses wrk's output; a response with a status other than 2xx or 3xx has failed."""
-    rate = re.search(r"^Requests/sec: +([\d.]+)", told, re.MULTILINE)
-    sent = re.search(r"^ +(\d+) requests in ", told, re.MULTILINE)
-    assert rate, told
-    assert sent, told
+    rate = re.search(r"^Requests/sec: +([\d.]+)", output, re.MULTILINE)
+    sent = re.search(r"^ +(\d+) requests in ", output, re.MULTILINE)
+    assert rate, output
+    assert sent, output
     if not int(sent[1]):
         return Load(rate=0, p50=math.inf, p99=math.inf, failed=0)
     latency = {
         percent: float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[unit]
         for percent, number, unit in re.findall(
-            r"^ +(50|99)% +([\d.]+)(us|ms|s|m) *$", told, re.MULTILINE
+            r"^ +(50|99)% +([\d.]+)(us|ms|s|m) *$", output, re.MULTILINE
         )
     }
-    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
-    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+)", told)
-    wrong = int(refused[1]) if refused else 0
-    answered = (int(sent[1]) - wrong) / max(int(sent[1]), 1)
+    non_2xx = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    socket_errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+)", output)
+    errors = int(non_2xx[1]) if non_2xx else 0
+    success_ratio = (int(sent[1]) - errors) / max(int(sent[1]), 1)
     return Load(
-        rate=float(rate[1]) * answered,
+        rate=float(rate[1]) * success_ratio,
         p50=latency["50"],
         p99=latency["99"],
-        failed=wrong + (sum(map(int, broken.groups())) if broken else 0),
+        failed=errors + (sum(map(int, socket_errors.groups())) if socket_errors else 0),
     )

@@ -62,14 +62,14 @@ def requests(results: list[Comparison]) -> Iterator[str]:
                 TITLES[result.service.variant],
                 NAMES[operation],
                 connections,
-                shown(result.ratio(case, "naive", "rate")),
-                shown(result.ratio(case, "naive", "p99")),
-                shown(result.ratio(case, "limit", "rate")),
+                formatted(result.ratio(case, "naive", "rate")),
+                formatted(result.ratio(case, "naive", "p99")),
+                formatted(result.ratio(case, "limit", "rate")),
             )
             yield f"| {' | '.join(map(str, cells))} |"
 
 
-def shown(ratio: Ratio | None) -> str:
+def formatted(ratio: Ratio | None) -> str:
     if ratio is None:
         return ""
     return str(ratio) if ratio.is_finite else "naive stalls"
@@ -98,15 +98,15 @@ def memory(results: list[Comparison]) -> Iterator[str]:
     yield "| variant | app | memory, MB | private, MB | ÷ naive | startup, s |"
     yield "|---|---|---|---|---|---|"
     for result in results:
-        held = {
+        resident = {
             app: statistics.median(one.resident for one in values)
             for app, values in result.memory.items()
         }
         for app, values in result.memory.items():
             private = statistics.median(one.private for one in values)
             start = statistics.median(result.starts[app])
-            part = f"{held[app] / held['naive']:.2f}" if "naive" in held else ""
-            cells = (TITLES[result.service.variant], app, f"{held[app]:.0f}", f"{private:.0f}")
+            part = f"{resident[app] / resident['naive']:.2f}" if "naive" in resident else ""
+            cells = (TITLES[result.service.variant], app, f"{resident[app]:.0f}", f"{private:.0f}")
             yield f"| {' | '.join(cells)} | {part} | {start:.1f} |"
 
 
@@ -137,11 +137,11 @@ def plot(results: list[Comparison]) -> Iterator[str]:
     rows = max(len(result.loads) for result in results)
     height = TOP + rows * ROW + 40
     lines = math.ceil(len(results) / 2)
-    ends = [end for result in results for end in ends_of(result)]
-    low = min(math.floor(math.log2(min(ends, default=1))), -1)
-    high = max(math.ceil(math.log2(max(ends, default=1))), 1)
-    width, whole = PANEL * min(len(results), 2), height * lines + 30
-    yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {whole}" role="img">'
+    bounds = [end for result in results for end in bounds_of(result)]
+    low = min(math.floor(math.log2(min(bounds, default=1))), -1)
+    high = max(math.ceil(math.log2(max(bounds, default=1))), 1)
+    width, total = PANEL * min(len(results), 2), height * lines + 30
+    yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {total}" role="img">'
     yield "<title>Requests a second of the service, divided by those of the naive app</title>"
     yield f"<style>{STYLE}</style>"
     for number, result in enumerate(results):
@@ -149,15 +149,15 @@ def plot(results: list[Comparison]) -> Iterator[str]:
         yield from panel(result, low, high)
         yield "</g>"
     yield (
-        f'<text class="faint" x="10" y="{whole - 10}">Requests a second ÷ those of the naive app: '
+        f'<text class="faint" x="10" y="{total - 10}">Requests a second ÷ those of the naive app: '
         "bar: the service, median; line: its range; circle: the limit</text>"
     )
     yield "</svg>"
 
 
-def ends_of(result: Comparison) -> Iterator[float]:
+def bounds_of(result: Comparison) -> Iterator[float]:
     for case in result.loads:
-        for ratio in (result.ratio(case, "naive", "rate"), result.beyond(case)):
+        for ratio in (result.ratio(case, "naive", "rate"), result.limit_ratio(case)):
             if ratio and ratio.is_finite:
                 yield from (ratio.least, ratio.most)
 
@@ -169,17 +169,17 @@ def panel(result: Comparison, low: int, high: int) -> Iterator[str]:
     bottom = TOP + len(result.loads) * ROW
     yield f'<text class="title" x="10" y="22">{TITLES[result.service.variant]}</text>'
     for power in range(low, high + 1):
-        here = x(2**power)
+        position = x(2**power)
         kind = "grid" if power else "one"
-        yield f'<line class="{kind}" x1="{here}" x2="{here}" y1="{TOP - 6}" y2="{bottom}"/>'
+        yield f'<line class="{kind}" x1="{position}" x2="{position}" y1="{TOP - 6}" y2="{bottom}"/>'
         label = f"{2**power:g}" if power >= 0 else f"1/{2**-power}"
-        at = f'x="{here}" y="{bottom + 17}" text-anchor="middle"'
+        at = f'x="{position}" y="{bottom + 17}" text-anchor="middle"'
         yield f'<text class="faint" {at}>{label}</text>'
     for number, case in enumerate(result.loads):
         top = TOP + number * ROW
         middle = top + ROW / 2 - 3
         yield f'<text x="10" y="{middle + 5}">{NAMES[case[0]]}, {case[1]}</text>'
-        ratio, limit = result.ratio(case, "naive", "rate"), result.beyond(case)
+        ratio, limit = result.ratio(case, "naive", "rate"), result.limit_ratio(case)
         if ratio is None:
             continue
         if not ratio.is_finite:

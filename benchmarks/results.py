@@ -35,9 +35,9 @@ class Ratio:
     most: float
 
     @classmethod
-    def of(cls, above: list[float], below: list[float]) -> "Ratio":
-        pairs = zip(above, below, strict=True)
-        ratios = [one / other if other else float("inf") for one, other in pairs]
+    def of(cls, numerators: list[float], denominators: list[float]) -> "Ratio":
+        pairs = zip(numerators, denominators, strict=True)
+        ratios = [above / below if below else float("inf") for above, below in pairs]
         return cls(statistics.median(ratios), min(ratios), max(ratios))
 
     @property
@@ -65,7 +65,7 @@ class Comparison:
         """Returns the ratio of the service to another app, by `rate`, `p50` or `p99`."""
         return self._ratio(case, "service", other, measure)
 
-    def beyond(self, case: Case) -> Ratio | None:
+    def limit_ratio(self, case: Case) -> Ratio | None:
         """Returns the ratio of the limit to the naive app."""
         return self._ratio(case, "limit", "naive", "rate")
 
@@ -74,8 +74,8 @@ class Comparison:
         return statistics.median(getattr(load, measure) for load in loads) if loads else 0
 
     def _ratio(self, case: Case, app: str, other: str, measure: str) -> Ratio | None:
-        one, two = (
+        numerators, denominators = (
             [float(getattr(load, measure)) for load in self.loads[case].get(name, [])]
             for name in (app, other)
         )
-        return Ratio.of(one, two) if one and two else None
+        return Ratio.of(numerators, denominators) if numerators and denominators else None

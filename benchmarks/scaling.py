@@ -14,7 +14,17 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-from harness import VARIANTS, Service, databases, free_port, install, migrate, need, running, wrk
+from harness import (
+    VARIANTS,
+    Service,
+    databases,
+    free_port,
+    install,
+    migrate,
+    require_programs,
+    running,
+    wrk,
+)
 
 PORT = free_port()
 URL = f"http://127.0.0.1:{PORT}"
@@ -36,8 +46,8 @@ def measure(row: str, seconds: int) -> None:
     wrk(
         f"{URL}/v1/items", "create", seconds=2, connections=16
     )  # creates rows and warms up all workers
-    with urllib.request.urlopen(f"{URL}/v1/items?limit=1") as answer:
-        item = json.load(answer)["items"][0]["id"]
+    with urllib.request.urlopen(f"{URL}/v1/items?limit=1") as response:
+        item = json.load(response)["items"][0]["id"]
     for path, script in ((f"/{item}", ""), ("?limit=50", ""), ("", "create")):
         url = f"{URL}/v1/items{path}"
         runs = [wrk(url, script, seconds=seconds, connections=16) for _ in range(3)]
@@ -54,7 +64,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=int, default=10)
     options = parser.parse_args()
-    need("uv", "wrk")
+    require_programs("uv", "wrk")
     for name, workers in product(VARIANTS, (1, 2)):
         with serving(install(options.folder.resolve(), name), workers):
             measure(f"| {name} | {workers} |", options.seconds)

@@ -51,11 +51,11 @@ def fill_limit(connection: Connection, items: list[dict[str, Any]]) -> None:
     is_text = connection.dialect.name == "sqlite"
     for statement in tables("TEXT", "TEXT") if is_text else tables("UUID", "TIMESTAMPTZ"):
         connection.exec_driver_sql(statement)
-    values = [tuple(map(as_text if is_text else as_it_is, item.values())) for item in items]
+    values = [tuple(map(as_text if is_text else unchanged, item.values())) for item in items]
     connection.exec_driver_sql(insertion("?" if is_text else "%s"), values)
 
 
-def as_it_is(value: Any) -> Any:
+def unchanged(value: Any) -> Any:
     return value
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlencode
 
-from tests.browser import soon
-from tests.conftest import Service, begun
+from tests.browser import wait_for
+from tests.conftest import Service, start_process
 from tests.test_fleet import free_ports
 from tests.test_services import request
 
@@ -64,12 +64,12 @@ def record(service: Service, folder: Path) -> str:
     # Nothing reads their output, so there must be little.
     quiet = {"PORT": str(ports[0]), "LOG_LEVEL": "error"}
     with (
-        service.lent("database") as database,
-        begun(*SERVICE, folder=service.path, DATABASE_URL=database, **quiet),
-        begun("prometheus", *options, listen, "--log.level=error", folder=folder),
+        service.throwaway("database") as database,
+        start_process(*SERVICE, folder=service.path, DATABASE_URL=database, **quiet),
+        start_process("prometheus", *options, listen, "--log.level=error", folder=folder),
     ):
         span = {"start": time.time(), "step": INTERVAL}
-        soon(lambda: is_up(url))
+        wait_for(lambda: is_up(url))
         service.run(*BENCH, *LOAD, "--url", url)
         span["end"] = time.time()
         panels = json.loads(service.read("grafana.json"))["panels"]

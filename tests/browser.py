@@ -1,4 +1,4 @@
-"""Headless Chromium over its DevTools protocol: `with opened(folder) as tab`."""
+"""Headless Chromium over its DevTools protocol: `with open_tab(folder) as tab`."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ OPTIONS = (
     f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND",
     "--remote-debugging-port=0",
 )
-PATIENCE = 30
+TIMEOUT = 30
 SCALE = 1.5  # pixels of a screenshot for each of the page
 
 
@@ -35,15 +35,15 @@ class Tab:
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._commands = 0
-        self._told: list[tuple[str, dict[str, Any]]] = []
+        self._events: list[tuple[str, dict[str, Any]]] = []
         for domain in ("Log", "Network", "Runtime"):
             self.command(f"{domain}.enable")
 
     def command(self, method: str, **params: object) -> dict[str, Any]:
         self._commands += 1
         self._socket.send(json.dumps({"id": self._commands, "method": method, "params": params}))
-        while "id" not in (message := json.loads(self._socket.recv(PATIENCE))):
-            self._told.append((message["method"], message["params"]))
+        while "id" not in (message := json.loads(self._socket.recv(TIMEOUT))):
+            self._events.append((message["method"], message["params"]))
         assert "result" in message, message
         result: dict[str, Any] = message["result"]
         return result
@@ -51,12 +51,12 @@ class Tab:
     def value(self, javascript: str) -> Any:
         """Returns the value of the expression once it is truthy."""
 
-        def now() -> Any:
+        def evaluate() -> Any:
             done = self.command("Runtime.evaluate", expression=javascript, returnByValue=True)
             return done["result"].get("value")
 
         try:
-            return soon(now)
+            return wait_for(evaluate)
         except TimeoutError:
             raise AssertionError(
                 f"never: {javascript}\n{self.console()}\n{self.requests()}"
@@ -77,16 +77,16 @@ class Tab:
     def console(self) -> list[dict[str, Any]]:
         """Returns messages and errors, including the browser's own, such as policy violations."""
         kinds = {"Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"}
-        return [event for kind, event in self._told if kind in kinds]
+        return [event for kind, event in self._events if kind in kinds]
 
     def requests(self) -> list[str]:
-        sent = (event for kind, event in self._told if kind == "Network.requestWillBeSent")
+        sent = (event for kind, event in self._events if kind == "Network.requestWillBeSent")
         return [event["request"]["url"] for event in sent]
 
 
-def soon(look: Callable[[], Any]) -> Any:
-    end = time.monotonic() + PATIENCE
-    while not (found := look()):
+def wait_for(condition: Callable[[], Any]) -> Any:
+    end = time.monotonic() + TIMEOUT
+    while not (found := condition()):
         if time.monotonic() > end:
             raise TimeoutError
         time.sleep(0.1)
@@ -103,16 +103,16 @@ def chromium() -> str:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Tab]:
+def open_tab(folder: Path) -> Iterator[Tab]:
     """Opens an empty tab of a browser with its profile in `folder`."""
     command = [chromium(), *OPTIONS, f"--user-data-dir={folder}"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as browser:
         try:
             file = folder / "DevToolsActivePort"
-            port, _ = soon(lambda: file.exists() and file.read_text().splitlines())
-            new = Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT")
-            with urlopen(new) as answer:  # noqa: S310 - our own
-                tab = json.load(answer)
+            port, _ = wait_for(lambda: file.exists() and file.read_text().splitlines())
+            request = Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT")
+            with urlopen(request) as response:  # noqa: S310 - our own
+                tab = json.load(response)
             with connect(tab["webSocketDebuggerUrl"], max_size=None) as socket:
                 yield Tab(socket)
         finally:

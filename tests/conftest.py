@@ -114,9 +114,9 @@ INTERRUPTIBLY = (sys.executable, "-S", "-c", INTERRUPTIBLE)
 
 
 def execute(
-    *command: str, folder: Path, given: str = "", **variables: str
+    *command: str, folder: Path, stdin: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command with `given` on standard input, and captures both output streams in one."""
+    """Runs a command with this text as `stdin`, and captures both output streams in one."""
     process = subprocess.Popen(
         [*INTERRUPTIBLY, *command],
         cwd=folder,
@@ -128,7 +128,7 @@ def execute(
         start_new_session=True,  # ends its child processes too
     )
     try:
-        output, _ = process.communicate(given)
+        output, _ = process.communicate(stdin)
     except BaseException as error:  # Ctrl+C, or the timeout of the test
         end(process)
         with suppress(subprocess.TimeoutExpired):
@@ -138,7 +138,7 @@ def execute(
 
 
 @contextmanager
-def begun(
+def start_process(
     *command: str, folder: Path, stderr: Any = subprocess.STDOUT, **variables: str
 ) -> Iterator[subprocess.Popen[str]]:
     """Runs a program beside the test in its own process group, for `os.killpg`.
@@ -193,7 +193,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # Runs in the service's environment until its standard input ends.
-LEND = """
+THROWAWAY = """
 import sys
 from tests import database
 
@@ -223,9 +223,9 @@ class Service:
         return done.stdout
 
     @contextmanager
-    def lent(self, what: str) -> Iterator[str]:
+    def throwaway(self, what: str) -> Iterator[str]:
         """Yields the URL of a temporary `database` or `server`, by the service's test helpers."""
-        with self.start(LEND.format(what=what)) as process:
+        with self.start(THROWAWAY.format(what=what)) as process:
             assert process.stdout
             url = process.stdout.readline().strip()
             assert url, process.communicate()[1]
@@ -235,7 +235,7 @@ class Service:
     def start(self, script: str, **variables: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """Runs a script in the service's Python beside the test until its standard input ends."""
         command = ("uv", "run", "--no-sync", "python", "-c", script)
-        return begun(*command, folder=self.path, stderr=subprocess.PIPE, **variables)
+        return start_process(*command, folder=self.path, stderr=subprocess.PIPE, **variables)
 
 
 Bake = Callable[..., Service]
@@ -267,7 +267,7 @@ def make_once(service: Service, *arguments: str, **variables: str) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_traces_in_the_home_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _isolate_cookiecutter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Isolates cookiecutter's replay files and clones from those of the user."""
     folder = tmp_path_factory.mktemp("cookiecutter")
     config = folder / "config.yaml"
@@ -293,8 +293,8 @@ def baker(cookies: Cookies) -> Bake:
     def render(**answers: str) -> Service:
         unknown = answers.keys() - QUESTIONS.keys()
         assert not unknown, f"cookiecutter.json has no question {unknown}"
-        given = {question: as_given(question, answer) for question, answer in answers.items()}
-        result = cookies.bake({"setup": "files"} | given, template=str(ROOT))
+        context = {question: escaped(question, answer) for question, answer in answers.items()}
+        result = cookies.bake({"setup": "files"} | context, template=str(ROOT))
         if result.exception:
             raise result.exception
         assert result.project_path is not None
@@ -314,7 +314,7 @@ def all_is_covered(service: Service, output: str) -> bool:
     return "Total coverage: 100.00%" in output or loses_lines(service, output)
 
 
-def as_given(question: str, answer: str) -> str:
+def escaped(question: str, answer: str) -> str:
     """Escapes the answer, because cookiecutter renders it as Jinja."""
     return answer if isinstance(QUESTIONS[question], list) else f"{{{{ {answer!a} }}}}"
 
@@ -331,12 +331,12 @@ def cookiecutter(
     return execute(*command, folder=folder, **more)
 
 
-def begin_to_render(
+def start_render(
     *arguments: str, **variables: str
 ) -> AbstractContextManager[subprocess.Popen[str]]:
     """Renders in a process beside the test."""
     command = (sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", *arguments)
-    return begun(*command, folder=ROOT, **variables)
+    return start_process(*command, folder=ROOT, **variables)
 
 
 def render(folder: Path, *arguments: str, **more: Any) -> str:
@@ -376,30 +376,30 @@ class Template:
 
 @pytest.fixture
 def template(tmp_path: Path) -> Template:
-    made = Template(tmp_path / "template")
-    made.path.mkdir()
-    made.git("-c", "init.defaultBranch=main", "init", "--quiet")
-    copy_sources(made.path)
-    made.release()
-    return made
+    created = Template(tmp_path / "template")
+    created.path.mkdir()
+    created.git("-c", "init.defaultBranch=main", "init", "--quiet")
+    copy_sources(created.path)
+    created.release()
+    return created
 
 
 @pytest.fixture
 def template_with_history(tmp_path: Path) -> Template:
     """A clone of this repository, plus a commit with the current state."""
-    made = Template(tmp_path / "template")
-    execute("git", "clone", "--quiet", str(ROOT), str(made.path), folder=ROOT)
-    made.git("rm", "-r", "--quiet", ".")
-    copy_sources(made.path)
-    made.release()
-    return made
+    created = Template(tmp_path / "template")
+    execute("git", "clone", "--quiet", str(ROOT), str(created.path), folder=ROOT)
+    created.git("rm", "-r", "--quiet", ".")
+    copy_sources(created.path)
+    created.release()
+    return created
 
 
 def copy_sources(path: Path) -> None:
     """Copies the sources of a render, committed or not."""
-    listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-    for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
-        of_the_template = name.startswith(("cookiecutter.json", "hooks/", "templates/", "{{"))
-        if of_the_template and (ROOT / name).exists():
+    command = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    for name in subprocess.check_output(command, cwd=ROOT, text=True).split("\0"):
+        is_source = name.startswith(("cookiecutter.json", "hooks/", "templates/", "{{"))
+        if is_source and (ROOT / name).exists():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, path / name)

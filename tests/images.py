@@ -47,7 +47,7 @@ class Image:
         """Returns the location of an image's path on this machine."""
         return self.root / os.path.normpath(f"{self.folder}/{name}" if name[0] != "/" else name)[1:]
 
-    def here(self, text: str) -> str:
+    def localized(self, text: str) -> str:
         """Replaces the image's absolute paths with those on this machine."""
         return ABSOLUTE.sub(f"{self.root}/", text)
 
@@ -63,7 +63,7 @@ class Image:
             **identity(self.user),
         )
 
-    def ended(self, *command: str, **variables: str) -> tuple[int, str]:
+    def execute(self, *command: str, **variables: str) -> tuple[int, str]:
         """Returns the exit status of the command and its output."""
         with self.start(*command, **variables) as process:
             try:
@@ -74,7 +74,7 @@ class Image:
 
     def run(self, *command: str, **variables: str) -> None:
         """Runs a command; fails the test and shows the output if it fails."""
-        status, output = self.ended(*command, **variables)
+        status, output = self.execute(*command, **variables)
         assert status == 0, f"{shlex.join(command)}\n{output}"
 
 
@@ -103,11 +103,11 @@ def instructions(dockerfile: str) -> Iterator[tuple[str, list[str], str]]:
 def words(text: str, variables: dict[str, str]) -> list[str]:
     """https://docs.docker.com/reference/dockerfile/#environment-replacement"""
 
-    def value(found: re.Match[str]) -> str:
-        return found[0] if found[1] else variables.get(found[2], "")
+    def value(reference: re.Match[str]) -> str:
+        return reference[0] if reference[1] else variables.get(reference[2], "")
 
-    filled = re.sub(r"(\\.)|\$\{?(\w+)\}?", value, text)
-    return [word.replace("\\$", "$") for word in shlex.split(filled)]
+    expanded = re.sub(r"(\\.)|\$\{?(\w+)\}?", value, text)
+    return [word.replace("\\$", "$") for word in shlex.split(expanded)]
 
 
 def build(context: Path, folder: Path, **arguments: str) -> Image:
@@ -136,9 +136,9 @@ class Build:
 
     def stage(self, base: str, name: str = "") -> Image:
         root = self.folder / "root"
-        for done in self.stages.values():
-            if done.root == root:
-                done.root = root.rename(self.folder / f"stage-{len(self.stages)}")
+        for earlier in self.stages.values():
+            if earlier.root == root:
+                earlier.root = root.rename(self.folder / f"stage-{len(self.stages)}")
         image = deepcopy(self.stages.get(base, Image(root)))
         if image.root != root:
             shutil.copytree(image.root, root, symlinks=True)
@@ -150,12 +150,12 @@ class Build:
         variables = image.environment | image.arguments
         match name:
             case "ENV":
-                image.environment |= pairs(image.here(rest), variables)
+                image.environment |= pairs(image.localized(rest), variables)
             case "LABEL":
                 image.labels |= pairs(rest, variables)
             case "ARG":
-                given = {word: self.arguments.get(word, "") for word in rest.split()}
-                image.arguments |= given
+                values = {word: self.arguments.get(word, "") for word in rest.split()}
+                image.arguments |= values
             case "WORKDIR":
                 image.folder = rest
                 image.path(".").mkdir(parents=True, exist_ok=True)
@@ -180,14 +180,14 @@ class Build:
     def copy(self, image: Image, options: dict[str, str], *names: str) -> None:
         *sources, target = names
         for source in sources:
-            start, files = self.found(source, options.get("from"))
+            source_path, files = self.source_files(source, options.get("from"))
             to = image.path(target)
-            if start.is_dir():
+            if source_path.is_dir():
                 to.mkdir(parents=True, exist_ok=True)
             elif target.endswith("/"):
-                to /= start.name
+                to /= source_path.name
             for file in files:
-                copied = to / file.relative_to(start)
+                copied = to / file.relative_to(source_path)
                 copied.parent.mkdir(parents=True, exist_ok=True)
                 if options.get("from") in self.stages and not file.is_symlink():
                     os.link(file, copied)  # a finished stage does not change
@@ -196,33 +196,35 @@ class Build:
             if owner := identity(options.get("chown", "0")):
                 os.chown(to, owner["user"], owner["group"])
 
-    def found(self, source: str, origin: str | None) -> tuple[Path, list[Path]]:
+    def source_files(self, source: str, origin: str | None) -> tuple[Path, list[Path]]:
         """Returns the source of a COPY and its files."""
         if origin in self.stages:
-            start = self.stages[origin].path(source)
-            return start, [path for path in start.rglob("*") if not path.is_dir()]
+            source_path = self.stages[origin].path(source)
+            return source_path, [path for path in source_path.rglob("*") if not path.is_dir()]
         if origin:
             program = shutil.which(Path(source).name, path=environment()["PATH"])
             assert program, f"{source} of {origin} is not installed"
             return Path(program), [Path(program)]
-        start = self.context / source
-        files = [path for path in context_files(self.context) if path.is_relative_to(start)]
+        source_path = self.context / source
+        files = [path for path in context_files(self.context) if path.is_relative_to(source_path)]
         assert files, f"{source} does not exist, or .dockerignore excludes it"
-        return start, files
+        return source_path, files
 
 
 def pairs(text: str, variables: dict[str, str]) -> dict[str, str]:
-    split = (word.partition("=") for word in words(text, variables))
-    return {name: value for name, _, value in split}
+    parts = (word.partition("=") for word in words(text, variables))
+    return {name: value for name, _, value in parts}
 
 
 def run_in(image: Image, command: str) -> None:
-    given = environment(UV_PYTHON=python()) | image.environment
-    given["PATH"] = os.pathsep.join([str(image.path("/usr/local/bin")), image.environment["PATH"]])
+    variables = environment(UV_PYTHON=python()) | image.environment
+    variables["PATH"] = os.pathsep.join(
+        [str(image.path("/usr/local/bin")), image.environment["PATH"]]
+    )
     done = subprocess.run(
-        ["sh", "-e", "-c", image.here(command)],
+        ["sh", "-e", "-c", image.localized(command)],
         cwd=image.path("."),
-        env=given,
+        env=variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -233,14 +235,14 @@ def run_in(image: Image, command: str) -> None:
 
 def python() -> str:
     """An interpreter that other users can run: root's own may be in a private home."""
-    places = [Path(sys.base_prefix, "bin"), *map(Path, PATH.split(":"))]
+    folders = [Path(sys.base_prefix, "bin"), *map(Path, PATH.split(":"))]
     probe = "import sys; sys.exit(sys.version_info < (3, 11))"
-    for found in filter(None, (shutil.which("python3", path=place) for place in places)):
+    for path in filter(None, (shutil.which("python3", path=folder) for folder in folders)):
         try:
-            subprocess.run([found, "-c", probe], check=True, **identity("10001"))
+            subprocess.run([path, "-c", probe], check=True, **identity("10001"))
         except (PermissionError, subprocess.CalledProcessError):
             continue
-        return found
+        return path
     raise AssertionError("no Python of this machine can be run by another user than root")
 
 
@@ -254,7 +256,9 @@ def context_files(context: Path) -> Iterator[Path]:
     for path in sorted(context.rglob("*")):
         name = path.relative_to(context).as_posix()
         with_parents = [name, *(folder.as_posix() for folder in Path(name).parents)]
-        matched = [take for take, rule in rules if any(map(rule.fullmatch, with_parents[:-1]))]
+        matched = [
+            included for included, rule in rules if any(map(rule.fullmatch, with_parents[:-1]))
+        ]
         if path.is_file() and [True, *matched][-1]:
             yield path
 

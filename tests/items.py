@@ -20,11 +20,11 @@ from pathlib import Path
 from tools.resource.parse import parse
 from tools.resource.render import files
 written = files(Path(), parse(Path(), "item", {ITEMS!r}))
-print(json.dumps({{path.as_posix(): text for path, text in written.items()}}))
+print(json.dumps({{path.as_posix(): text for path, text in generated_files.items()}}))
 """
 
 
-def written(service: Service) -> dict[str, str]:
+def generated_files(service: Service) -> dict[str, str]:
     """Returns the items' files, by name, as the service's generator writes them."""
     output = service.run("uv", "run", "--no-sync", "python", "-c", WRITE)
     files: dict[str, str] = json.loads(output)
@@ -49,5 +49,5 @@ if __name__ == "__main__":
         render(Path(folder), "setup=files", "database=sqlite", "concurrency=async")
         service = Service(Path(folder) / "my-service", {})
         service.run("uv", "sync")
-        for name, text in written(service).items():
+        for name, text in generated_files(service).items():
             (TEMPLATE / name).write_text(for_both_databases(text), encoding="utf-8")

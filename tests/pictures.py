@@ -16,7 +16,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from tests import board
-from tests.browser import HOST, chromium, opened
+from tests.browser import HOST, chromium, open_tab
 from tests.conftest import IDENTITY, ROOT, Service, render
 from tests.test_services import serving
 
@@ -43,7 +43,7 @@ def save(console: Console, name: str, title: str) -> None:
     (IMAGES / f"{name}.svg").write_text(f"{text}\n", encoding="utf-8")
 
 
-def grow(tree: Tree, folder: Path, pattern: str) -> None:
+def add_entries(tree: Tree, folder: Path, pattern: str) -> None:
     if not pattern:
         return
     entries = (path for path in folder.glob(pattern) if path.name not in {".git", "__init__.py"})
@@ -52,7 +52,7 @@ def grow(tree: Tree, folder: Path, pattern: str) -> None:
             tree.add(Text(path.name))
         else:
             branch = tree.add(Text(f"{path.name}/", style="bold blue"))
-            grow(branch, path, EXPANDED.get(path.name, ""))
+            add_entries(branch, path, EXPANDED.get(path.name, ""))
 
 
 def record_render(folder: Path) -> Service:
@@ -62,7 +62,7 @@ def record_render(folder: Path) -> Service:
     console.print(escape(output.splitlines()[0]), highlight=False)
     prompt(console, "tree my-service")
     tree = Tree(Text("my-service/", style="bold blue"))
-    grow(tree, folder / "my-service", "*")
+    add_entries(tree, folder / "my-service", "*")
     console.print(tree)
     save(console, "render", "my-service")
     return Service(folder / "my-service", {"database": "postgres"})
@@ -82,14 +82,14 @@ def record_resource(service: Service) -> None:
     console.print(escape(changed.strip()), highlight=False)
     prompt(console, "make check")
     checked = service.run("make", "check").strip().splitlines()
-    kept = re.compile(r"files already formatted|All checks passed|Success: |passed")
-    lines = [line.strip("= ") for line in checked if kept.search(line)]
+    summary = re.compile(r"files already formatted|All checks passed|Success: |passed")
+    lines = [line.strip("= ") for line in checked if summary.search(line)]
     console.print(escape("\n".join(lines)), style="green", highlight=False)
     save(console, "resource", "make resource")
 
 
 def photograph_docs(service: Service, profile: Path) -> None:
-    with serving(service, ALLOWED_HOSTS=f"127.0.0.1,{HOST}") as (url, _), opened(profile) as tab:
+    with serving(service, ALLOWED_HOSTS=f"127.0.0.1,{HOST}") as (url, _), open_tab(profile) as tab:
         tab.command("Page.navigate", url=f"{url.replace('127.0.0.1', HOST)}/docs")
         picture = tab.screenshot(800, ".opblock-tag-section:has(#operations-health-readyz)")
     (IMAGES / "api-docs.png").write_bytes(picture)

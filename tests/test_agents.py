@@ -30,7 +30,7 @@ def commands() -> list[list[str]]:
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-def of(program: str) -> list[list[str]]:
+def calls_of(program: str) -> list[list[str]]:
     """The arguments of each call of the program."""
     return [arguments for name, *arguments in commands() if name == program]
 
@@ -42,8 +42,8 @@ def test_the_commands_are_of_programs_that_these_tests_check() -> None:
 
 
 def test_every_make_target_exists() -> None:
-    in_text = [name for page in PAGES for name in re.findall(r"`make ([a-z-]+)`", read(page))]
-    named = {target for targets in of("make") for target in targets} | {*in_text}
+    mentioned = [name for page in PAGES for name in re.findall(r"`make ([a-z-]+)`", read(page))]
+    named = {target for targets in calls_of("make") for target in targets} | {*mentioned}
     assert named - {*TARGETS, "resource"} == set()  # the service has `make resource`
 
 
@@ -52,7 +52,7 @@ def test_help_lists_every_target() -> None:
     assert [line.split()[1] for line in output.splitlines()] == TARGETS
 
 
-@pytest.mark.parametrize("arguments", of(".venv/bin/pytest"), ids=" ".join)
+@pytest.mark.parametrize("arguments", calls_of(".venv/bin/pytest"), ids=" ".join)
 def test_the_pytest_commands_select_tests(arguments: list[str]) -> None:
     command = (sys.executable, "-m", "pytest", "--collect-only", "--quiet", "--numprocesses=0")
     done = execute(*command, *arguments, folder=ROOT)
@@ -60,10 +60,10 @@ def test_the_pytest_commands_select_tests(arguments: list[str]) -> None:
 
 
 def test_the_cookiecutter_command_renders(tmp_path: Path) -> None:
-    for arguments in of(".venv/bin/cookiecutter"):
-        given = arguments.copy()
-        given[given.index("--output-dir") + 1] = str(tmp_path / "out")
-        command = (sys.executable, "-m", "cookiecutter", "--overwrite-if-exists", *given)
+    for arguments in calls_of(".venv/bin/cookiecutter"):
+        copied = arguments.copy()
+        copied[copied.index("--output-dir") + 1] = str(tmp_path / "out")
+        command = (sys.executable, "-m", "cookiecutter", "--overwrite-if-exists", *copied)
         done = execute(*command, folder=ROOT)
         assert done.returncode == 0, done.stdout
         assert (tmp_path / "out" / "my-service" / "pyproject.toml").exists()

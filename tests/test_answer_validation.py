@@ -18,9 +18,9 @@ from tests.conftest import (
     QUESTIONS,
     Bake,
     Service,
-    as_given,
     constant,
     cookiecutter,
+    escaped,
 )
 
 RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
@@ -63,7 +63,7 @@ ABSOLUTE = (
     "/absolute"  # stands for the test's folder: cookiecutter creates it before it runs the hook
 )
 
-REFUSED = [
+REJECTED = [
     ("project_slug", "../x", "not a valid name for a folder"),
     ("project_slug", "..", "not a valid name for a folder"),
     ("project_slug", f"{ABSOLUTE}/x", "not a valid name for a folder"),
@@ -102,12 +102,14 @@ def line(text: str) -> str:
     return " ".join(filter(None, map(str.strip, text.replace("\t", " ").splitlines())))
 
 
-def assert_it_is_called(service: Service, answers: dict[str, str]) -> None:
+def assert_answers_appear(service: Service, answers: dict[str, str]) -> None:
     """Asserts that each file, parsed in its own language, has the answers."""
-    wanted = {question: line(answers[question]) for question in TEXTS}
+    expected = {question: line(answers[question]) for question in TEXTS}
     project = tomllib.loads(service.read("pyproject.toml"))["project"]
-    assert project["description"] == wanted["description"]
-    author = {key: wanted[f"author_{key}"] for key in ("name", "email") if wanted[f"author_{key}"]}
+    assert project["description"] == expected["description"]
+    author = {
+        key: expected[f"author_{key}"] for key in ("name", "email") if expected[f"author_{key}"]
+    }
     assert project.get("authors", [{}]) == [author]
     titles = [
         ast.literal_eval(keyword.value)
@@ -116,22 +118,25 @@ def assert_it_is_called(service: Service, answers: dict[str, str]) -> None:
         for keyword in node.keywords
         if keyword.arg == "title"
     ]
-    assert titles == [wanted["project_name"]]
-    assert json.loads(service.read("grafana.json"))["title"] == wanted["project_name"]
+    assert titles == [expected["project_name"]]
+    assert json.loads(service.read("grafana.json"))["title"] == expected["project_name"]
     readme = MarkdownIt("commonmark").enable("strikethrough").parse(service.read("README.md"))
     heading, name, _, paragraph, description, _ = readme[:6]
-    assert (heading.type, shown(name)) == ("heading_open", wanted["project_name"])
-    if wanted["description"]:
-        assert (paragraph.type, shown(description)) == ("paragraph_open", wanted["description"])
+    assert (heading.type, visible_text(name)) == ("heading_open", expected["project_name"])
+    if expected["description"]:
+        assert (paragraph.type, visible_text(description)) == (
+            "paragraph_open",
+            expected["description"],
+        )
 
 
-def shown(block: Token) -> str:
+def visible_text(block: Token) -> str:
     """Returns the visible text of a block; fails if it has any markup."""
     assert {part.type for part in block.children or []} <= {"text", "text_special"}
     return "".join(part.content for part in block.children or [])
 
 
-@pytest.mark.parametrize(("question", "answer", "output"), REFUSED, ids=ascii)
+@pytest.mark.parametrize(("question", "answer", "output"), REJECTED, ids=ascii)
 def test_an_invalid_answer_is_rejected_in_one_sentence(
     tmp_path: Path, question: str, answer: str, output: str
 ) -> None:
@@ -163,7 +168,7 @@ def test_an_unknown_choice_is_rejected_with_the_list_of_choices(
 def test_unusual_answers_appear_in_every_file(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
     assert service.path.name == answers["project_slug"]
-    assert_it_is_called(service, answers)
+    assert_answers_appear(service, answers)
 
 
 @pytest.mark.parametrize("slug", ACCEPTED_SLUGS)
@@ -196,7 +201,7 @@ def test_text_typed_at_a_prompt_is_not_rendered(tmp_path: Path) -> None:
         "author_email": "{{",
     }
     lines = "\n".join([*typed.values(), "2", "2", "3", "2", ""])
-    done = cookiecutter("--output-dir", str(tmp_path), given=lines)
+    done = cookiecutter("--output-dir", str(tmp_path), stdin=lines)
     assert done.returncode == 0, done.stdout
     prompts = QUESTIONS["__prompts__"]
     assert prompts.keys() == {name for name in QUESTIONS if not name.startswith("_")}
@@ -207,7 +212,7 @@ def test_text_typed_at_a_prompt_is_not_rendered(tmp_path: Path) -> None:
         assert all(text.split("(")[0] in " ".join(done.stdout.split()) for text in texts), question
     service = Service(tmp_path / "typed", typed)
     assert "psycopg" in service.read("pyproject.toml")
-    assert_it_is_called(service, typed)
+    assert_answers_appear(service, typed)
 
 
 def test_every_text_but_the_name_may_be_blank(bake: Bake) -> None:
@@ -246,25 +251,27 @@ def test_a_config_file_with_an_answer_that_is_not_a_string_is_rejected(tmp_path:
     assert "Not rendered: author_name=None is not a string: put it in quotes.\n" in done.stdout
 
 
-def is_refused(text: str) -> bool:
+def is_rejected(text: str) -> bool:
     """Whether the documentation says that this text is rejected."""
     invisible = {
         *"\u200b\ufeff",
         *map(chr, range(0x202A, 0x202F)),
         *map(chr, range(0x2066, 0x206A)),
     }
-    signs = {*line(text)}
-    nothing_seen = all(
-        unicodedata.category(sign) in {"Cf", "Mc", "Me", "Mn", "Zs"} for sign in signs
+    characters = {*line(text)}
+    is_invisible = all(
+        unicodedata.category(character) in {"Cf", "Mc", "Me", "Mn", "Zs"}
+        for character in characters
     )
-    return nothing_seen or any(
-        sign in invisible or unicodedata.category(sign) in {"Cc", "Cs"} for sign in signs
+    return is_invisible or any(
+        character in invisible or unicodedata.category(character) in {"Cc", "Cs"}
+        for character in characters
     )
 
 
 # Characters with a special meaning somewhere come up more often.
-SIGNS = st.sampled_from("'\"\\`$%#<>&;{}[]()*_~|=+-!@:.,/ \n\t\u2028\u00a0aA1é😀")
-ANY_TEXT = st.text(SIGNS | st.characters(), min_size=1, max_size=30)
+CHARACTERS = st.sampled_from("'\"\\`$%#<>&;{}[]()*_~|=+-!@:.,/ \n\t\u2028\u00a0aA1é😀")
+ANY_TEXT = st.text(CHARACTERS | st.characters(), min_size=1, max_size=30)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -274,11 +281,11 @@ def test_any_text_is_rejected_or_appears_in_every_file(
 ) -> None:
     answers = dict(zip(TEXTS, texts, strict=True))
     name, *optional = texts
-    if is_refused(name) or any(line(text) and is_refused(text) for text in optional):
+    if is_rejected(name) or any(line(text) and is_rejected(text) for text in optional):
         with pytest.raises(FailedHookException):
             rendered(**answers, project_slug="fuzz")
     else:
-        assert_it_is_called(rendered(**answers, project_slug="fuzz"), answers)
+        assert_answers_appear(rendered(**answers, project_slug="fuzz"), answers)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -294,13 +301,13 @@ def test_any_slug_is_rejected_or_names_the_folder(rendered: Bake, slug: str) -> 
 
 
 def test_answers_reach_the_hooks_as_data(tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    attack = f"'); __import__('pathlib').Path({str(mark)!r}).touch(); (\""
-    given_answers = [f"{question}={as_given(question, attack)}" for question in TEXTS]
+    marker = tmp_path / "mark"
+    attack = f"'); __import__('pathlib').Path({str(marker)!r}).touch(); (\""
+    arguments = [f"{question}={escaped(question, attack)}" for question in TEXTS]
     folder = str(tmp_path / "out")
     done = cookiecutter(
-        "--no-input", "--output-dir", folder, *given_answers, "project_slug=a", "setup=files"
+        "--no-input", "--output-dir", folder, *arguments, "project_slug=a", "setup=files"
     )
     assert done.returncode == 0, done.stdout
-    assert not mark.exists()
+    assert not marker.exists()
     assert json.dumps(attack) in (tmp_path / "out" / "a" / "pyproject.toml").read_text()

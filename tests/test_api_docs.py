@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import HOST, Tab, chromium, opened
+from tests.browser import HOST, Tab, chromium, open_tab
 from tests.conftest import VARIANTS, Bake, variant_id
 from tests.test_services import request, serving
 
@@ -29,23 +29,23 @@ def test_the_docs_pages_work_in_a_browser(
             for tag in operation["tags"]
         }
         assert len(operations) >= 7
-        with opened(tmp_path / "docs") as tab:
+        with open_tab(tmp_path / "docs") as tab:
             tab.command("Page.navigate", url=f"{served}/docs")
             swagger_ui_shows(tab, operations)
             swagger_ui_creates_an_item(tab)
-            it_has_all_from_the_service(tab, served)
+            it_loads_everything_from_the_service(tab, served)
         (item,) = request(f"{url}/v1/items")[1]["items"]
         assert item["name"] == "a name"
-        with opened(tmp_path / "redoc") as tab:
+        with open_tab(tmp_path / "redoc") as tab:
             tab.command("Page.navigate", url=f"{served}/redoc")
             redoc_shows(tab, operations)
             redoc_finds_an_operation(tab)
-            it_has_all_from_the_service(tab, served)
+            it_loads_everything_from_the_service(tab, served)
 
 
 def swagger_ui_shows(tab: Tab, operations: set[tuple[str, str]]) -> None:
-    shown = tab.value("[...document.querySelectorAll('.opblock')].map(block => block.id)")
-    assert {*shown} == {f"operations-{tag}-{name}" for tag, name in operations}
+    displayed = tab.value("[...document.querySelectorAll('.opblock')].map(block => block.id)")
+    assert {*displayed} == {f"operations-{tag}-{name}" for tag, name in operations}
 
 
 def swagger_ui_creates_an_item(tab: Tab) -> None:
@@ -58,10 +58,10 @@ def swagger_ui_creates_an_item(tab: Tab) -> None:
 
 
 def redoc_shows(tab: Tab, operations: set[tuple[str, str]]) -> None:
-    shown = tab.value(
+    displayed = tab.value(
         "[...document.querySelectorAll('[id*=\"/operation/\"]')].map(part => part.id)"
     )
-    assert {*shown} == {f"tag/{tag}/operation/{name}" for tag, name in operations}
+    assert {*displayed} == {f"tag/{tag}/operation/{name}" for tag, name in operations}
 
 
 def redoc_finds_an_operation(tab: Tab) -> None:
@@ -73,9 +73,9 @@ def redoc_finds_an_operation(tab: Tab) -> None:
     )
 
 
-def it_has_all_from_the_service(tab: Tab, served: str) -> None:
+def it_loads_everything_from_the_service(tab: Tab, served: str) -> None:
     assert tab.console() == []
-    own = (f"{served}/", f"blob:{served}/", "data:")
+    allowed = (f"{served}/", f"blob:{served}/", "data:")
     requests = tab.requests()
     assert len(requests) >= 4
-    assert [url for url in requests if not url.startswith(own)] == []
+    assert [url for url in requests if not url.startswith(allowed)] == []

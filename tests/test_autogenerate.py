@@ -38,17 +38,17 @@ def test_autogenerate_keeps_the_index_for_fast_search(bake: Bake, answers: dict[
     commit(service, "First commit")
     lines = re.findall(r"`(op\..+)`", service.read("docs/api.md"))
     up = UP.get(answers["database"]) or "".join(f"    {line}\n" for line in lines)
-    with service.lent("database") as url:
-        search = written(service, url)
+    with service.throwaway("database") as url:
+        search = generated_revision(service, url)
         text = search.read_text(encoding="utf-8")
         for body in (up, DOWN[answers["database"]]):
             assert "    pass\n" in text
             text = text.replace("    pass\n", body, 1)
         search.write_text(text, encoding="utf-8")
         service.run("make", "format")
-        following = written(service, url).read_text(encoding="utf-8")
-        assert following.count("    pass\n") == 2
-        assert "import sqlalchemy as sa\nfrom alembic import op\n" in following
+        next_revision = generated_revision(service, url).read_text(encoding="utf-8")
+        assert next_revision.count("    pass\n") == 2
+        assert "import sqlalchemy as sa\nfrom alembic import op\n" in next_revision
         service.run("make", "migrate", DATABASE_URL=url)
     service.run("uv", "run", "ruff", "format", "--check")
     service.run("uv", "run", "ruff", "check")
@@ -56,7 +56,7 @@ def test_autogenerate_keeps_the_index_for_fast_search(bake: Bake, answers: dict[
     service.run("uv", "run", "pytest", "tests/db", "tests/api/test_items.py")
 
 
-def written(service: Service, url: str) -> Path:
+def generated_revision(service: Service, url: str) -> Path:
     """Runs `make migration` and returns the new revision."""
     folder = service.path / "app" / "db" / "migrations" / "versions"
     before = set(folder.glob("*.py"))

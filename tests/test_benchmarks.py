@@ -15,18 +15,18 @@ BENCHMARKS = ROOT / "benchmarks"
 ROWS = 120
 
 # Runs in benchmarks/: sends each app the same requests, and prints the responses.
-ASK = """
+REQUESTS = """
 import json, sqlite3, subprocess, sys, urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 import compare
 from harness import databases, find
 
-def ask(url, path, method="GET", body=None):
+def send(url, path, method="GET", body=None):
     data, headers = body and json.dumps(body).encode(), {"Content-Type": "application/json"}
     request = urllib.request.Request(url + path, data, headers, method=method)
-    with urllib.request.urlopen(request) as answer:
-        return answer.status, json.load(answer)
+    with urllib.request.urlopen(request) as response:
+        return response.status, json.load(response)
 
 service, folder = find(Path(sys.argv[1])), Path(sys.argv[2])
 path = compare.packages(service, folder)
@@ -38,11 +38,11 @@ with ExitStack() as stack:
         app = compare.make_app(name, service, url, path)
         with app.serving():
             responses[name] = [
-                ask(app.url, f"/v1/items/{ids[1]}"),
-                ask(app.url, "/v1/items?limit=50"),
-                ask(app.url, "/v1/items", "POST", {"name": "nut", "quantity": 2}),
-                ask(app.url, f"/v1/items/{ids[2]}", "PATCH", {"quantity": 3}),
-                ask(app.url, f"/v1/items/{ids[2]}"),
+                send(app.url, f"/v1/items/{ids[1]}"),
+                send(app.url, "/v1/items?limit=50"),
+                send(app.url, "/v1/items", "POST", {"name": "nut", "quantity": 2}),
+                send(app.url, f"/v1/items/{ids[2]}", "PATCH", {"quantity": 3}),
+                send(app.url, f"/v1/items/{ids[2]}"),
             ]
         if service.database == "sqlite":
             with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
@@ -52,7 +52,7 @@ print(json.dumps(responses))
 
 
 # Output of wrk 4, which pads seconds with a space.
-TOLD = """
+WRK_OUTPUT = """
 Running 2s test @ http://127.0.0.1:8765/v1/items
   1 threads and 128 connections
   Thread Stats   Avg      Stdev     Max   +/- Stdev
@@ -74,16 +74,16 @@ from pathlib import Path
 import compare
 from harness import Load
 
-def turn(*rates):
+def measure(*rates):
     seconds, left = [], list(rates)
     def load(app, case, ids, length):
         seconds.append(length)
         return Load(left.pop(0), 1, 1, 0)
     compare.load = load
-    return compare.turn(None, ("get", 16), Path(), 2).rate, seconds
+    return compare.measure_case(None, ("get", 16), Path(), 2).rate, seconds
 
-assert turn(100, 200) == (200, [1, 2])
-assert turn(0) == (0, [1])
+assert measure(100, 200) == (200, [1, 2])
+assert measure(0) == (0, [1])
 """
 
 # Invented figures: two rounds, and a naive app that stalls.
@@ -108,7 +108,7 @@ write([found], numbers, Path(sys.argv[2]))
 
 
 def test_the_report_has_a_table_and_a_plot(tmp_path: Path) -> None:
-    done = execute(sys.executable, "-c", REPORT, TOLD, str(tmp_path), folder=BENCHMARKS)
+    done = execute(sys.executable, "-c", REPORT, WRK_OUTPUT, str(tmp_path), folder=BENCHMARKS)
     assert done.returncode == 0, done.stdout
     text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
     same = "1.00 (1.00 to 1.00)"
@@ -132,7 +132,7 @@ def test_all_apps_are_typed_and_return_the_same_responses(
 ) -> None:
     service = bake(**answers)
     service.run("uv", "sync", "--quiet")
-    arguments = ("-c", ASK, str(service.path), str(tmp_path), str(ROWS))
+    arguments = ("-c", REQUESTS, str(service.path), str(tmp_path), str(ROWS))
     done = execute(sys.executable, *arguments, folder=BENCHMARKS)
     assert done.returncode == 0, done.stdout
     responses = {
@@ -145,9 +145,9 @@ def test_all_apps_are_typed_and_return_the_same_responses(
     its_sources_are_typed(service)
 
 
-def shape(answer: tuple[int, dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+def shape(response: tuple[int, dict[str, Any]]) -> tuple[int, dict[str, Any]]:
     """Masks what differs between the apps: ids, timestamps and cursors."""
-    status, body = answer
+    status, body = response
     for name in {"id", "created_at", "updated_at"} & body.keys():
         body[name] = re.sub("[0-9a-f]", "0", body[name])
     if "next_cursor" in body:

@@ -98,18 +98,18 @@ def section(title: str) -> str:
     return found.partition("\n## ")[0]
 
 
-def grow(service: Service, title: str, name: str) -> None:
-    """Adds the resource with the command of this section."""
+def make_resource(service: Service, title: str, name: str) -> None:
+    """Generates the resource with the command of this section."""
     commands = dict(COMMAND.findall(section(title)))
     output = service.run("make", "resource", f"name={name}", f"fields={commands[name]}")
     assert "Next: " in output
 
 
-def add_lines(service: Service, title: str, *spelled: tuple[str, str]) -> None:
-    """Adds the lines of this section where it says, with the replacements of `spelled`."""
+def add_lines(service: Service, title: str, *replacements: tuple[str, str]) -> None:
+    """Adds the lines of this section at the documented places, after `replacements`."""
     text = section(title)
-    for written, here in spelled:
-        text = text.replace(written, here)
+    for old, new in replacements:
+        text = text.replace(old, new)
     for where, name, lines in LINES.findall(text):
         add(service, where, name, lines)
 
@@ -132,15 +132,15 @@ def add(service: Service, where: str, name: str, lines: str) -> None:
 
 def before_and_after(hunk: str) -> tuple[str, str]:
     # An empty line in a diff has no leading space.
-    shown = (" \n" if line == "\n" else line for line in hunk.splitlines(keepends=True))
-    lines = [(line[:1], line[1:]) for line in shown]
+    diff_lines = (" \n" if line == "\n" else line for line in hunk.splitlines(keepends=True))
+    lines = [(line[:1], line[1:]) for line in diff_lines]
     assert {sign for sign, _ in lines} <= {" ", "+", "-"}, hunk
     old, new = ("".join(line for sign, line in lines if sign != other) for other in ("+", "-"))
     return old, new
 
 
-def its_checks_pass(service: Service, *renewed: str) -> None:
-    assert all_is_covered(service, service.run("make", *renewed, "check"))
+def its_checks_pass(service: Service, *targets: str) -> None:
+    assert all_is_covered(service, service.run("make", *targets, "check"))
 
 
 def created(url: str, **fields: object) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def refused(url: str, method: str, **fields: object) -> tuple[int, list[str]]:
 def test_events_on_sqlite(bake: Bake) -> None:
     service = bake(database="sqlite", concurrency="sync")
     service.run("make", "install")
-    grow(service, EVENTS, "event")
+    make_resource(service, EVENTS, "event")
     add_lines(service, EVENTS)
     its_checks_pass(service)
     with serving(service) as (url, database):
@@ -208,17 +208,17 @@ def empty_text_and_null_are_kept_apart(url: str) -> None:
     required = {"name": "Fair", "category": "trade", "publisher": "City", "start": NOON, "end": ONE}
     event = created(url, **required)
     assert (event["description"], event["location"]) == (None, None)
-    this = f"{url}/{event['id']}"
-    assert patched(this, description="")["description"] == ""
-    assert patched(this, location="Hall")["description"] == ""
-    cleared = patched(this, description=None)
+    entity_url = f"{url}/{event['id']}"
+    assert patched(entity_url, description="")["description"] == ""
+    assert patched(entity_url, location="Hall")["description"] == ""
+    cleared = patched(entity_url, description=None)
     assert (cleared["description"], cleared["location"]) == (None, "Hall")
-    assert patched(this, location=None)["location"] is None
+    assert patched(entity_url, location=None)["location"] is None
     assert created(url, **required, description="")["description"] == ""
     for field in required:
-        assert refused(this, "PATCH", **{field: None}) == (422, [field])
-        assert refused(this, "PATCH", **{field: ""}) == (422, [field])
-    assert refused(this, "PATCH")[0] == 422
+        assert refused(entity_url, "PATCH", **{field: None}) == (422, [field])
+        assert refused(entity_url, "PATCH", **{field: ""}) == (422, [field])
+    assert refused(entity_url, "PATCH")[0] == 422
 
 
 def an_event_ends_after_it_starts(url: str, new: dict[str, object]) -> None:
@@ -227,27 +227,27 @@ def an_event_ends_after_it_starts(url: str, new: dict[str, object]) -> None:
         assert refused(url, "POST", **new, start=ONE, end=end) == (409, ["end"])
     assert request(f"{url}?limit=100") == before
     event = created(url, **new, start=ONE, end=TWO)
-    this = f"{url}/{event['id']}"
+    entity_url = f"{url}/{event['id']}"
     wrong: tuple[dict[str, object], ...] = (
         {"end": ONE},
         {"start": TWO},
         {"start": ONE, "end": ONE},
     )
     for times in wrong:
-        assert refused(this, "PATCH", **times) == (409, ["end"])
-    assert request(this) == (200, event)
-    moved = patched(this, start=TWO, end=THREE)
+        assert refused(entity_url, "PATCH", **times) == (409, ["end"])
+    assert request(entity_url) == (200, event)
+    moved = patched(entity_url, start=TWO, end=THREE)
     assert (moved["start"], moved["end"]) == (TWO, THREE)
 
     def change(fields: dict[str, str]) -> int:
-        return request(this, "PATCH", fields)[0]
+        return request(entity_url, "PATCH", fields)[0]
 
     for _ in range(10):  # each change alone is valid, both together are not
-        patched(this, start=NOON, end=THREE)
+        patched(entity_url, start=NOON, end=THREE)
         with ThreadPoolExecutor() as clients:
             answers = clients.map(change, ({"start": TWO}, {"end": ONE}))
             assert sorted(answers) == [200, 409]
-    assert request(this, "DELETE")[0] == 204
+    assert request(entity_url, "DELETE")[0] == 204
 
 
 def sqlite_is_set_up_for_a_server(service: Service, url: str, database: str) -> None:
@@ -272,7 +272,7 @@ def sqlite_is_set_up_for_a_server(service: Service, url: str, database: str) -> 
 def test_coupons_on_postgres_async(bake: Bake) -> None:
     service = bake(database="postgres", concurrency="async")
     service.run("make", "install")
-    grow(service, COUPONS, "coupon")
+    make_resource(service, COUPONS, "coupon")
     add_lines(service, COUPONS)
     its_checks_pass(service, "openapi")
     with serving(service) as (url, database):
@@ -314,7 +314,7 @@ def a_request_has_one_session_that_is_committed_once(service: Service, database:
 def test_todos_are_filtered_by_one_query_object(bake: Bake, database: str) -> None:
     service = bake(database=database, concurrency="sync")
     service.run("make", "install")
-    grow(service, OTHERS, "todo")
+    make_resource(service, OTHERS, "todo")
     if database == "sqlite":  # tests/test_resource.py checks the generated code without these lines
         its_checks_pass(service)
     with serving(service) as (url, _):
@@ -359,11 +359,11 @@ def todos_keep_to_their_contract(url: str) -> None:
         assert len(created(url, **new | {field: too_long[1:]})[field]) == 128
     assert refused(url, "POST", key="testkey", value="again") == (409, ["key"])
     todo = request(f"{url}?key_contains=testkey")[1]["items"][0]
-    this = f"{url}/{todo['id']}"
-    assert refused(this, "PATCH", value=too_long) == (422, ["value"])
-    assert refused(this, "PATCH", key="abcde") == (409, ["key"])
-    assert request(this) == (200, todo)
-    assert patched(this, done=True)["done"] is True
+    entity_url = f"{url}/{todo['id']}"
+    assert refused(entity_url, "PATCH", value=too_long) == (422, ["value"])
+    assert refused(entity_url, "PATCH", key="abcde") == (409, ["key"])
+    assert request(entity_url) == (200, todo)
+    assert patched(entity_url, done=True)["done"] is True
 
     for number in range(97):
         created(url, key=f"number {number}", value="one of many")
@@ -380,10 +380,10 @@ def todos_keep_to_their_contract(url: str) -> None:
 def test_a_running_service_gets_events_for_its_users(bake: Bake) -> None:
     service = bake(database="postgres", concurrency="async")
     service.run("make", "install")
-    grow(service, OTHERS, "user")
+    make_resource(service, OTHERS, "user")
     with serving(service) as (old, database):
         ada = users_are_kept(f"{old}/v1/users")
-        grow(service, OTHERS, "event")
+        make_resource(service, OTHERS, "event")
         calls = ("= repositories.", "= await repositories."), ("body(start", "body(client, start")
         add_lines(service, EVENTS, *calls)
         its_checks_pass(service)
@@ -413,25 +413,25 @@ def its_events_have_a_publisher(url: str, ada: dict[str, Any]) -> None:
     an_event_ends_after_it_starts(events, new)
     times = {"start": NOON, "end": ONE}
     event = created(events, **new, **times)
-    this = f"{events}/{event['id']}"
+    entity_url = f"{events}/{event['id']}"
     assert (event["publisher_id"], event["publisher"]) == (ada["id"], ada)
-    assert request(this) == (200, event)
+    assert request(entity_url) == (200, event)
     assert request(events)[1]["items"] == [event]
     nobody = str(uuid4())
     dangling = new | times | {"publisher_id": nobody}
     assert refused(events, "POST", **dangling) == (409, ["publisher_id"])
-    assert refused(this, "PATCH", publisher_id=nobody) == (409, ["publisher_id"])
-    assert refused(this, "PATCH", publisher_id=None) == (422, ["publisher_id"])
+    assert refused(entity_url, "PATCH", publisher_id=nobody) == (409, ["publisher_id"])
+    assert refused(entity_url, "PATCH", publisher_id=None) == (422, ["publisher_id"])
     assert request(f"{users}/{ada['id']}", "DELETE")[0] == 409
     assert request(f"{users}/{ada['id']}") == (200, ada)
 
     bob = created(users, email="bob@example.com", name="Bob")
-    assert patched(this, publisher_id=bob["id"])["publisher"] == bob
+    assert patched(entity_url, publisher_id=bob["id"])["publisher"] == bob
     renamed = patched(f"{users}/{bob['id']}", name="Rob")
-    assert request(this)[1]["publisher"] == renamed
+    assert request(entity_url)[1]["publisher"] == renamed
     assert request(f"{events}?publisher_id={ada['id']}")[1]["items"] == []
-    assert request(f"{events}?publisher_id={bob['id']}")[1]["items"] == [request(this)[1]]
-    assert request(this, "DELETE")[0] == 204
+    assert request(f"{events}?publisher_id={bob['id']}")[1]["items"] == [request(entity_url)[1]]
+    assert request(entity_url, "DELETE")[0] == 204
     assert request(f"{users}/{bob['id']}", "DELETE")[0] == 204
 
 

@@ -146,8 +146,8 @@ def test_renovate_updates_everything_pinned(rendered: Bake, answers: dict[str, s
     else:
         # https://docs.renovatebot.com/presets-customManagers/#custommanagersgitlabpipelineversions
         assert "customManagers:gitlabPipelineVersions" in presets
-        marked = r"# renovate: datasource=pypi depName=uv\s+UV_VERSION: "
-        assert re.search(marked, service.read(".gitlab-ci.yml"))
+        marker = r"# renovate: datasource=pypi depName=uv\s+UV_VERSION: "
+        assert re.search(marker, service.read(".gitlab-ci.yml"))
 
 
 def test_without_ci_no_file_of_a_platform_exists(rendered: Bake) -> None:
@@ -171,7 +171,7 @@ cat > "$AUDITED"
 OSV = ("api.osv.dev", 443)
 
 
-def answers_here(address: tuple[str, int]) -> bool:
+def is_reachable(address: tuple[str, int]) -> bool:
     try:
         socket.create_connection(address, timeout=5).close()
     except OSError:
@@ -182,7 +182,7 @@ def answers_here(address: tuple[str, int]) -> bool:
 def stand_ins(folder: Path) -> dict[str, str]:
     """Returns variables for a PATH with stand-ins for programs that are not installed."""
     folder.mkdir()
-    programs = {"docker": DOCKER, "apk": APK} | ({} if answers_here(OSV) else {"uvx": UVX})
+    programs = {"docker": DOCKER, "apk": APK} | ({} if is_reachable(OSV) else {"uvx": UVX})
     for name, script in programs.items():
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
@@ -215,30 +215,32 @@ def its_jobs_pass(service: Service, programs: Path) -> dict[str, str]:
     It runs no container: a local server replaces Postgres, and programs that log their calls
     replace docker and apk, and pip-audit if the vulnerability database is unreachable.
     """
-    here = stand_ins(programs)
+    stand_in_variables = stand_ins(programs)
     output = {}
     postgres = service.answers["database"] == "postgres"
-    with service.lent("server") if postgres else nullcontext() as url:
+    with service.throwaway("server") if postgres else nullcontext() as url:
         for job in jobs(service).values():
             for command in job.commands:
-                output[command] = service.run("sh", "-c", command, **variables_of(job, url), **here)
+                output[command] = service.run(
+                    "sh", "-c", command, **variables_of(job, url), **stand_in_variables
+                )
         if url:
             done = execute("make", "migrations-check", folder=service.path, DATABASE_URL=url)
             assert "All tables would be dropped" in done.stdout, "the database is no longer empty"
     assert service.run("git", "status", "--porcelain") == ""
-    calls = Path(here["CALLS"]).read_text()
+    calls = Path(stand_in_variables["CALLS"]).read_text()
     assert re.search(r"^docker build .*--tag", calls, re.MULTILINE)
-    if Path(here["AUDITED"]).exists():
+    if Path(stand_in_variables["AUDITED"]).exists():
         assert "pip-audit" in calls
-        its_audit_is_of_what_it_ships(service, Path(here["AUDITED"]).read_text())
+        its_audit_covers_its_dependencies(service, Path(stand_in_variables["AUDITED"]).read_text())
     return output
 
 
-def its_audit_is_of_what_it_ships(service: Service, audited: str) -> None:
+def its_audit_covers_its_dependencies(service: Service, audited: str) -> None:
     names = set(re.findall(r"^([\w-]+)==\S+ .*\\$", audited, re.MULTILINE))
     project = tomllib.loads(service.read("pyproject.toml"))
-    wanted = {re.split(r"[^\w-]", one)[0] for one in project["project"]["dependencies"]}
-    assert wanted < names
+    dependencies = {re.split(r"[^\w-]", one)[0] for one in project["project"]["dependencies"]}
+    assert dependencies < names
     assert "pytest" not in names
     assert audited.count("--hash=sha256:") >= len(names)
 

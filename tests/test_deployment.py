@@ -94,10 +94,10 @@ def it_holds_the_service_and_nothing_else(image: Image, service: Service) -> Non
     assert not list(image.root.rglob("old.pyc"))
 
     groups = tomllib.loads(service.read("pyproject.toml"))["dependency-groups"]
-    unwanted = {re.split(r"[\[>]", wanted)[0] for wanted in groups["dev"]} | {"pip", "uv"}
+    unwanted = {re.split(r"[\[>]", requirement)[0] for requirement in groups["dev"]} | {"pip", "uv"}
     unwanted -= {"mako"}  # Alembic needs it too
-    found = image.path("/service/.venv").rglob("*.dist-info")
-    installed = {path.name.partition("-")[0].replace("_", "-") for path in found}
+    metadata = image.path("/service/.venv").rglob("*.dist-info")
+    installed = {path.name.partition("-")[0].replace("_", "-") for path in metadata}
     assert {"fastapi", "alembic"} <= installed
     assert not installed & unwanted
     assert not list(image.root.rglob("bin/uv"))
@@ -130,10 +130,10 @@ def containers(image: Image, service: Service) -> Iterator[tuple[dict[str, str],
         yield variables_of(service) | changes, url
         return
     service.run("uv", "sync", "--locked")
-    with service.lent("database") as database:
-        found = re.match(r"(.*//\w+):(.*)(@[\w.]+:\d+)/(\w+)", database)
-        assert found
-        start, password, server, name = found.groups()
+    with service.throwaway("database") as database:
+        location = re.match(r"(.*//\w+):(.*)(@[\w.]+:\d+)/(\w+)", database)
+        assert location
+        start, password, server, name = location.groups()
         variables = variables_of(service, POSTGRES_PASSWORD=unquote(password))
         parts = re.fullmatch(r"(.*//)postgres@database:5432/(.*)", variables["DATABASE_URL"])
         assert parts
@@ -147,12 +147,12 @@ def compose(service: Service) -> dict[str, Any]:
     return services
 
 
-def variables_of(service: Service, **given: str) -> dict[str, str]:
+def variables_of(service: Service, **values: str) -> dict[str, str]:
     """https://docs.docker.com/reference/compose-file/interpolation/"""
 
-    def value(found: re.Match[str]) -> str:
-        assert found[1] in given or found[2] == "-", f"{found[1]} is required"
-        return given.get(found[1], found[3])
+    def value(reference: re.Match[str]) -> str:
+        assert reference[1] in values or reference[2] == "-", f"{reference[1]} is required"
+        return values.get(reference[1], reference[3])
 
     migrate, server = (compose(service)[name]["environment"] for name in ("migrate", "service"))
     assert migrate == server
@@ -169,17 +169,17 @@ def serving(image: Image, variables: dict[str, str]) -> Iterator[None]:
     deadline = time.monotonic() + 20
     with image.start(*image.command, **variables) as server:
         try:
-            while image.ended(*image.health, **variables)[0] != 0:
-                assert time.monotonic() < deadline, stopped(server)
+            while image.execute(*image.health, **variables)[0] != 0:
+                assert time.monotonic() < deadline, stop(server)
             yield
-            output = stopped(server)
+            output = stop(server)
         finally:
             server.kill()
     assert server.returncode in {0, 143, -signal.SIGTERM}, output
     assert "Application shutdown complete" in output
 
 
-def stopped(server: subprocess.Popen[str]) -> str:
+def stop(server: subprocess.Popen[str]) -> str:
     server.send_signal(signal.SIGTERM)
     return server.communicate(timeout=5)[0]
 
@@ -249,8 +249,8 @@ def test_an_image_has_pinned_sources(rendered: Bake, answers: dict[str, str]) ->
 
 def test_make_image_passes_the_build_arguments(rendered: Bake) -> None:
     service = rendered()
-    (asked,) = (rest.split() for name, _, rest in parsed(service) if name == "ARG")
-    assert re.findall(r"--build-arg (\w+)=", service.read("Makefile")) == asked
+    (build_arguments,) = (rest.split() for name, _, rest in parsed(service) if name == "ARG")
+    assert re.findall(r"--build-arg (\w+)=", service.read("Makefile")) == build_arguments
 
 
 @each_variant
@@ -287,9 +287,11 @@ def test_only_postgres_services_have_manifests(rendered: Bake, answers: dict[str
 def manifests(service: Service) -> dict[str, dict[str, Any]]:
     """Returns the objects in deploy/ by kind."""
     files = {path.name: path for path in service.path.glob("deploy/*")}
-    made = {name: yaml.safe_load(path.read_text(encoding="utf-8")) for name, path in files.items()}
-    assert {name: manifest["kind"] for name, manifest in made.items()} == KINDS
-    return {manifest["kind"]: manifest for manifest in made.values()}
+    objects = {
+        name: yaml.safe_load(path.read_text(encoding="utf-8")) for name, path in files.items()
+    }
+    assert {name: manifest["kind"] for name, manifest in objects.items()} == KINDS
+    return {manifest["kind"]: manifest for manifest in objects.values()}
 
 
 def valid(manifest: dict[str, Any]) -> None:
@@ -299,10 +301,10 @@ def valid(manifest: dict[str, Any]) -> None:
 
 @each_concurrency
 def test_manifests_are_valid(rendered: Bake, concurrency: str) -> None:
-    made = manifests(rendered(database="postgres", concurrency=concurrency))
-    kustomization = made.pop("Kustomization")
+    objects = manifests(rendered(database="postgres", concurrency=concurrency))
+    kustomization = objects.pop("Kustomization")
     assert kustomization["resources"] == sorted(KINDS.keys() - {"kustomization.yaml"})
-    for manifest in made.values():
+    for manifest in objects.values():
         valid(manifest)
 
 
@@ -313,30 +315,30 @@ def test_manifests_are_valid_together(rendered: Bake, concurrency: str) -> None:
     if not shutil.which("kubectl"):
         pytest.fail("kubectl is not on the PATH: https://kubernetes.io/docs/tasks/tools/")
     service = rendered(database="postgres", concurrency=concurrency)
-    made = {
+    objects = {
         manifest["kind"]: manifest
         for manifest in yaml.safe_load_all(service.run("kubectl", "kustomize", "deploy"))
     }
-    assert made.keys() == {*KINDS.values(), "ConfigMap"} - {"Kustomization"}
-    for manifest in made.values():
+    assert objects.keys() == {*KINDS.values(), "ConfigMap"} - {"Kustomization"}
+    for manifest in objects.values():
         valid(manifest)
-    (image,) = {container(made[kind])["image"] for kind in ("Deployment", "Job")}
+    (image,) = {container(objects[kind])["image"] for kind in ("Deployment", "Job")}
     assert image == "registry.example.com/my-service:0.1.0"
-    assert made["Job"]["metadata"]["name"] == "my-service-migrate-0.1.0"
-    settings, secret = container(made["Deployment"])["envFrom"]
-    assert settings["configMapRef"] == {"name": made["ConfigMap"]["metadata"]["name"]}
-    assert container(made["Job"])["envFrom"] == [secret]
+    assert objects["Job"]["metadata"]["name"] == "my-service-migrate-0.1.0"
+    settings, secret = container(objects["Deployment"])["envFrom"]
+    assert settings["configMapRef"] == {"name": objects["ConfigMap"]["metadata"]["name"]}
+    assert container(objects["Job"])["envFrom"] == [secret]
 
 
 def pod(manifest: dict[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = manifest["spec"]["template"]["spec"]
-    return made
+    spec: dict[str, Any] = manifest["spec"]["template"]["spec"]
+    return spec
 
 
 def container(manifest: dict[str, Any]) -> dict[str, Any]:
-    (made,) = pod(manifest)["containers"]
-    assert isinstance(made, dict)
-    return made
+    (only_container,) = pod(manifest)["containers"]
+    assert isinstance(only_container, dict)
+    return only_container
 
 
 @each_concurrency
@@ -372,14 +374,14 @@ def settings_in(kustomization: dict[str, Any]) -> dict[str, str]:
 @each_concurrency
 def test_repeated_values_agree(rendered: Bake, concurrency: str) -> None:
     service = rendered(database="postgres", concurrency=concurrency)
-    made, on_one_machine = manifests(service), compose(service)
-    settings = settings_in(made["Kustomization"])
-    server, rollout = container(made["Deployment"]), made["Deployment"]["spec"]["strategy"]
+    objects, composed = manifests(service), compose(service)
+    settings = settings_in(objects["Kustomization"])
+    server, rollout = container(objects["Deployment"]), objects["Deployment"]["spec"]["strategy"]
 
     # A stopping server gets enough time, and no other one is killed meanwhile.
     needed = float(settings["DRAIN_SECONDS"]) + float(settings["SHUTDOWN_TIMEOUT"])
-    assert pod(made["Deployment"])["terminationGracePeriodSeconds"] > needed
-    assert float(on_one_machine["service"]["stop_grace_period"].rstrip("s")) > needed
+    assert pod(objects["Deployment"])["terminationGracePeriodSeconds"] > needed
+    assert float(composed["service"]["stop_grace_period"].rstrip("s")) > needed
     assert rollout["rollingUpdate"]["maxUnavailable"] == 0
 
     # All parts use the same port.
@@ -387,9 +389,9 @@ def test_repeated_values_agree(rendered: Bake, concurrency: str) -> None:
     (port,) = server["ports"]
     assert port["containerPort"] == int(expose)
     assert f"PORT={expose}" in service.read("Dockerfile")
-    assert on_one_machine["service"]["ports"][0].endswith(f":{expose}")
-    assert made["Service"]["spec"]["ports"][0]["targetPort"] == port["name"]
-    assert made["NetworkPolicy"]["spec"]["ingress"] == [{"ports": [{"port": port["name"]}]}]
+    assert composed["service"]["ports"][0].endswith(f":{expose}")
+    assert objects["Service"]["spec"]["ports"][0]["targetPort"] == port["name"]
+    assert objects["NetworkPolicy"]["spec"]["ingress"] == [{"ports": [{"port": port["name"]}]}]
 
     # Probes use existing paths.
     routes = service.read("app/api/routes/health.py")
@@ -402,52 +404,52 @@ def test_repeated_values_agree(rendered: Bake, concurrency: str) -> None:
     assert "'/readyz'" in service.read("Dockerfile")
 
     # Both run the same migration command.
-    assert container(made["Job"])["command"] == on_one_machine["migrate"]["command"]
+    assert container(objects["Job"])["command"] == composed["migrate"]["command"]
 
 
 @each_concurrency
 def test_all_replicas_together_fit_max_connections(rendered: Bake, concurrency: str) -> None:
     service = rendered(database="postgres", concurrency=concurrency)
-    made, source = manifests(service), service.read("app/settings.py")
-    each = 1  # for /readyz
+    objects, source = manifests(service), service.read("app/settings.py")
+    per_replica = 1  # for /readyz
     for setting in ("database_pool_size", "database_max_overflow"):
         (default,) = re.findall(rf"{setting}: \w+ = (\d+)", source)
-        each += int(default)
-    replicas = made["HorizontalPodAutoscaler"]["spec"]["maxReplicas"]
-    surge = made["Deployment"]["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
-    assert (replicas + surge) * each <= CONNECTIONS < (replicas + surge + 1) * each
+        per_replica += int(default)
+    replicas = objects["HorizontalPodAutoscaler"]["spec"]["maxReplicas"]
+    surge = objects["Deployment"]["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
+    assert (replicas + surge) * per_replica <= CONNECTIONS < (replicas + surge + 1) * per_replica
 
 
 @each_concurrency
 def test_selectors_match_the_server_and_not_the_migration(rendered: Bake, concurrency: str) -> None:
-    made = manifests(rendered(database="postgres", concurrency=concurrency))
+    objects = manifests(rendered(database="postgres", concurrency=concurrency))
     labels = {
-        kind: made[kind]["spec"]["template"]["metadata"]["labels"].items()
+        kind: objects[kind]["spec"]["template"]["metadata"]["labels"].items()
         for kind in ("Deployment", "Job")
     }
     selectors = [
-        made["Deployment"]["spec"]["selector"]["matchLabels"],
-        made["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
-        made["Service"]["spec"]["selector"],
+        objects["Deployment"]["spec"]["selector"]["matchLabels"],
+        objects["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+        objects["Service"]["spec"]["selector"],
         *(
             constraint["labelSelector"]["matchLabels"]
-            for constraint in pod(made["Deployment"])["topologySpreadConstraints"]
+            for constraint in pod(objects["Deployment"])["topologySpreadConstraints"]
         ),
     ]
     for selector in selectors:
         assert selector.items() <= labels["Deployment"]
         assert not selector.items() <= labels["Job"]
-    both = made["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"].items()
-    assert both <= labels["Deployment"]
-    assert both <= labels["Job"]
-    target = made["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
-    assert target["name"] == made["Deployment"]["metadata"]["name"]
+    selected = objects["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"].items()
+    assert selected <= labels["Deployment"]
+    assert selected <= labels["Job"]
+    target = objects["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
+    assert target["name"] == objects["Deployment"]["metadata"]["name"]
 
 
 @each_oddity
 def test_kubernetes_names_are_dns_labels(rendered: Bake, odd: dict[str, str]) -> None:
-    made = manifests(rendered(database="postgres", **odd))
-    names = {made[kind]["metadata"]["name"] for kind in made.keys() - {"Kustomization"}}
+    objects = manifests(rendered(database="postgres", **odd))
+    names = {objects[kind]["metadata"]["name"] for kind in objects.keys() - {"Kustomization"}}
     assert [name for name in names if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", name)] == []
     assert max(map(len, names)) <= 63 - len("-123456789.10")
 
@@ -456,9 +458,9 @@ def test_kubernetes_names_are_dns_labels(rendered: Bake, odd: dict[str, str]) ->
 def test_every_variable_in_a_manifest_is_a_setting(rendered: Bake, answers: dict[str, str]) -> None:
     service = rendered(**answers)
     known = settings_of(service)
-    given = set(compose(service)["service"]["environment"])
+    used = set(compose(service)["service"]["environment"])
     if answers["database"] == "postgres":
-        made = manifests(service)
-        given |= settings_in(made["Kustomization"]).keys()
+        objects = manifests(service)
+        used |= settings_in(objects["Kustomization"]).keys()
         known |= {"PGPASSWORD"}
-    assert given <= known
+    assert used <= known

@@ -22,7 +22,7 @@ ELSEWHERE = "elsewhere"
 NOWHERE = "http://127.0.0.1:9"
 # Variables that a company's machine or a shell may set. PYTHONOPTIMIZE is not supported, because it
 # removes the assertions of the tests.
-OF_THE_PERSON = {
+USER_VARIABLES = {
     "COVERAGE_FILE": ELSEWHERE,
     "OTEL_EXPORTER_OTLP_ENDPOINT": NOWHERE,
     "OTEL_RESOURCE_ATTRIBUTES": "service.name=elsewhere",
@@ -31,7 +31,7 @@ OF_THE_PERSON = {
     "PROMETHEUS_MULTIPROC_DIR": f"/{ELSEWHERE}",
     "PYTEST_ADDOPTS": "-x",
 }
-OF_THE_MACHINE = {
+MACHINE_VARIABLES = {
     "ALL_PROXY": NOWHERE,
     "HTTPS_PROXY": NOWHERE,
     "HTTP_PROXY": NOWHERE,
@@ -69,13 +69,13 @@ def test_no_variable_of_the_user_reaches_the_tests(tmp_path: Path, answers: dict
     service = installed(tmp_path, answers)
     settings = dict.fromkeys(settings_of(service), ELSEWHERE)
     assert settings.keys() > {"DATABASE_URL", "HOST", "PORT"}
-    its_tests_pass(service, 0o022, settings | OF_THE_PERSON)
+    its_tests_pass(service, 0o022, settings | USER_VARIABLES)
 
 
 @each_of_two
 def test_the_tests_pass_with_unusual_settings(tmp_path: Path, answers: dict[str, str]) -> None:
     service = installed(tmp_path / "a folder of 'mine'", answers)
-    its_tests_pass(service, 0o077, OF_THE_MACHINE)
+    its_tests_pass(service, 0o077, MACHINE_VARIABLES)
 
 
 def settings_of(service: Service) -> list[str]:
@@ -111,9 +111,9 @@ def pythons(version: str) -> Iterator[Path]:
 
 
 def is_python(path: Path, version: str) -> bool:
-    tell = "import sys; print('{}.{}'.format(*sys.version_info), sys.implementation.name)"
+    script = "import sys; print('{}.{}'.format(*sys.version_info), sys.implementation.name)"
     try:
-        output = subprocess.check_output([path, "-c", tell], stderr=subprocess.DEVNULL, text=True)
+        output = subprocess.check_output([path, "-c", script], stderr=subprocess.DEVNULL, text=True)
     except (OSError, subprocess.CalledProcessError):
         return False
     return output.split() == [version, "cpython"]
@@ -136,8 +136,8 @@ RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 @pytest.mark.parametrize(
     ("version", "answers"),
     [
-        pytest.param(*given, marks=pytest.mark.exhaustive if given[0] == RUNNING else ())
-        for given in PYTHONS.items()
+        pytest.param(*row, marks=pytest.mark.exhaustive if row[0] == RUNNING else ())
+        for row in PYTHONS.items()
     ],
     ids=PYTHONS,
 )

@@ -11,7 +11,7 @@ from threading import Event, Thread
 import pytest
 
 from tests.conftest import Bake
-from tests.test_consistency import Client, clients, contradictions, seeded, served
+from tests.test_consistency import Client, anomalies, clients, seeded_random, start_server
 from tests.test_fleet import free_ports
 
 pytestmark = pytest.mark.slower
@@ -73,44 +73,48 @@ def test_the_service_follows_a_promoted_standby_without_losing_writes(
         url = pair.stdout.readline().strip()
         assert url, pair.communicate()[1]
         port = free_ports(1)[0]
-        known = {
+        variables = {
             "DATABASE_URL": f"{url}&target_session_attrs=read-write",
             "WORKERS": "2",
             "AUTH": "none",
             "PORT": str(port),
         }
-        service.run("uv", "run", "alembic", "upgrade", "head", **known)
-        server = served(service, known, servers)
-        with created(port) as items, clients(port) as (history, wrong):
+        service.run("uv", "run", "alembic", "upgrade", "head", **variables)
+        server = start_server(service, variables, servers)
+        with creating_items(port) as items, clients(port) as (history, errors):
             time.sleep(3)
-            say(pair, "kill")
+            send_line(pair, "kill")
             killed = time.monotonic()
             time.sleep(WITHOUT_PRIMARY)
-            say(pair, "promote")
+            send_line(pair, "promote")
             time.sleep(8)
-        again = [began - killed for began, _ in items if began > killed + WITHOUT_PRIMARY]
-        assert again[0] < WITHOUT_PRIMARY + 5
+        recovery_times = [
+            started_at - killed for started_at, _ in items if started_at > killed + WITHOUT_PRIMARY
+        ]
+        assert recovery_times[0] < WITHOUT_PRIMARY + 5
         assert server.poll() is None
         reader = client(port)
         assert {reader.send("GET", f"/v1/items/{item}")[0] for _, item in items} == {200}
         assert items[0][0] < killed
-        assert wrong == []
-        assert [*contradictions(history)] == []
-        assert any(seen.is_write and seen.began > killed + again[0] for seen in history)
+        assert errors == []
+        assert [*anomalies(history)] == []
+        assert any(
+            entry.is_write and entry.started_at > killed + recovery_times[0] for entry in history
+        )
 
 
-def say(pair: subprocess.Popen[str], line: str) -> None:
+def send_line(pair: subprocess.Popen[str], line: str) -> None:
     assert pair.stdin
     pair.stdin.write(f"{line}\n")
     pair.stdin.flush()
 
 
 def client(port: int) -> Client:
-    return Client(port, {}, count(), seeded(0), [], [])
+    return Client(port, {}, count(), seeded_random(0), [], [])
 
 
 @contextmanager
-def created(port: int) -> Iterator[list[tuple[float, str]]]:
+def creating_items(port: int) -> Iterator[list[tuple[float, str]]]:
     """Creates items one by one inside the block; yields their start times and ids."""
     items, stop, sender = list[tuple[float, str]](), Event(), client(port)
 
@@ -118,11 +122,11 @@ def created(port: int) -> Iterator[list[tuple[float, str]]]:
         for number in count():
             if stop.wait(0.05):
                 return
-            began = time.monotonic()
+            started_at = time.monotonic()
             with suppress(OSError, HTTPException):
                 status, _, item = sender.send("POST", "/v1/items", {"name": f"mine {number}"})
-                if sender.expected(status, 201):
-                    items.append((began, item["id"]))
+                if sender.is_expected(status, 201):
+                    items.append((started_at, item["id"]))
 
     thread = Thread(target=create)
     thread.start()
@@ -131,4 +135,4 @@ def created(port: int) -> Iterator[list[tuple[float, str]]]:
     finally:
         stop.set()
         thread.join()
-    assert sender.wrong == []
+    assert sender.errors == []

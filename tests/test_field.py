@@ -17,19 +17,19 @@ def test_a_field_is_added_while_the_previous_release_runs(
     service.run("make", "install")
     service.run("make", "resource", "name=order", "fields=number:int>=1:unique place:ref(item)?")
     commit(service, "Orders")
-    with service.lent("database") as url:
-        known = {"DATABASE_URL": url}
-        with serving(service, **known) as (served, _):
+    with service.throwaway("database") as url:
+        variables = {"DATABASE_URL": url}
+        with serving(service, **variables) as (served, _):
             created(f"{served}/v1/orders", number=1)
             fields = "add=currency:enum(eur,usd)=eur note:text? second:ref(item,null)?"
             service.run("make", "field", "resource=order", fields)
-            service.run("make", "migrate", **known)
+            service.run("make", "migrate", **variables)
             created(f"{served}/v1/orders", number=2)
-        with serving(service, **known) as (served, _):
+        with serving(service, **variables) as (served, _):
             created(f"{served}/v1/orders", number=3, currency="usd")
             rows = request(f"{served}/v1/orders?sort=created_at")[1]["items"]
             assert [row["currency"] for row in rows] == ["eur", "eur", "usd"]
-        down_and_up(service, 1, **known)
+        down_and_up(service, 1, **variables)
     its_checks_pass(service)
 
 
@@ -41,21 +41,21 @@ def test_fields_change_while_the_previous_release_runs(bake: Bake, answers: dict
     fields += " sku:str(9)?:unique tag:str(9)?:unique:nocase"
     service.run("make", "resource", "name=order", f"fields={fields} place:ref(item)?")
     commit(service, "Orders")
-    with service.lent("database") as url:
-        known = {"DATABASE_URL": url}
-        with serving(service, **known) as (served, _):
+    with service.throwaway("database") as url:
+        variables = {"DATABASE_URL": url}
+        with serving(service, **variables) as (served, _):
             first = created(f"{served}/v1/orders", number=1, note="one", phone="1", sku="a")
-            asked = ("rename=note:remark place:site", "drop=phone=none tag")
+            changes_of_names = ("rename=note:remark place:site", "drop=phone=none tag")
             change = "change=status:enum(new,paid,shipped)=new number:int>=1:unique:index"
             change += " sku:str(9)?:unique:nocase"
-            service.run("make", "field", "resource=order", *asked, change)
-            service.run("make", "migrate", **known)
+            service.run("make", "field", "resource=order", *changes_of_names, change)
+            service.run("make", "migrate", **variables)
             # The previous release works as before and writes valid rows.
             assert request(f"{served}/v1/orders/{first['id']}")[1] == first
             created(f"{served}/v1/orders", number=2, note="two", phone="2", tag="a")
             wrong = {"number": 6, "phone": "6", "tag": "A"}
             assert refused(f"{served}/v1/orders", "POST", **wrong) == (409, ["tag"])
-            with serving(service, **known) as (new, _):
+            with serving(service, **variables) as (new, _):
                 created(f"{new}/v1/orders", number=3, remark="three")
                 assert rows(served, "note", "phone") == [
                     ("one", "1"),
@@ -65,17 +65,19 @@ def test_fields_change_while_the_previous_release_runs(bake: Bake, answers: dict
                 assert rows(new, "remark") == [("one",), ("two",), ("three",)]
                 assert refused(f"{new}/v1/orders", "POST", number=3) == (409, ["number"])
                 assert refused(f"{new}/v1/orders", "POST", number=4, sku="A") == (409, ["sku"])
-        with serving(service, **known) as (served, _):
+        with serving(service, **variables) as (served, _):
             created(f"{served}/v1/orders", number=4, status="shipped")
         commit(service, "Remarks")
         its_checks_pass(service)
         change = "change=status:enum(new,paid,shipped,lost)=new"
-        service.run("make", "field", "resource=order", asked[0], "drop=phone tag", change)
-        service.run("make", "migrate", **known)
-        service.run("make", "migration", "m=drop phone and tag of orders", **known)
-        service.run("make", "migrate", **known)
-        down_and_up(service, 2, **known)
-        with serving(service, **known) as (served, _):
+        service.run(
+            "make", "field", "resource=order", changes_of_names[0], "drop=phone tag", change
+        )
+        service.run("make", "migrate", **variables)
+        service.run("make", "migration", "m=drop phone and tag of orders", **variables)
+        service.run("make", "migrate", **variables)
+        down_and_up(service, 2, **variables)
+        with serving(service, **variables) as (served, _):
             assert rows(served, "remark", "status")[2:] == [("three", "new"), (None, "shipped")]
             assert refused(f"{served}/v1/orders", "POST", number=5, sku="A") == (409, ["sku"])
             assert request(f"{served}/v1/orders?number_min=4")[1]["items"][0]["number"] == 4
@@ -87,9 +89,9 @@ def rows(url: str, *names: str) -> list[tuple[object, ...]]:
     return [tuple(row[name] for name in names) for row in listed]
 
 
-def down_and_up(service: Service, revisions: int, **known: str) -> None:
+def down_and_up(service: Service, revisions: int, **variables: str) -> None:
     for step in (("downgrade", f"-{revisions}"), ("upgrade", "head")):
-        service.run("uv", "run", "alembic", *step, **known)
+        service.run("uv", "run", "alembic", *step, **variables)
 
 
 def its_checks_pass(service: Service) -> None:

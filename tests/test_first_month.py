@@ -40,7 +40,7 @@ with engine.begin() as connection:
 def test_the_first_month_works_as_written(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
-    with service.lent("database") as database:
+    with service.throwaway("database") as database:
         type_all(service, database)
         with serving(service, DATABASE_URL=database, DATABASE_POOL_SIZE="1") as (url, _):
             orders_are_placed(url)
@@ -133,10 +133,10 @@ def orders_are_placed(url: str) -> None:
 
 def products_are_hidden(url: str) -> None:
     bolt = request(f"{url}/v1/products?name_contains=bolt")[1]["items"][0]
-    this = f"{url}/v1/products/{bolt['id']}"
-    assert request(this, "DELETE")[0] == 204
-    assert [request(this)[0], request(this, "DELETE")[0]] == [404, 404]
-    assert request(this, "PATCH", {"stock": 9})[0] == 404
+    product_url = f"{url}/v1/products/{bolt['id']}"
+    assert request(product_url, "DELETE")[0] == 204
+    assert [request(product_url)[0], request(product_url, "DELETE")[0]] == [404, 404]
+    assert request(product_url, "PATCH", {"stock": 9})[0] == 404
     assert [product["name"] for product in request(f"{url}/v1/products")[1]["items"]] == ["nut"]
     customer = request(f"{url}/v1/customers")[1]["items"][0]["id"]
     assert place(url, customer, **{bolt["id"]: 1})[0] == 404
@@ -171,5 +171,5 @@ def exports_are_streamed(service: Service, url: str, database: str) -> None:
 def test_the_readme_shows_the_export_of_the_page(bake: Bake) -> None:
     for answers in VARIANTS:
         service = bake(**answers)
-        (shown,) = STREAM.findall(service.read("docs/api.md"))
-        assert {*shown.splitlines()} <= {*service.read(PAGE).splitlines()}
+        (shown_lines,) = STREAM.findall(service.read("docs/api.md"))
+        assert {*shown_lines.splitlines()} <= {*service.read(PAGE).splitlines()}

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.fleet
 
 CLEAN = {0, -signal.SIGTERM, 128 + signal.SIGTERM}
 CLIENTS = 4  # writers, and as many readers
-NO_ANSWER = 599
+NO_RESPONSE = 599
 PAUSE = 0.04  # in seconds, between two requests of a client
 
 # The proxy retries a request that no replica has received; one that may have been executed is
@@ -72,25 +72,25 @@ def test_clients_with_one_retry_see_no_error_and_no_acknowledged_write_is_lost(
         )
     service = bake(database="postgres", concurrency=concurrency)
     service.run("make", "install")
-    with service.lent("database") as url, Fleet(service, url, tmp_path) as fleet:
+    with service.throwaway("database") as url, Fleet(service, url, tmp_path) as fleet:
         service.run("make", "migrate", DATABASE_URL=url)
         fleet.start(0, 1, 2)
         load = Load(fleet)
         with load.running():
             for number in (0, 1, 2):
-                load.reaches(number)
+                load.wait_for_replica(number)
             with socket.create_connection(("127.0.0.1", fleet.port), timeout=10) as slow:
                 slow.sendall(b"GET /livez HTTP/1.1\r\n")  # slow headers
                 assert slow.recv(1024).startswith(b"HTTP/1.1 408 ")
 
             fleet.stop(0)
             fleet.start(0)
-            load.reaches(0)
+            load.wait_for_replica(0)
 
             load.phase = "kill -9"
             fleet.kill(1)
             fleet.start(1)
-            load.reaches(1)
+            load.wait_for_replica(1)
             load.phase = "release"
 
             for name, line, new in RELEASE:
@@ -102,17 +102,17 @@ def test_clients_with_one_retry_see_no_error_and_no_acknowledged_write_is_lost(
             time.sleep(1)
             assert not load.served["3"], "it got requests before the migration"
             service.run("make", "migrate", DATABASE_URL=url)
-            load.reaches(3)
+            load.wait_for_replica(3)
             assert [fleet.ready(number) for number in range(4)] == [200] * 4
             for number in (0, 1, 2):
                 fleet.stop(number)
                 fleet.start(number)
-                load.reaches(number)
+                load.wait_for_replica(number)
 
         assert load.errors == []
         assert load.first_errors.keys() <= {"kill -9"}, "a client had to retry"
         assert len(load.acknowledged) > 500
-        items = list(load.walk())
+        items = list(load.all_items())
         assert load.acknowledged - {item["name"] for item in items} == set()
         assert {"colour" in item for item in items} == {True}
 
@@ -125,9 +125,9 @@ def free_ports(number: int) -> list[int]:
         return [listener.getsockname()[1] for listener in listeners]
 
 
-def within(seconds: float, happens: Callable[[], bool]) -> None:
+def within(seconds: float, condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + seconds
-    while not happens():
+    while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} seconds"
         time.sleep(0.05)
 
@@ -170,11 +170,11 @@ class Fleet:
 
     def stop(self, number: int) -> None:
         """Stops it like an orchestrator; it becomes unready, and serves for DRAIN_SECONDS."""
-        begun = time.monotonic()
+        stopped_at = time.monotonic()
         self.replicas[number].terminate()
         within(1, lambda: self.ready(number) == 503)
         assert self.replicas[number].wait(15) in CLEAN
-        assert time.monotonic() - begun >= 2
+        assert time.monotonic() - stopped_at >= 2
 
     def kill(self, number: int) -> None:
         self.replicas[number].kill()
@@ -184,8 +184,8 @@ class Fleet:
         """Returns the status of its /readyz; 0 without a response."""
         url = f"http://127.0.0.1:{self.ports[number]}/readyz"
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return int(answer.status)
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return int(response.status)
         except urllib.error.HTTPError as error:
             return error.code
         except OSError:
@@ -227,12 +227,12 @@ class Load:
         for client in clients:
             client.result()
 
-    def reaches(self, number: int) -> None:
+    def wait_for_replica(self, number: int) -> None:
         """Waits until the replica answers through the proxy."""
         before = self.served[str(number)]
         within(10, lambda: self.served[str(number)] > before)
 
-    def walk(self) -> Iterator[dict[str, Any]]:
+    def all_items(self) -> Iterator[dict[str, Any]]:
         """Every item, page by page."""
         cursor = ""
         with closing(Client(self)) as client:
@@ -272,16 +272,16 @@ class Client:
 
     def send(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         expected = {200, 201}
-        status, answer = self._try(method, path, body)
+        status, received = self._try(method, path, body)
         if status >= 500:
             errors = self.load.first_errors.setdefault(self.load.phase, [])
-            errors.append(f"{method} {path}: {status} {answer}")
+            errors.append(f"{method} {path}: {status} {received}")
             # The first attempt may have succeeded: then this client has taken the name.
             expected.add(409)
-            status, answer = self._try(method, path, body)
+            status, received = self._try(method, path, body)
         if status not in expected:
-            self.load.errors.append(f"{self.load.phase}: {method} {path}: {status} {answer}")
-        return status, answer
+            self.load.errors.append(f"{self.load.phase}: {method} {path}: {status} {received}")
+        return status, received
 
     def _try(self, method: str, path: str, body: object) -> tuple[int, Any]:
         try:
@@ -295,7 +295,7 @@ class Client:
             received = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.connection.close()
-            return NO_ANSWER, repr(error)
+            return NO_RESPONSE, repr(error)
         self.load.served[response.getheader("X-Replica", "the proxy")] += 1
         is_json = "json" in response.getheader("Content-Type", "")
         return response.status, json.loads(received) if is_json else received

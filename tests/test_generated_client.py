@@ -120,7 +120,7 @@ def test_a_generated_client_drives_the_service(
     run(tmp_path, "--with", "mypy>=2.4,<3", "mypy", "--strict", "client", "script.py")
     with serving(service) as (url, _):
         run(tmp_path, "python", "script.py", url)
-    a_name_of_two_functions_is_refused(service)
+    a_duplicate_function_name_is_rejected(service)
 
 
 def generate(service: Service, folder: Path) -> None:
@@ -137,10 +137,10 @@ def run(folder: Path, *command: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def a_name_of_two_functions_is_refused(service: Service) -> None:
+def a_duplicate_function_name_is_rejected(service: Service) -> None:
     with (service.path / "app" / "api" / "routes" / "events.py").open("a") as file:
         file.write(SAME_NAME)
     done = execute("uv", "run", "pytest", "tests/api", "-k", "operation_ids", folder=service.path)
     assert done.returncode == 1
-    three = "GET /v1/events/{event_id}, PUT /v1/events/again, POST /v1/events/again share"
-    assert three in done.stdout
+    operations = "GET /v1/events/{event_id}, PUT /v1/events/again, POST /v1/events/again share"
+    assert operations in done.stdout

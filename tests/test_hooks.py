@@ -17,12 +17,12 @@ from tests.conftest import (
     QUESTIONS,
     ROOT,
     VERSION,
-    begin_to_render,
-    begun,
     contents,
     cookiecutter,
     execute,
     render,
+    start_process,
+    start_render,
 )
 
 COMMIT = "git init && git add . && git commit --message 'First commit'"
@@ -50,8 +50,8 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("bare") / "python"
     venv.create(folder, symlinks=os.name != "nt")
     (packages,) = folder.rglob("site-packages")
-    here = next(path for path in sys.path if path.endswith("site-packages"))
-    (packages / "here.pth").write_text(here)
+    site_packages = next(path for path in sys.path if path.endswith("site-packages"))
+    (packages / "here.pth").write_text(site_packages)
     return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 
 
@@ -82,8 +82,8 @@ def test_a_failed_step_is_reported_last_and_keeps_the_files(
     _, _, last = output.partition("\nNot ready: ")
     assert "Next:" in output.removesuffix(last)
     assert f"{step} failed:\n  uv " in last.replace("sync --locked", "sync")
-    left = {"lock": ALL, "sync": ALL, "mypy": "make check"}
-    assert f"later: cd {tmp_path}/my-service && {left[step]}\n" in last
+    remaining = {"lock": ALL, "sync": ALL, "mypy": "make check"}
+    assert f"later: cd {tmp_path}/my-service && {remaining[step]}\n" in last
     assert f"report these lines: template {VERSION}, uv --version, Python 3." in last
     assert "Traceback" not in output
     assert (tmp_path / "my-service" / "app" / "main.py").exists()
@@ -144,8 +144,8 @@ def test_with_an_old_python_the_files_are_complete(tmp_path: Path) -> None:
 
 
 def test_without_a_git_identity_only_the_commit_is_skipped(tmp_path: Path, tools: Path) -> None:
-    nobody = {"GIT_COMMITTER_NAME": "", "GIT_COMMITTER_EMAIL": "", **NO_GIT_CONFIG}
-    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **nobody)
+    no_identity = {"GIT_COMMITTER_NAME": "", "GIT_COMMITTER_EMAIL": "", **NO_GIT_CONFIG}
+    output = render(tmp_path, PATH=str(tools), UV_FAILS_AT="never", **no_identity)
     assert "git has no user.name" in output
     assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in output
     assert "done." in output
@@ -159,8 +159,8 @@ def test_a_failed_commit_is_reported_and_the_checks_run(tmp_path: Path, tools: P
     (hooks / "pre-commit").chmod(0o755)
     config = tmp_path / "gitconfig"
     config.write_text(f"[core]\nhooksPath = {hooks}\n")
-    own = IDENTITY | NO_GIT_CONFIG | {"GIT_CONFIG_GLOBAL": str(config)}
-    output = render(tmp_path, PATH=f"{tools}:/bin:/usr/bin", UV_FAILS_AT="never", **own)
+    variables = IDENTITY | NO_GIT_CONFIG | {"GIT_CONFIG_GLOBAL": str(config)}
+    output = render(tmp_path, PATH=f"{tools}:/bin:/usr/bin", UV_FAILS_AT="never", **variables)
     assert "Not committed: git commit" in output
     assert f"later: cd {tmp_path}/my-service && {COMMIT}\n" in output
     assert "mypy" in output
@@ -181,15 +181,15 @@ def read_until(end: str, process: subprocess.Popen[str]) -> str:
     assert process.stdout
     output = ""
     while not output.endswith(end):
-        letter = process.stdout.read(1)
-        assert letter, output
-        output += letter
+        character = process.stdout.read(1)
+        assert character, output
+        output += character
     return output
 
 
 def test_an_interrupted_setup_leaves_complete_files(tmp_path: Path, tools: Path) -> None:
     (tools / "uv").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
-    with begin_to_render("--output-dir", str(tmp_path), PATH=str(tools)) as process:
+    with start_render("--output-dir", str(tmp_path), PATH=str(tools)) as process:
         assert process.stdout
         output = read_until("Setting up: lock", process)
         os.killpg(process.pid, signal.SIGINT)  # like a terminal, to the whole process group
@@ -208,7 +208,7 @@ def test_a_setup_that_ignores_interrupts_continues(tmp_path: Path, tools: Path) 
     ignoring = ("sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "cookiecutter")
     options = (str(ROOT), "--no-input", "--output-dir", str(tmp_path))
     path = f"{tools}{os.pathsep}/bin{os.pathsep}/usr/bin"
-    with begun(*ignoring, *options, folder=tmp_path, PATH=path, **IDENTITY) as process:
+    with start_process(*ignoring, *options, folder=tmp_path, PATH=path, **IDENTITY) as process:
         assert process.stdout
         output = read_until("Setting up: lock", process)
         os.killpg(process.pid, signal.SIGINT)
@@ -220,9 +220,9 @@ def test_a_setup_that_ignores_interrupts_continues(tmp_path: Path, tools: Path) 
 
 def test_the_printed_path_is_relative_to_the_start_folder(tmp_path: Path) -> None:
     options = ("--no-input", "setup=files", "--output-dir")
-    for folder, called in ((".", "my-service"), ("a b", "'a b/my-service'")):
+    for folder, shown_path in ((".", "my-service"), ("a b", "'a b/my-service'")):
         done = cookiecutter(*options, folder, folder=tmp_path, PWD=str(tmp_path))
-        assert f"\n  cd {called}\n" in done.stdout
+        assert f"\n  cd {shown_path}\n" in done.stdout
 
 
 def test_a_uv_outside_the_path_is_used_and_reported(
@@ -238,9 +238,9 @@ def test_a_uv_outside_the_path_is_used_and_reported(
 
 
 def test_a_closed_output_does_not_stop_the_render(tmp_path: Path) -> None:
-    render_it = f"{sys.executable} -m cookiecutter {ROOT} --no-input setup=files"
+    command_line = f"{sys.executable} -m cookiecutter {ROOT} --no-input setup=files"
     for name, end in (("head", "| head -1"), ("closed", ">&-"), ("both", ">&- 2>&-")):
-        command = f"{render_it} --output-dir {tmp_path} project_slug={name} {end}"
+        command = f"{command_line} --output-dir {tmp_path} project_slug={name} {end}"
         execute("sh", "-c", command, folder=tmp_path)
         assert (tmp_path / name / "app" / "main.py").exists()
         assert not (tmp_path / name / ".before-rendering").exists()

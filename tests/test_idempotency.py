@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Bake, Service, commit, each_choice, make_once
-from tests.test_consistency import kill, served
+from tests.test_consistency import kill, start_server
 from tests.test_fleet import free_ports
 from tests.test_services import request
 
@@ -36,15 +36,15 @@ def test_a_repeated_create_is_executed_once_despite_kills(
     make_once(service, "idempotency")
     service.run("make", "resource", "name=event", "fields=title:str(128):unique place:ref(item)?")
     its_page_shows_the_route(service)
-    with service.lent("database") as url, ExitStack() as servers:
-        known = {"DATABASE_URL": url, "AUTH": "none", "PORT": str(free_ports(1)[0])}
-        service.run("uv", "run", "alembic", "upgrade", "head", **known)
+    with service.throwaway("database") as url, ExitStack() as servers:
+        variables = {"DATABASE_URL": url, "AUTH": "none", "PORT": str(free_ports(1)[0])}
+        service.run("uv", "run", "alembic", "upgrade", "head", **variables)
         its_checks_pass(service, url)
         created: dict[str, Any] = {}
         for number in range(ROUNDS):
-            created |= after_a_kill(service, known, servers, f"{number}.")
-        served(service, known, servers)
-        found = request(f"http://127.0.0.1:{known['PORT']}/v1/events?limit=100&total=true")[1]
+            created |= create_despite_a_kill(service, variables, servers, f"{number}.")
+        start_server(service, variables, servers)
+        found = request(f"http://127.0.0.1:{variables['PORT']}/v1/events?limit=100&total=true")[1]
         assert found["total"] == ROUNDS * CLIENTS
         assert {event["title"]: event for event in found["items"]} == created
 
@@ -61,23 +61,25 @@ def its_checks_pass(service: Service, url: str) -> None:
     service.run("uv", "run", "pytest", *(f"tests/api/test_{name}.py" for name in TESTS))
 
 
-def after_a_kill(
-    service: Service, known: dict[str, str], servers: ExitStack, prefix: str
+def create_despite_a_kill(
+    service: Service, variables: dict[str, str], servers: ExitStack, prefix: str
 ) -> dict[str, Any]:
     """Kills the server while it creates events, repeats the requests, and returns the events."""
     titles = [f"{prefix}{number}" for number in range(CLIENTS)]
-    port = known["PORT"]
-    server = served(service, known, servers)
+    port = variables["PORT"]
+    server = start_server(service, variables, servers)
     with ThreadPoolExecutor(CLIENTS) as clients:
         first = clients.map(partial(create, port), titles)
         time.sleep(random.uniform(0.005, 0.06))  # noqa: S311 - no secret
         kill(server, port)
-        answered = dict(zip(titles, first, strict=True))
-        server = served(service, known, servers)
-        again = clients.map(partial(created_at_last, port), titles)
-        created = dict(zip(titles, again, strict=True))
+        first_responses = dict(zip(titles, first, strict=True))
+        server = start_server(service, variables, servers)
+        retried = clients.map(partial(create_with_retries, port), titles)
+        created = dict(zip(titles, retried, strict=True))
     kill(server, port)
-    assert {title for title in titles if answered[title] not in {None, created[title]}} == set()
+    assert {
+        title for title in titles if first_responses[title] not in {None, created[title]}
+    } == set()
     return {title: json.loads(body) for title, body in created.items()}
 
 
@@ -100,7 +102,7 @@ def create(port: str, title: str) -> bytes | None:
     return None
 
 
-def created_at_last(port: str, title: str) -> bytes:
+def create_with_retries(port: str, title: str) -> bytes:
     end = time.monotonic() + 30
     while not (created := create(port, title)):
         assert time.monotonic() < end, f"{title} is not created"

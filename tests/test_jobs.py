@@ -11,21 +11,21 @@ from tests.conftest import (
     Bake,
     Service,
     all_is_covered,
-    begun,
     commit,
     default_choice,
     each_choice,
     execute,
     make_once,
+    start_process,
     variants,
 )
 from tests.test_deployment import compose, container, pod, valid
-from tests.test_promises import Edit, Installed, is_noticed, undone
+from tests.test_promises import Edit, Installed, assert_test_fails, edited_files
 from tests.test_services import request, serving
 
 ADD, QUEUE, PROGRAM = "app/db/sql/jobs.py", "app/db/sql/queue.py", "app/worker.py"
 NAMES = "    yield JobTable.name.in_(names)\n"
-OURS = """        yield JobTable.claimed_by == self.worker
+CLAIMED_BY_US = """        yield JobTable.claimed_by == self.worker
         yield JobTable.attempts == claimed.attempts
 """
 # Breaks each promise in docs/jobs.md.
@@ -50,7 +50,7 @@ UNDO: dict[str, Edit] = {
         "await queue.keep([*self.running])",
         "pass",
     ),
-    "a worker that has lost its claim ends nothing": (QUEUE, OURS, ""),
+    "a worker that has lost its claim does not end the job": (QUEUE, CLAIMED_BY_US, ""),
     "a job that fails is tried again": (
         PROGRAM,
         "is_last = claimed.attempts >= job.attempts",
@@ -61,7 +61,7 @@ UNDO: dict[str, Edit] = {
         '{"due_at": None, "unique_key": None}',
         '{"due_at": None}',
     ),
-    "a job that ends its workers is dead at last": (
+    "a job that crashes its workers is dead after its attempts": (
         PROGRAM,
         "if claimed.attempts > job.attempts:",
         "if False:",
@@ -73,12 +73,16 @@ UNDO: dict[str, Edit] = {
         'job.options(unique_key=f"cron {job.name}")',
         "job.options()",
     ),
-    "what runs may end after SIGTERM": (
+    "running jobs may finish after SIGTERM": (
         PROGRAM,
         "grace = 0 if self.is_stopping else self.settings.shutdown_timeout",
         "grace = 0",
     ),
-    "what does not end is given back": (PROGRAM, "await queue.give_back(left)", "pass"),
+    "jobs that do not finish in time are released": (
+        PROGRAM,
+        "await queue.give_back(left)",
+        "pass",
+    ),
 }
 PROMISE = re.compile(r"^\| ([^|]+) \| [^|]+ \| `([^|]+)` \|$", re.MULTILINE)
 
@@ -135,7 +139,7 @@ def test_all_parts_and_a_resource_pass_all_checks_together(
         assert (status, item["quantity"]) == (201, 0)
         assert request(f"{url}/v1/items", "POST", {"name": "bolt"})[0] == 409
         assert service.run("make", "queue", DATABASE_URL=database_url).count("count_up") == 1
-        with begun(*WORKER, folder=service.path, DATABASE_URL=database_url) as worker:
+        with start_process(*WORKER, folder=service.path, DATABASE_URL=database_url) as worker:
             its_quantity_becomes_one(f"{url}/v1/items/{item['id']}")
             worker.terminate()
             output, _ = worker.communicate(timeout=30)
@@ -221,4 +225,4 @@ def test_each_promise_fails_without_its_code(bake: Bake) -> None:
     tests = dict(PROMISE.findall(output))
     assert tests.keys() == UNDO.keys()
     for promise, edit in UNDO.items():
-        is_noticed(Installed(service, {}), undone(service, [edit]), tests[promise])
+        assert_test_fails(Installed(service, {}), edited_files(service, [edit]), tests[promise])

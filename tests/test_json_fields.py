@@ -40,7 +40,7 @@ def test_a_json_field_has_a_typed_schema(bake: Bake, answers: dict[str, str]) ->
     write(service, "app/db/sql/sites.py", repository.replace(CONDITION, CONDITION + condition))
     for check in (("ruff", "check", "--fix", "--exit-zero"), ("ruff", "check"), ("mypy",)):
         service.run("uv", "run", *check)
-    with service.lent("database") as url, serving(service, DATABASE_URL=url) as (served, _):
+    with service.throwaway("database") as url, serving(service, DATABASE_URL=url) as (served, _):
         sites = f"{served}/v1/sites"
         assert created(sites, title="a")["settings"] == {"theme": "light", "columns": 1}
         dark = created(sites, title="b", settings={"theme": "dark"}, labels=["new", "b"])

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.conftest import ROOT, Service, Template, begun, environment, execute, kill
+from tests.conftest import ROOT, Service, Template, environment, execute, kill, start_process
 from tests.test_services import request
 from tests.test_updates import conflicts, with_its_own_events
 
@@ -107,14 +107,14 @@ def serving_on(service: Service, database: str) -> Iterator[str]:
             kill(process)
 
 
-def answers_of(url: str) -> dict[str, tuple[str | None, bytes]]:
+def responses_of(url: str) -> dict[str, tuple[str | None, bytes]]:
     """Returns the raw responses for lists in every order, filtered lists, and single rows."""
-    answers: dict[str, tuple[str | None, bytes]] = {}
+    responses: dict[str, tuple[str | None, bytes]] = {}
 
     def get(path: str) -> bytes:
         with urllib.request.urlopen(url + path) as response:  # noqa: S310 - our own
             body: bytes = response.read()
-        answers[path] = response.headers["ETag"], body
+        responses[path] = response.headers["ETag"], body
         return body
 
     for entity in ENTITIES:
@@ -128,8 +128,8 @@ def answers_of(url: str) -> dict[str, tuple[str | None, bytes]]:
             get(f"/v1/{entity}/{row['id']}")
         for name in NAMES:
             get(f"/v1/{entity}?is_active=true&name_contains={quote(name)}")
-    assert len(answers) >= 2 * (4 * COUNT // 100 + 100 + len(NAMES))
-    return answers
+    assert len(responses) >= 2 * (4 * COUNT // 100 + 100 + len(NAMES))
+    return responses
 
 
 def execute_sql(service: Service, database: str, statement: str) -> str:
@@ -165,22 +165,22 @@ def test_a_service_leaves_sqlite_with_all_its_rows(
     service.run("make", "migrate", DATABASE_URL=file)
     fill(file)
     with serving_on(service, file) as url:
-        before = answers_of(url)
+        before = responses_of(url)
     service.run("sh", "-ec", step(1), DATABASE_URL=file)
-    last = service.path / "backups" / "last.db"
-    content = last.read_bytes()
+    backup = service.path / "backups" / "last.db"
+    content = backup.read_bytes()
 
     service.run("sh", "-ec", step(2))
     assert conflicts(service) == {}
-    with service.lent("database") as database:
-        *_, checked = step(3).splitlines()  # without the URL of the page itself
-        service.run("sh", "-ec", checked, DATABASE_URL=database)
+    with service.throwaway("database") as database:
+        *_, check_command = step(3).splitlines()  # without the URL of the page itself
+        service.run("sh", "-ec", check_command, DATABASE_URL=database)
         it_can_be_interrupted(service, database)
         output = service.run("sh", "-ec", step(4), DATABASE_URL=database)
         assert f"{2 * COUNT} rows are copied" in output
-        assert last.read_bytes() == content
+        assert backup.read_bytes() == content
         with serving_on(service, database) as url:
-            after = answers_of(url)
+            after = responses_of(url)
         assert [path for path in before if before[path] != after.get(path)] == []
         assert after.keys() == before.keys()
         again = execute("sh", "-ec", step(4), folder=service.path, DATABASE_URL=database)
@@ -193,7 +193,7 @@ SLOW = """
     $$ BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END $$;
     CREATE TRIGGER wait BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION wait()
 """
-AT_WORK = """
+COPIES_RUNNING = """
     SELECT count(*) FROM pg_stat_activity
     WHERE query LIKE 'COPY "{table}"%' AND pid <> pg_backend_pid()
 """
@@ -204,14 +204,14 @@ def it_can_be_interrupted(service: Service, database: str) -> None:
     for table, number in (("events", signal.SIGINT), ("items", signal.SIGKILL)):
         execute_sql(service, database, SLOW.format(table=table))
         copy = ("sh", "-ec", step(4))
-        with begun(*copy, folder=service.path, DATABASE_URL=database) as process:
-            wait_for(service, database, AT_WORK.format(table=table), "1")
+        with start_process(*copy, folder=service.path, DATABASE_URL=database) as process:
+            wait_for(service, database, COPIES_RUNNING.format(table=table), "1")
             os.killpg(process.pid, number)
             output = process.communicate(timeout=60)[0]
         assert process.returncode != 0
         if number == signal.SIGINT:
             assert "Nothing was copied: it was interrupted." in output
-        wait_for(service, database, AT_WORK.format(table=table), "0")
+        wait_for(service, database, COPIES_RUNNING.format(table=table), "0")
         for entity in ENTITIES:
             assert execute_sql(service, database, f"SELECT count(*) FROM {entity}") == "0"  # noqa: S608 - our own names
         execute_sql(service, database, f"DROP TRIGGER wait ON {table}; DROP FUNCTION wait")

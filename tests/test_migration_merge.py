@@ -24,14 +24,14 @@ def test_migration_merge_joins_the_revisions_of_two_branches(
     git(service, "checkout", "--quiet", "-")
     add(service, "venue", "title:str seats:int>=0=0")
     merge(service, "events")
-    with service.lent("database") as url:
+    with service.throwaway("database") as url:
         each_command_says_what_to_do(service, url)
     service.run("make", "migration-merge", "format", "openapi")
     service.run("uv", "run", "ruff", "format", "--check")
     service.run("uv", "run", "ruff", "check")
     service.run("uv", "run", "mypy")
     service.run("uv", "run", "pytest", *TESTS)
-    with service.lent("database") as url:
+    with service.throwaway("database") as url:
         service.run("make", "migrations-check", "migrate", DATABASE_URL=url)
     commit(service, "Merge branch 'events'")
     assert "nothing to join" in service.run("make", "migration-merge")

@@ -39,7 +39,7 @@ OBSERVATION, SERVER = "app/api/observation.py", "app/server.py"
 UNIT = """                async with session.begin():
                     yield self.repositories(session)
                     if not session.is_active:
-                        raise RolledBack  # or the end of the block would not tell
+                        raise RolledBack  # otherwise the block would end without an error
 """
 COMMIT_ANYWAY = """                try:
                     yield self.repositories(session)
@@ -333,7 +333,7 @@ def row_id(answers: dict[str, str], promise: str) -> str:
     return f"{variant_id(answers)}-{promise}"
 
 
-def in_turn() -> Iterator[str]:
+def selected_rows() -> Iterator[str]:
     """Selects rows so that each way to break a promise runs on one of the variants in turn."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for answers, promise, _, _ in ROWS:
@@ -343,8 +343,8 @@ def in_turn() -> Iterator[str]:
         yield variants[number % len(variants)]
 
 
-SUFFICE = set(in_turn())
-again = pytest.mark.exhaustive
+SELECTED = set(selected_rows())
+exhaustive = pytest.mark.exhaustive
 
 
 @dataclass(frozen=True)
@@ -368,7 +368,7 @@ def install(cookies_session: Cookies) -> Iterator[Callable[..., Installed]]:
                 return Installed(service, {})
             shutil.copy(ROOT / COPY_TEST, service.path / COPY_TEST)
             return Installed(
-                service, {"TEST_DATABASE_URL": stack.enter_context(service.lent("server"))}
+                service, {"TEST_DATABASE_URL": stack.enter_context(service.throwaway("server"))}
             )
 
         yield installed
@@ -379,7 +379,9 @@ def install(cookies_session: Cookies) -> Iterator[Callable[..., Installed]]:
 @pytest.mark.parametrize(
     ("answers", "promise", "file", "test"),
     [
-        pytest.param(*row, id=row_id(*row[:2]), marks=() if row_id(*row[:2]) in SUFFICE else again)
+        pytest.param(
+            *row, id=row_id(*row[:2]), marks=() if row_id(*row[:2]) in SELECTED else exhaustive
+        )
         for row in ROWS
     ],
 )
@@ -388,12 +390,12 @@ def test_a_promise_fails_without_its_code(
 ) -> None:
     installed = install(**answers)
     service = installed.service
-    files = undone(service, edits(answers, promise))
+    files = edited_files(service, edits(answers, promise))
     assert file in files
-    is_noticed(installed, files, test)
+    assert_test_fails(installed, files, test)
 
 
-def is_noticed(installed: Installed, files: dict[str, str], test: str) -> None:
+def assert_test_fails(installed: Installed, files: dict[str, str], test: str) -> None:
     """Asserts that the test fails with these files, each time by an assertion."""
     service = installed.service
     before = {name: service.read(name) for name in files}
@@ -425,14 +427,16 @@ def failures(installed: Installed, test: str) -> list[str]:
     )
     assert report.exists(), done.stdout
     root = ElementTree.parse(report).getroot()  # noqa: S314 - ours
-    found = [node.get("message", "") for kind in ("failure", "error") for node in root.iter(kind)]
-    return [message for message in found if not message.startswith("failed on teardown")]
+    messages = [
+        node.get("message", "") for kind in ("failure", "error") for node in root.iter(kind)
+    ]
+    return [message for message in messages if not message.startswith("failed on teardown")]
 
 
 def test_every_promise_exists_in_a_variant() -> None:
-    listed = {promise for _, promise, _, _ in ROWS}
+    promises = {promise for _, promise, _, _ in ROWS}
     assert (
-        listed
+        promises
         == UNDO.keys()
         | UNDO_IN_TOOLS.keys()
         | UNDO_ON["sqlite"].keys()
@@ -446,7 +450,7 @@ def test_each_line_to_undo_exists_once(rendered: Bake, answers: dict[str, str]) 
     assert ROW.findall(service.read(PROMISES)) == rows(answers)
     for variant, promise, file, test in ROWS:
         if variant == answers:
-            assert file in undone(service, edits(answers, promise))
+            assert file in edited_files(service, edits(answers, promise))
             path, _, name = test.partition("::")
             owner = ROOT if (promise, file, test) in IN_TOOLS else service.path
             assert f"def {name}(" in (owner / "tests" / path).read_text(encoding="utf-8")
@@ -457,12 +461,12 @@ def edits(answers: dict[str, str], promise: str) -> list[Edit]:
     return (UNDO | UNDO_ON[answers["database"]] | in_tools)[promise]
 
 
-def undone(service: Service, edits: list[Edit]) -> dict[str, str]:
+def edited_files(service: Service, edits: list[Edit]) -> dict[str, str]:
     """Returns the changed files after `edits`."""
     files: dict[str, str] = {}
     for name, *texts in edits:
         is_sync = service.answers["concurrency"] == "sync" and name in SPELLED
-        old, new = map(spelled, texts) if is_sync else texts
+        old, new = map(as_rendered, texts) if is_sync else texts
         text = files.get(name) or service.read(name)
         assert text.count(old) == 1, (
             f"{name} of {service.path} does not contain {old!r} exactly once"
@@ -476,7 +480,7 @@ def write(service: Service, files: dict[str, str]) -> None:
         (service.path / name).write_text(text, encoding="utf-8")
 
 
-def spelled(text: str) -> str:
+def as_rendered(text: str) -> str:
     for pattern, replacement in SPELLING:
         text = re.sub(pattern, replacement, text)
     return text

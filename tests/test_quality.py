@@ -79,10 +79,10 @@ def test_make_passes_arguments_unchanged(bake: Bake, tmp_path: Path, names: str)
         "url": "bench",
         "name fields plural": "resource",
     }
-    given = [f"{name}={name} {ODD}" for name in names.split()]
+    arguments = [f"{name}={name} {ODD}" for name in names.split()]
     path = os.pathsep.join([str(uv.parent), os.environ["PATH"]])
-    output = service.run("make", "--silent", commands[names], *given, PATH=path).splitlines()
-    assert {line.partition("=")[2] for line in given} <= {*output}
+    output = service.run("make", "--silent", commands[names], *arguments, PATH=path).splitlines()
+    assert {line.partition("=")[2] for line in arguments} <= {*output}
     assert not (service.path / "pwned").exists()
 
 
@@ -151,13 +151,13 @@ def test_every_file_that_a_page_links_to_is_there(rendered: Bake, answers: dict[
     pages = [service.path / "README.md", *(service.path / "docs").glob("*.md")]
     linked = {page: LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))) for page in pages}
     assert {"docs/" + page.name for page in pages[1:]} <= {*linked[pages[0]]}
-    gone = [
+    missing = [
         (page.name, name)
         for page, names in linked.items()
         for name in names
         if not (page.parent / name).exists()
     ]
-    assert gone == []
+    assert missing == []
 
 
 @each_render

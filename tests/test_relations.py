@@ -38,7 +38,7 @@ with TestClient(create_app(settings_for(url))) as client:
 def test_the_shop_works_as_written(bake: Bake, answers: dict[str, str]) -> None:
     service = bake(**answers)
     service.run("make", "install")
-    with service.lent("database") as database:
+    with service.throwaway("database") as database:
         for _, _, kind, lines in STEP.findall(service.read("docs/relations.md")):
             if kind == "sh":
                 service.run("bash", "-ec", lines)
@@ -50,7 +50,7 @@ def test_the_shop_works_as_written(bake: Bake, answers: dict[str, str]) -> None:
             product, tags = products_have_tags(v1)
             orders_have_lines(v1, product)
             a_favourite_is_one_of_its_kind(v1, product)
-            a_tag_leaves_its_products(v1, product, tags)
+            a_deleted_tag_is_removed_from_products(v1, product, tags)
             pages_are_filled(v1)
         fifty_rows_cost_as_many_statements_as_one(service, database)
 
@@ -82,16 +82,16 @@ def products_have_tags(v1: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     hats = created(f"{v1}/categories", name="Hats")
     new = {"name": "Cap", "price": "9.99", "category_id": hats["id"], "tag_ids": ids[::-1]}
     product = created(f"{v1}/products", **new)
-    this = f"{v1}/products/{product['id']}"
+    entity_url = f"{v1}/products/{product['id']}"
     assert (product["tag_ids"], product["category"]) == (ids, hats)
     for wrong in (str(uuid4()), hats["id"]):
-        assert refused(this, "PATCH", tag_ids=[ids[0], wrong]) == (409, ["tag_ids"])
-    assert refused(this, "PATCH", tag_ids=[ids[0], ids[0]]) == (422, ["tag_ids"])
-    assert patched(this, tag_ids=ids[1:])["tag_ids"] == ids[1:]
+        assert refused(entity_url, "PATCH", tag_ids=[ids[0], wrong]) == (409, ["tag_ids"])
+    assert refused(entity_url, "PATCH", tag_ids=[ids[0], ids[0]]) == (422, ["tag_ids"])
+    assert patched(entity_url, tag_ids=ids[1:])["tag_ids"] == ids[1:]
     assert request(f"{v1}/products?tag_id={ids[0]}")[1]["items"] == []
     assert request(f"{v1}/categories/{hats['id']}", "DELETE")[0] == 204
-    assert request(this)[1]["category_id"] is None
-    return patched(this, tag_ids=ids), tags
+    assert request(entity_url)[1]["category_id"] is None
+    return patched(entity_url, tag_ids=ids), tags
 
 
 def orders_have_lines(v1: str, product: dict[str, Any]) -> None:
@@ -100,21 +100,25 @@ def orders_have_lines(v1: str, product: dict[str, Any]) -> None:
     lines = [{"product_id": product["id"], "quantity": quantity} for quantity in (2, 1)]
     new = {"customer_id": ada["id"], "address_id": home["id"], "lines": lines}
     order = created(f"{v1}/orders", **new)
-    this = f"{v1}/orders/{order['id']}"
+    entity_url = f"{v1}/orders/{order['id']}"
     assert order["lines"] == lines
     assert request(f"{v1}/orders?customer_id={ada['id']}")[1]["items"] == [order]
-    assert patched(this, status="paid")["lines"] == lines
-    assert patched(this, lines=lines[1:])["lines"] == request(this)[1]["lines"] == lines[1:]
+    assert patched(entity_url, status="paid")["lines"] == lines
+    assert (
+        patched(entity_url, lines=lines[1:])["lines"]
+        == request(entity_url)[1]["lines"]
+        == lines[1:]
+    )
     wrong = [*lines, {"product_id": str(uuid4()), "quantity": 1}]
-    assert refused(this, "PATCH", lines=wrong) == (409, ["lines"])
+    assert refused(entity_url, "PATCH", lines=wrong) == (409, ["lines"])
     wrong = [*lines, {"product_id": product["id"], "quantity": 0}]
-    assert refused(this, "PATCH", lines=wrong) == (422, ["lines.2.quantity"])
-    assert request(this)[1]["lines"] == lines[1:]
+    assert refused(entity_url, "PATCH", lines=wrong) == (422, ["lines.2.quantity"])
+    assert request(entity_url)[1]["lines"] == lines[1:]
     assert request(f"{v1}/customers/{ada['id']}", "DELETE")[0] == 409
     assert request(f"{v1}/products/{product['id']}", "DELETE")[0] == 409
     assert request(f"{v1}/addresses/{home['id']}", "DELETE")[0] == 204
-    assert request(this)[1]["address"] is None
-    assert request(this, "DELETE")[0] == 204
+    assert request(entity_url)[1]["address"] is None
+    assert request(entity_url, "DELETE")[0] == 204
     assert request(f"{v1}/customers/{ada['id']}", "DELETE")[0] == 204
 
 
@@ -129,10 +133,12 @@ def a_favourite_is_one_of_its_kind(v1: str, product: dict[str, Any]) -> None:
     assert request(f"{v1}/reviews/{review['id']}")[1]["customer_id"] is None
 
 
-def a_tag_leaves_its_products(v1: str, product: dict[str, Any], tags: list[dict[str, Any]]) -> None:
+def a_deleted_tag_is_removed_from_products(
+    v1: str, product: dict[str, Any], tags: list[dict[str, Any]]
+) -> None:
     assert request(f"{v1}/tags/{tags[0]['id']}", "DELETE")[0] == 204
-    left = request(f"{v1}/products/{product['id']}")[1]
-    assert left == product | {"tag_ids": [tags[1]["id"]]}
+    remaining = request(f"{v1}/products/{product['id']}")[1]
+    assert remaining == product | {"tag_ids": [tags[1]["id"]]}
 
 
 def pages_are_filled(v1: str) -> None:

@@ -33,8 +33,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def record(folder: Path) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads((folder / ".cruft.json").read_text(encoding="utf-8"))
-    return made
+    content: dict[str, Any] = json.loads((folder / ".cruft.json").read_text(encoding="utf-8"))
+    return content
 
 
 @pytest.fixture
@@ -124,9 +124,9 @@ def test_a_relative_path(tmp_path: Path, template: Template, expected: dict[str,
 
 
 def test_a_zip(tmp_path: Path, template: Template, expected: dict[str, bytes]) -> None:
-    packed = tmp_path / "template.zip"
-    template.git("archive", "--prefix=template-1/", "--output", str(packed), "HEAD")
-    output = render(tmp_path, *ANSWERS, template=packed)
+    archive = tmp_path / "template.zip"
+    template.git("archive", "--prefix=template-1/", "--output", str(archive), "HEAD")
+    output = render(tmp_path, *ANSWERS, template=archive)
     assert files(tmp_path / "orders") == expected
     assert not (tmp_path / "orders" / ".cruft.json").exists()
     assert "No .cruft.json" in output
@@ -161,7 +161,7 @@ def test_a_replay_of_answers_to_an_older_template_renders_the_new_one(tmp_path: 
     saved = tmp_path / "old.json"
     saved.write_text(json.dumps({"cookiecutter": {**answers, "_version": "0.0.1"}}))
     options = ("--replay-file", str(saved), "--output-dir", str(tmp_path))
-    done = cookiecutter(*options, given="\n" * 9)
+    done = cookiecutter(*options, stdin="\n" * 9)
     assert done.returncode == 0, done.stdout
     service = Service(tmp_path / "old", answers)
     assert (
@@ -177,9 +177,9 @@ def version_of(service: Service) -> str:
 
 
 def test_cruft_create(tmp_path: Path, template: Template, expected: dict[str, bytes]) -> None:
-    given = json.dumps(dict(answer.split("=") for answer in ANSWERS))
+    context = json.dumps(dict(answer.split("=") for answer in ANSWERS))
     create = (*CRUFT, "create", str(template.path), "--no-input")
-    done = execute(*create, "--extra-context", given, folder=tmp_path)
+    done = execute(*create, "--extra-context", context, folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert files(tmp_path / "orders") == expected
     assert record(tmp_path / "orders")["commit"] == head(template)

@@ -104,9 +104,9 @@ def test_every_configuration_file_can_be_read(rendered: Bake, answers: dict[str,
     service = rendered(**answers)
     readers: dict[str, Any] = {".toml": tomllib.loads, ".json": json.loads}
     readers |= {".yml": yaml.safe_load, ".yaml": yaml.safe_load}
-    read = [path for path in service.files() if path.suffix in readers]
-    assert {"pyproject.toml", ".pre-commit-config.yaml"} <= {path.name for path in read}
-    for path in read:
+    readable = [path for path in service.files() if path.suffix in readers]
+    assert {"pyproject.toml", ".pre-commit-config.yaml"} <= {path.name for path in readable}
+    for path in readable:
         assert readers[path.suffix](path.read_text(encoding="utf-8")), path
 
 
@@ -133,8 +133,8 @@ def test_no_two_choices_render_the_same_service(rendered: Bake) -> None:
 def test_every_dependency_has_an_upper_bound(rendered: Bake) -> None:
     for answers in RENDERS:
         project = tomllib.loads(rendered(**answers).read("pyproject.toml"))
-        wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
-        assert [one for one in wanted if not re.search(r">=[\d.]+,<\d", one)] == []
+        requirements = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+        assert [one for one in requirements if not re.search(r">=[\d.]+,<\d", one)] == []
 
 
 def test_less_than_3_percent_of_python_lines_are_jinja() -> None:
@@ -166,8 +166,8 @@ def test_requirements_txt_is_within_the_ranges_of_pyproject() -> None:
     locked = dict(
         re.findall(r"^([\w-]+)==([\w.]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     )
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["dev"]
-    for requirement in map(Requirement, wanted):
+    requirements = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["dev"]
+    for requirement in map(Requirement, requirements):
         assert requirement.specifier.contains(locked[requirement.name]), requirement
 
 
@@ -178,8 +178,10 @@ def test_dependencies_below_1_0_are_pinned_to_a_minor_version(
     """Before 1.0, a minor version may contain breaking changes."""
     own = (ROOT / "pyproject.toml").read_text()
     for project in map(tomllib.loads, (own, rendered(**answers).read("pyproject.toml"))):
-        wanted = project["project"].get("dependencies", []) + project["dependency-groups"]["dev"]
-        for requirement in map(Requirement, wanted):
+        requirements = (
+            project["project"].get("dependencies", []) + project["dependency-groups"]["dev"]
+        )
+        for requirement in map(Requirement, requirements):
             versions = requirement.specifier
             (oldest,) = (Version(one.version) for one in versions if one.operator == ">=")
             assert oldest.major or not versions.contains(f"0.{oldest.minor + 1}"), requirement

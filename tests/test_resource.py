@@ -20,7 +20,7 @@ from tests.conftest import (
     execute,
     make_once,
 )
-from tests.items import ITEMS, for_both_databases, written
+from tests.items import ITEMS, for_both_databases, generated_files
 from tests.test_services import request, serving
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ def test_generated_resources_and_users_pass_all_checks(bake: Bake, answers: dict
     service = bake(**answers)
     service.run("make", "install")
     commit(service, "First commit")
-    the_items_are_what_it_writes(service)
+    the_items_equal_its_output(service)
     resource(service, "name=event", f"fields={EVENT}")
     resource(service, "name=order_line", "plural=order_entries", f"fields={LINE}")
     assert "'place:ref(gone)' refers to no resource" in refused(service, "place:ref(gone)")
@@ -57,7 +57,7 @@ def test_generated_resources_and_users_pass_all_checks(bake: Bake, answers: dict
     assert "pwned" not in service.run("git", "ls-files", "--others")
     make_once(service, "users")
     assert all_is_covered(service, service.run("make", "check"))
-    it_answers(service)
+    its_resources_work(service)
     its_users_log_in(service)
 
 
@@ -95,7 +95,7 @@ def test_a_service_without_fakes_passes_all_checks_and_takes_a_resource(
     commit(service, "First commit")
     shutil.rmtree(service.path / "tests" / "fakes")
     commit(service, "Database only")
-    the_items_are_what_it_writes(service)
+    the_items_equal_its_output(service)
     resource(service, "name=event", f"fields={EVENT}")
     assert not (service.path / "tests" / "fakes").exists()
     output = service.run("make", "check")
@@ -103,8 +103,8 @@ def test_a_service_without_fakes_passes_all_checks_and_takes_a_resource(
     assert re.search(r"\d skipped", output) is None
 
 
-def the_items_are_what_it_writes(service: Service) -> None:
-    for name, text in written(service).items():
+def the_items_equal_its_output(service: Service) -> None:
+    for name, text in generated_files(service).items():
         assert service.read(name) == text, f"{name} is outdated: run make items"
     assert "Nothing to do" in service.run("make", "resource", "name=item", f"fields={ITEMS}")
     assert service.run("git", "status", "--porcelain") == ""
@@ -136,7 +136,7 @@ def its_users_log_in(service: Service) -> None:
             assert request(f"{url}{path}", token=token)[0] == 200
 
 
-def it_answers(service: Service) -> None:
+def its_resources_work(service: Service) -> None:
     with serving(service, AUTH="none") as (url, _):
         item = request(f"{url}/v1/items", "POST", {"name": "hall"})[1]
         new = {

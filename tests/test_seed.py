@@ -35,7 +35,7 @@ NOTES = (
 )
 
 # A checksum of each table.
-SUMS = """
+CHECKSUMS = """
 import hashlib, json, os
 from sqlalchemy import create_engine
 from app.db.tables import Base
@@ -63,20 +63,22 @@ def shop(bake: Bake, answers: dict[str, str]) -> Service:
 
 @variants(3)
 def test_seed_fills_each_resource_with_valid_rows(shop: Service) -> None:
-    sums = []
+    checksums = []
     for _ in range(2):
-        with shop.lent("database") as url:
+        with shop.throwaway("database") as url:
             output = shop.run("make", "seed", "n=300", DATABASE_URL=url)
             assert "orders: 300 rows\n" in output
             assert "notes: 300 rows of anonymous\n" in output
-            sums.append(shop.run("uv", "run", "python", "-c", SUMS, LIVE_URL=url).splitlines()[-1])
+            checksums.append(
+                shop.run("uv", "run", "python", "-c", CHECKSUMS, LIVE_URL=url).splitlines()[-1]
+            )
             assert "Nothing is written: there are rows in " in refused(shop, DATABASE_URL=url)
             with serving(shop, DATABASE_URL=url) as (served, _):
                 lists_have_their_rows(f"{served}/v1")
-    assert sums[0] == sums[1]
-    assert len({*json.loads(sums[0]).values()}) == len(json.loads(sums[0]))
-    with shop.lent("database") as url:
-        its_refusals_say_what_to_do(shop, url)
+    assert checksums[0] == checksums[1]
+    assert len({*json.loads(checksums[0]).values()}) == len(json.loads(checksums[0]))
+    with shop.throwaway("database") as url:
+        its_errors_say_what_to_do(shop, url)
     its_checks_pass(shop)
 
 
@@ -110,7 +112,7 @@ def pages(url: str) -> Iterator[dict[str, Any]]:
         cursor = page["next_cursor"]
 
 
-def its_refusals_say_what_to_do(service: Service, url: str) -> None:
+def its_errors_say_what_to_do(service: Service, url: str) -> None:
     assert "APP_ENV is production" in refused(service, DATABASE_URL=url, APP_ENV="production")
     assert "n=many is no number of rows" in refused(service, "n=many", DATABASE_URL=url)
     issuer = {"AUTH_JWKS_URL": "https://id.example/.well-known/jwks.json", "AUTH_AUDIENCE": "shop"}

@@ -18,8 +18,8 @@ from tests.conftest import (
     VARIANTS,
     Service,
     all_is_covered,
-    as_given,
     constant,
+    escaped,
     render,
 )
 from tests.test_answer_validation import ODD_ANSWERS
@@ -71,13 +71,13 @@ SERVICES = [
 def test_a_variant_is_set_up_and_passes_its_checks_and_serves(
     tmp_path: Path, answers: dict[str, str]
 ) -> None:
-    """One test for all steps: the setup takes half a minute, and workers share no fixtures.
+    """One test for all steps: the setup takes more than a minute, and workers share no fixtures.
 
     The answers are unusual, the path has spaces, and there is no compiler.
     """
-    given = [f"{question}={as_given(question, answer)}" for question, answer in answers.items()]
+    arguments = [f"{question}={escaped(question, answer)}" for question, answer in answers.items()]
     folder = tmp_path / "a folder of 'mine'"
-    output = render(folder, *given, CC="/no/compiler", CXX="/no/compiler", **IDENTITY)
+    output = render(folder, *arguments, CC="/no/compiler", CXX="/no/compiler", **IDENTITY)
     assert " done." in output, output
 
     service = Service(folder / answers["project_slug"], answers)

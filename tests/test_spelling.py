@@ -53,8 +53,8 @@ def test_every_row_is_needed(rendered: Bake, row: tuple[str, str]) -> None:
     pattern, replacement = row
     spelled = [text for name, text in sources(rendered).items() if name in SPELLED]
     before = SPELLING[: SPELLING.index(row)]
-    for earlier, other in before:
-        spelled = [re.sub(earlier, other, text) for text in spelled]
+    for earlier_pattern, earlier_replacement in before:
+        spelled = [re.sub(earlier_pattern, earlier_replacement, text) for text in spelled]
     assert any(re.sub(pattern, replacement, text) != text for text in spelled)
 
 

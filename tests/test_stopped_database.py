@@ -64,31 +64,31 @@ def test_a_stopped_database_holds_no_request(bake: Bake, concurrency: str) -> No
         assert timed(f"{url}/livez")[0] == 200
         assert timed(f"{url}/readyz")[0] == 503
         send("SIGCONT")
-        until = time.monotonic() + 1
+        deadline = time.monotonic() + 1
         while timed(items)[0] != 200:
-            assert time.monotonic() < until, "not within a second"
+            assert time.monotonic() < deadline, "not within a second"
         status, _ = timed(items, "POST", {"name": "washer"})
         assert status == 201
         assert request(f"{url}/readyz")[0] == 200
 
 
 def timed(url: str, method: str = "GET", body: object = None) -> tuple[int, float]:
-    began = time.monotonic()
+    start = time.monotonic()
     status, _ = request(url, method, body)
-    return status, time.monotonic() - began
+    return status, time.monotonic() - start
 
 
 @contextmanager
 def postgres(service: Service) -> Iterator[tuple[str, Callable[[str], None]]]:
     """A server's URL, and what sends a signal to all of its processes."""
     with service.start(SERVER) as server:
-        url = answered(server)
+        url = read_line(server)
 
         def send(signal: str) -> None:
             assert server.stdin
             server.stdin.write(f"{signal}\n")
             server.stdin.flush()
-            assert answered(server) == "done"
+            assert read_line(server) == "done"
 
         try:
             yield url, send
@@ -96,7 +96,7 @@ def postgres(service: Service) -> Iterator[tuple[str, Callable[[str], None]]]:
             send("SIGCONT")
 
 
-def answered(server: subprocess.Popen[str]) -> str:
+def read_line(server: subprocess.Popen[str]) -> str:
     assert server.stdout
     line = server.stdout.readline().strip()
     assert line, server.communicate()[1]

@@ -11,7 +11,7 @@ HANGS = '''
 import sys
 from pathlib import Path
 
-from tests.conftest import begun, execute
+from tests.conftest import execute, start_process
 
 ELSEWHERE = """
 import subprocess, time
@@ -32,7 +32,7 @@ def test_waits_for_a_command(tmp_path):
 
 
 def test_waits_for_a_program_beside_it(tmp_path):
-    with begun(*WAIT, folder=tmp_path) as process:
+    with start_process(*WAIT, folder=tmp_path) as process:
         process.stdout.read()
 '''
 

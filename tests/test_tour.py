@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from tests.conftest import IDENTITY, ROOT, Service, Template, begun
+from tests.conftest import IDENTITY, ROOT, Service, Template, start_process
 from tests.images import Image, build
 from tests.test_ci import stand_ins
 from tests.test_deployment import compose, serving, variables_of
@@ -51,18 +51,18 @@ def test_the_tour_works_as_written(tmp_path: Path, template: Template) -> None:
         for kind, text, paragraph in steps():
             match kind:
                 case "sh":
-                    reader.types(text)
+                    reader.type_block(text)
                 case "console" | "json":
-                    assert shown(text, reader.output), (
+                    assert matches(text, reader.output), (
                         f"{text}\ndiffers from the output:\n{reader.output}"
                     )
                 case "python":
-                    reader.writes(text, paragraph)
+                    reader.write_file(text, paragraph)
                 case "diff":
-                    reader.edits(text, paragraph)
+                    reader.apply_diff(text, paragraph)
 
 
-def shown(text: str, output: str) -> bool:
+def matches(text: str, output: str) -> bool:
     """Whether the output matches `text`: `...` matches the rest of a word, or alone any lines."""
     parts = [
         r"(?:.*\n)*" if line.strip() == "..." else re.escape(line).replace(r"\.\.\.", r"\S*") + "\n"
@@ -88,41 +88,41 @@ class Reader:
         self.images = Path(stack.enter_context(tempfile.TemporaryDirectory())).resolve()
         self.images.chmod(0o755)  # unlike pytest's own folders, the image's user can enter it
         self.shell = stack.enter_context(
-            begun("bash", "-eo", "pipefail", folder=folder, **self.variables)
+            start_process("bash", "-eo", "pipefail", folder=folder, **self.variables)
         )
         self.server = stack.enter_context(ExitStack())
 
-    def types(self, block: str) -> None:
-        typed = block.replace(TEMPLATE, self.template).replace(ADDRESS, f"localhost:{self.port}")
-        if typed.rstrip().endswith(SECOND_TERMINAL):
+    def type_block(self, block: str) -> None:
+        commands = block.replace(TEMPLATE, self.template).replace(ADDRESS, f"localhost:{self.port}")
+        if commands.rstrip().endswith(SECOND_TERMINAL):
             self.server.close()
-            self.server.enter_context(self.serving(typed))
+            self.server.enter_context(self.serving(commands))
             return
-        self.output = self.said(typed)
-        called = self.calls.read_text().splitlines()
+        self.output = self.run(commands)
+        calls = self.calls.read_text().splitlines()
         self.calls.write_text("")
-        for call in called:
-            self.does(call)
+        for call in calls:
+            self.handle_docker_call(call)
 
-    def said(self, typed: str) -> str:
+    def run(self, commands: str) -> str:
         """Runs commands in the first terminal and returns the output; a failure ends the shell."""
         assert self.shell.stdin
         assert self.shell.stdout
-        self.shell.stdin.write(f"{{ {typed}\n}} < /dev/null; printf '\\n%s\\n' '{DONE}'\n")
+        self.shell.stdin.write(f"{{ {commands}\n}} < /dev/null; printf '\\n%s\\n' '{DONE}'\n")
         self.shell.stdin.flush()
         lines: list[str] = []
         for line in self.shell.stdout:
             if line == f"{DONE}\n":
                 return "".join(lines)
             lines.append(line)
-        raise AssertionError(f"{typed}\n{''.join(lines)}")
+        raise AssertionError(f"{commands}\n{''.join(lines)}")
 
     @contextmanager
-    def serving(self, typed: str) -> Iterator[None]:
+    def serving(self, commands: str) -> Iterator[None]:
         """Runs the service in the second terminal, from ready until Ctrl+C has ended it."""
         variables = self.variables | {"PORT": self.port}
-        command = (sys.executable, "-c", IN_TERMINAL, "bash", "-ec", typed)
-        with begun(*command, folder=self.service.path, **variables) as terminal:
+        command = (sys.executable, "-c", IN_TERMINAL, "bash", "-ec", commands)
+        with start_process(*command, folder=self.service.path, **variables) as terminal:
             for _ in range(300):
                 time.sleep(0.1)
                 try:
@@ -134,7 +134,7 @@ class Reader:
             output = terminal.communicate("\x03", timeout=30)[0]
         assert "Application shutdown complete" in output, output
 
-    def does(self, call: str) -> None:
+    def handle_docker_call(self, call: str) -> None:
         """Does what an engine would: builds the image and serves as in compose.yaml."""
         match call.split()[1:3]:
             case ["build", _]:
@@ -151,21 +151,21 @@ class Reader:
             case _:
                 raise AssertionError(f"{call} is not performed here")
 
-    def writes(self, text: str, paragraph: str) -> None:
+    def write_file(self, text: str, paragraph: str) -> None:
         """Appends to the file, or replaces it."""
         path = self.file(paragraph)
         if paragraph.startswith("Add"):
             text = f"{path.read_text(encoding='utf-8')}\n\n{text}"
         path.write_text(text, encoding="utf-8")
 
-    def edits(self, block: str, paragraph: str) -> None:
+    def apply_diff(self, block: str, paragraph: str) -> None:
         """Applies a diff."""
         path = self.file(paragraph)
         text = path.read_text(encoding="utf-8")
         for hunk in re.split(r"^@@\n", block, flags=re.MULTILINE):
             old, new = (
-                "".join(f"{line[1:]}\n" for line in hunk.splitlines() if line[:1] != left_out)
-                for left_out in "+-"
+                "".join(f"{line[1:]}\n" for line in hunk.splitlines() if line[:1] != excluded)
+                for excluded in "+-"
             )
             assert text.count(old) == 1, f"{path} does not contain exactly once:\n{old}"
             text = text.replace(old, new)

@@ -53,8 +53,8 @@ REVISION = "app/db/migrations/versions/*_create_events_*.py"
 def rendered_from(
     template: Template, folder: Path, answers: dict[str, str], *options: str
 ) -> Service:
-    given = [f"{question}={answer}" for question, answer in answers.items()]
-    render(folder, *options, *given, template=f"git+file://{template.path}")
+    arguments = [f"{question}={answer}" for question, answer in answers.items()]
+    render(folder, *options, *arguments, template=f"git+file://{template.path}")
     service = Service(folder / "my-service", answers)
     commit(service, "First commit")
     return service
@@ -77,13 +77,13 @@ def replace(service: Service, name: str, old: str, new: str) -> None:
     (service.path / name).write_text(text.replace(old, new), encoding="utf-8")
 
 
-def put_before(service: Service, name: str, place: str, *lines: str) -> None:
-    """Inserts the lines before the one that starts with `place`."""
-    replace(service, name, f"\n{place}", "\n".join(["", *lines, place]))
+def put_before(service: Service, name: str, anchor: str, *lines: str) -> None:
+    """Inserts the lines before the one that starts with `anchor`."""
+    replace(service, name, f"\n{anchor}", "\n".join(["", *lines, anchor]))
 
 
-def put_after(service: Service, name: str, place: str, line: str) -> None:
-    replace(service, name, f"\n{place}\n", f"\n{place}\n{line}\n")
+def put_after(service: Service, name: str, anchor: str, line: str) -> None:
+    replace(service, name, f"\n{anchor}\n", f"\n{anchor}\n{line}\n")
 
 
 def write_like_items(service: Service, name: str) -> None:
@@ -194,7 +194,7 @@ def register_the_table(service: Service) -> None:
 
 def resolve(service: Service, names: set[str]) -> None:
     """Resolves a conflict: takes the template's version and repeats the team's change."""
-    again = {
+    repeat = {
         "README.md": describe_themselves,
         "app/db/session.py": register_the_repository,
         "app/db/tables/__init__.py": register_the_table,
@@ -205,7 +205,7 @@ def resolve(service: Service, names: set[str]) -> None:
     for name in names:
         service.run("git", "checkout", "--theirs", name)
         service.run("git", "add", name)
-        again[name](service)
+        repeat[name](service)
 
 
 def follow_the_notes(service: Service) -> None:
@@ -271,9 +271,9 @@ def test_a_changed_service_of_each_release_takes_an_update(
     template = template_with_history
     service = with_its_own_events(template, tmp_path, answers, "--checkout", RELEASES[release])
     template.release(*NEWS)
-    behind = execute("make", "template-check", folder=service.path)
-    assert behind.returncode != 0
-    assert "out of date" in behind.stdout
+    check = execute("make", "template-check", folder=service.path)
+    assert check.returncode != 0
+    assert "out of date" in check.stdout
     update = execute("make", "template-update", folder=service.path)
     assert conflicts(service).keys() == CONFLICTS[release]
     assert (update.returncode != 0) == bool(CONFLICTS[release])
@@ -306,7 +306,7 @@ def migrate_events(service: Service) -> None:
 
 @pytest.mark.slower
 @pytest.mark.parametrize(
-    ("before", "switched"),
+    ("before", "changed_answers"),
     [
         ({"database": "sqlite", "concurrency": "sync"}, {"concurrency": "async"}),
         pytest.param(
@@ -328,18 +328,18 @@ def migrate_events(service: Service) -> None:
     ids=lambda answers: "-".join(answers.values()),
 )
 def test_an_update_can_change_an_answer(
-    tmp_path: Path, template: Template, before: dict[str, str], switched: dict[str, str]
+    tmp_path: Path, template: Template, before: dict[str, str], changed_answers: dict[str, str]
 ) -> None:
     service = with_its_own_events(template, tmp_path, before | {"setup": "files"})
     template.release(*NEWS)
-    service.run("make", "template-update", f"answers={json.dumps(switched)}")
+    service.run("make", "template-update", f"answers={json.dumps(changed_answers)}")
     assert conflicts(service) == {}
     changes_of_the_team_are_there(service)
     service.run("make", "install")
     # Manual steps for the team's own files: routes are rewritten like those of the items, and
     # revisions, which are for one database, are generated again.
     write_like_items(service, "app/api/routes/items.py")
-    if "database" in switched:
+    if "database" in changed_answers:
         next(service.path.glob(REVISION)).unlink()
         migrate_events(service)
     service.run("make", "openapi", "check")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.conftest import Bake, Service, commit, make_once
-from tests.test_promises import Edit, Installed, is_noticed, undone
+from tests.test_promises import Edit, Installed, assert_test_fails, edited_files
 
 THREAT = re.compile(r"^\| ([^|]+) \| [^|]+ \| `([^|]+)` \|$", re.MULTILINE)
 ACCESS = "app/api/access_tokens.py"
@@ -45,7 +45,7 @@ UNDO: dict[str, Edit] = {
         "        await session.delete(login)\n        return None",
         "        return None",
     ),
-    "finding out which e-mails have an account, by words or by time": (
+    "finding out which emails have an account, by responses or their time": (
         "app/services/passwords.py",
         "    stored = password_hash or NOBODY\n",
         "    if password_hash is None:\n        return False\n    stored = password_hash\n",
@@ -65,7 +65,7 @@ UNDO: dict[str, Edit] = {
         "change.password.get_secret_value(), *tries)",
         "change.password.get_secret_value())",
     ),
-    "an API key that makes another before it is revoked": (
+    "an API key that creates another one before it is revoked": (
         ROUTES,
         'if "api_key" in user.claims:',
         "if False:",
@@ -75,7 +75,7 @@ UNDO: dict[str, Edit] = {
         ".where(ApiKeyTable.id == id_, of_user)",
         ".where(ApiKeyTable.id == id_)",
     ),
-    "an access token of a login that has ended, to keep a way in": (
+    "an access token whose login has ended": (
         SERVICES,
         'or await session.get(LoginTable, UUID(user.claims["sid"])) is None',
         "",
@@ -85,7 +85,7 @@ UNDO: dict[str, Edit] = {
         "if user is None or user.password_hash != verified.password_hash:",
         "if user is None:",
     ),
-    "asking by changes of e-mail which ones have an account": (
+    "finding out which emails have an account, by email changes": (
         ROUTES,
         "tries = address(request), attempts.account(user.subject)",
         "tries = (attempts.account(user.subject),)",
@@ -127,12 +127,12 @@ def test_each_attack_succeeds_without_its_defence(bake: Bake) -> None:
     service.run("make", "install")
     commit(service, "First commit")
     make_once(service, "users")
-    threats = listed(service, "docs/authentication.md")
-    assert {*threats} == {*UNDO, "tokens and passwords in logs"}
-    for threat, edit in UNDO.items():
-        file, _, name = threats[threat].rpartition("::")
+    attacks = documented_attacks(service, "docs/authentication.md")
+    assert {*attacks} == {*UNDO, "tokens and passwords in logs"}
+    for attack, edit in UNDO.items():
+        file, _, name = attacks[attack].rpartition("::")
         test = f"api/{file or 'test_users.py'}::{name}"
-        is_noticed(Installed(service, {}), undone(service, [edit]), test)
+        assert_test_fails(Installed(service, {}), edited_files(service, [edit]), test)
 
 
 @pytest.mark.slower
@@ -142,12 +142,12 @@ def test_rows_of_others_are_visible_without_each_guard(bake: Bake) -> None:
     commit(service, "First commit")
     for name, fields in (("note", "title:str(128)"), ("note_line", "note:ref(note) text:str")):
         service.run("make", "resource", f"name={name}", f"fields={fields}", "owner=user")
-    threats = listed(service, "docs/ownership.md")
-    assert threats.keys() == UNDO_OWNED.keys()
-    for threat, edit in UNDO_OWNED.items():
-        is_noticed(Installed(service, {}), undone(service, [edit]), threats[threat])
+    attacks = documented_attacks(service, "docs/ownership.md")
+    assert attacks.keys() == UNDO_OWNED.keys()
+    for attack, edit in UNDO_OWNED.items():
+        assert_test_fails(Installed(service, {}), edited_files(service, [edit]), attacks[attack])
 
 
-def listed(service: Service, page: str) -> dict[str, str]:
+def documented_attacks(service: Service, page: str) -> dict[str, str]:
     """Returns the attacks on the page and their tests."""
     return dict(THREAT.findall(service.read(page).partition("## Threats")[2]))

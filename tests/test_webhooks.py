@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from tests.conftest import Bake, Service, begun, each_choice
+from tests.conftest import Bake, Service, each_choice, start_process
 from tests.test_business_rules import add, created, refused
 from tests.test_first_month import steps
 from tests.test_services import request, serving
@@ -29,29 +29,29 @@ def test_a_paid_order_is_delivered_once_by_a_signed_webhook(
 ) -> None:
     service = bake(**answers)
     service.run("make", "install")
-    with service.lent("database") as database, receiver([503, 302, 204]) as (url, deliveries):
+    with service.throwaway("database") as database, receiver([503, 302, 204]) as (url, deliveries):
         for where, name, kind, lines in steps(service, PAGE):
             if kind == "sh":
                 service.run("bash", "-ec", lines, DATABASE_URL=database)
             else:
                 add(service, where, name, lines)
         its_checks_pass(service)
-        known = {
+        variables = {
             "DATABASE_URL": database,
             "WEBHOOK_URL": url,
             "WEBHOOK_SECRET": f"whsec_{base64.b64encode(KEY).decode()}",
         }
         worker = ("uv", "run", "--no-sync", "python", "-m", "app.worker")
         with (
-            serving(service, **known) as (served, _),
-            begun(*worker, folder=service.path, **known),
+            serving(service, **variables) as (service_url, _),
+            start_process(*worker, folder=service.path, **variables),
         ):
-            order = created(f"{served}/v1/orders", number=1)
-            pay = f"{served}/v1/orders/{order['id']}/pay"
+            order = created(f"{service_url}/v1/orders", number=1)
+            pay = f"{service_url}/v1/orders/{order['id']}/pay"
             status, paid = request(pay, "POST")
             assert (status, paid["status"]) == (200, "paid")
             assert refused(pay, "POST") == (409, ["status"])
-            until(lambda: len(deliveries) == 3)
+            wait_until(lambda: len(deliveries) == 3)
             time.sleep(2)
     assert [verified(delivery) for delivery in deliveries] == [paid] * 3
     assert len({headers["Webhook-Id"] for headers, _ in deliveries}) == 1
@@ -99,8 +99,8 @@ def receiver(statuses: list[int]) -> Iterator[tuple[str, list[Delivery]]]:
             thread.join()
 
 
-def until(happens: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + 60
-    while not happens():
+    while not condition():
         assert time.monotonic() < end, "not within a minute"
         time.sleep(0.1)

@@ -63,46 +63,50 @@ def as_item(row: Row) -> dict[str, Any]:
     return item
 
 
-def answer(content: Any, status: int = 200) -> Response:
+def json_response(content: Any, status: int = 200) -> Response:
     body = orjson.dumps(content, option=orjson.OPT_UTC_Z)
     return Response(body, status, media_type="application/json")
 
 
 def create_app(database: Database) -> Starlette:
-    mark = database.parameter
-    get = f"SELECT {COLUMNS} FROM items WHERE id = {mark}"
-    page = f"SELECT {COLUMNS} FROM items ORDER BY created_at, id LIMIT {mark}"
-    insert = f"{insertion(mark)} RETURNING {COLUMNS}"
+    param = database.parameter
+    get = f"SELECT {COLUMNS} FROM items WHERE id = {param}"
+    page = f"SELECT {COLUMNS} FROM items ORDER BY created_at, id LIMIT {param}"
+    insert = f"{insertion(param)} RETURNING {COLUMNS}"
     update = (
-        f"UPDATE items SET quantity = {mark}, updated_at = {mark} WHERE id = {mark} "
+        f"UPDATE items SET quantity = {param}, updated_at = {param} WHERE id = {param} "
         f"RETURNING {COLUMNS}"
     )
 
     async def livez(_: Request) -> Response:
-        return answer({"status": "ok"})
+        return json_response({"status": "ok"})
 
     async def read_item(request: Request) -> Response:
         rows = await database.read(get, request.path_params["item_id"])
-        return answer(as_item(rows[0])) if rows else answer({"detail": "Not Found"}, 404)
+        return (
+            json_response(as_item(rows[0])) if rows else json_response({"detail": "Not Found"}, 404)
+        )
 
     async def list_items(request: Request) -> Response:
         limit = int(request.query_params.get("limit", 50))
         rows = await database.read(page, limit + 1)
         items = [as_item(row) for row in rows[:limit]]
         cursor = f"{items[-1]['created_at']}_{items[-1]['id']}" if len(rows) > limit else None
-        return answer({"items": items, "next_cursor": cursor})
+        return json_response({"items": items, "next_cursor": cursor})
 
     async def create_item(request: Request) -> Response:
         new, now = orjson.loads(await request.body()), database.now()
         optional = (new.get("description"), new.get("quantity", 0), new.get("is_active", True))
         values = (database.new_id(), now, now, new["name"], *optional, new.get("available_from"))
         rows = await database.write(insert, *values)
-        return answer(as_item(rows[0]), 201)
+        return json_response(as_item(rows[0]), 201)
 
     async def update_item(request: Request) -> Response:
         changes, id_ = orjson.loads(await request.body()), request.path_params["item_id"]
         rows = await database.write(update, changes["quantity"], database.now(), id_)
-        return answer(as_item(rows[0])) if rows else answer({"detail": "Not Found"}, 404)
+        return (
+            json_response(as_item(rows[0])) if rows else json_response({"detail": "Not Found"}, 404)
+        )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -80,7 +80,7 @@ class SqlStore(Store):
                 async with session.begin():
                     yield self.repositories(session)
                     if not session.is_active:
-                        raise RolledBack  # or the end of the block would not tell
+                        raise RolledBack  # otherwise the block would end without an error
 {% if cookiecutter.database == "sqlite" %}
             except exc.TimeoutError as error:
                 raise Unavailable("The writers before this one have taken too long.") from error
