@@ -173,8 +173,8 @@ def keep_overwritten() -> list[str]:
         now = path.read_bytes() if path.exists() else b""
         if now != copy.read_bytes() and not is_committed(path, copy):
             numbers = ("", *range(2, 1000))
-            beside = (path.with_name(f"{path.name}.orig{number}") for number in numbers)
-            names.append(str(copy.rename(next(other for other in beside if not other.exists()))))
+            candidates = (path.with_name(f"{path.name}.orig{number}") for number in numbers)
+            names.append(str(copy.rename(next(each for each in candidates if not each.exists()))))
     shutil.rmtree(BEFORE)
     return names
 
@@ -194,7 +194,7 @@ def remove_empty_folders() -> None:
             folder.rmdir()
 
 
-def tell(text: str, end: str = "\n") -> None:
+def echo(text: str, end: str = "\n") -> None:
     """Prints, and ignores a closed standard output: the render must not fail for it."""
     try:
         print(text, end=end, flush=True)
@@ -202,19 +202,19 @@ def tell(text: str, end: str = "\n") -> None:
         sys.stdout = None  # print() does nothing from now on
 
 
-def output(*command: str, given: str = "") -> str | None:
+def output(*command: str, stdin: str = "") -> str | None:
     """Returns what `command` prints, or None if it fails or is not installed."""
     try:
         done = subprocess.run(
-            command, check=False, input=given, capture_output=True, encoding="utf-8"
+            command, check=False, input=stdin, capture_output=True, encoding="utf-8"
         )
     except OSError:
         return None
     return None if done.returncode else done.stdout.strip()
 
 
-def git_in(folder: Path, *arguments: str, given: str = "") -> str | None:
-    return output("git", "-C", str(folder), *arguments, given=given)
+def git_in(folder: Path, *arguments: str, stdin: str = "") -> str | None:
+    return output("git", "-C", str(folder), *arguments, stdin=stdin)
 
 
 def record_template(kept: set[str]) -> Iterator[str]:
@@ -271,16 +271,16 @@ def source(template: Path, is_path: bool) -> str:
     if origin.startswith("."):
         return str((template / origin).resolve())
     parts = urlsplit(origin)
-    who, _, host = parts.netloc.rpartition("@")
+    userinfo, _, host = parts.netloc.rpartition("@")
     # The user name is part of an SSH URL; in any other URL it may be a token.
-    user = who.partition(":")[0] + "@" if who and parts.scheme == "ssh" else ""
+    user = userinfo.partition(":")[0] + "@" if userinfo and parts.scheme == "ssh" else ""
     return parts._replace(netloc=user + host, query="").geturl() if parts.scheme else origin
 
 
 class Update:
     """Helps `cruft update`, which renders the old and the new version, to merge the two.
 
-    A file that git cannot merge makes cruft abandon the whole merge, so such files are left out.
+    A file that git cannot merge makes cruft abandon the entire merge, so such files are left out.
     The old version is rendered by its own hook, so the format of the note that it leaves for the
     new hook must not change.
     """
@@ -321,7 +321,7 @@ class Update:
         names = sorted(path.as_posix() for path in Path().rglob("*") if path.is_file())
         paths = "\n".join(str(Path(name).resolve()) for name in names)
         store = ("hash-object", "-w", "--no-filters", "--stdin-paths")
-        stored = git_in(self.service, *store, given=paths)
+        stored = git_in(self.service, *store, stdin=paths)
         return dict(zip(names, (stored or "").split(), strict=True))
 
     def _leave_out(self, base: dict[str, tuple[str, int]]) -> Iterator[str]:
@@ -329,10 +329,12 @@ class Update:
         new = self._blobs()
         listed = (git_in(self.service, "ls-files", "--stage", "-z") or "").split("\0")
         entries = (line.partition("\t") for line in listed if line)
-        known = {name: entry.split() for entry, _, name in entries}  # mode, blob, stage
+        tracked = {name: entry.split() for entry, _, name in entries}  # mode, blob, stage
         for name in sorted({*base, *new}):
             old, mode = base.get(name, (None, 0))
-            if old != new.get(name) and (reason := self._why_not(name, old, new, known.get(name))):
+            if old != new.get(name) and (
+                reason := self._conflict(name, old, new, tracked.get(name))
+            ):
                 Path(name).unlink(missing_ok=True)
                 if old:
                     command = ("git", "-C", str(self.service), "cat-file", "blob", old)
@@ -340,20 +342,20 @@ class Update:
                     Path(name).parent.mkdir(parents=True, exist_ok=True)
                     Path(name).write_bytes(content)
                     Path(name).chmod(mode)
-                yield f"Left as it is: {name} {reason}"
+                yield f"Left unchanged: {name} {reason}"
 
-    def _why_not(
-        self, name: str, old: str | None, new: dict[str, str], known: list[str] | None
+    def _conflict(
+        self, name: str, old: str | None, new: dict[str, str], tracked: list[str] | None
     ) -> str | None:
         """Returns why git cannot merge a file that differs between the two versions, or None."""
-        theirs = self.service / name
-        if known and known[0].startswith("100"):
-            if old and name not in new and known[1] != old:
-                return "was deleted in the template, and you have changed it"
-        elif theirs.exists() or theirs.is_symlink():
-            return "has changed in the template, and yours is not a file in git"
-        elif not old and any(not folder.is_dir() for folder in self._folders_of(theirs)):
-            return "is new in the template, and you have a file where its folder would be"
+        path = self.service / name
+        if tracked and tracked[0].startswith("100"):
+            if old and name not in new and tracked[1] != old:
+                return "was deleted in the template, but you have changed it"
+        elif path.exists() or path.is_symlink():
+            return "has changed in the template, but yours is not a file in git"
+        elif not old and any(not folder.is_dir() for folder in self._folders_of(path)):
+            return "is new in the template, but you have a file where its folder would be"
         return None
 
     def _folders_of(self, path: Path) -> Iterator[Path]:
@@ -385,10 +387,10 @@ def run(*command: str) -> None:
 
 def step(name: str, *command: str) -> None:
     """Prints the name while the command runs, then its duration."""
-    tell(f" {name}", end="")
-    began = time.monotonic()
+    echo(f" {name}", end="")
+    start = time.monotonic()
     run(*command)
-    tell(f" {time.monotonic() - began:.1f}s,", end="")
+    echo(f" {time.monotonic() - start:.1f}s,", end="")
 
 
 def find_uv() -> str | None:
@@ -447,44 +449,45 @@ def set_up(notes: list[str]) -> str:
 
     Adds skipped steps to `notes`, with the commands that do them later.
     """
-    left = ["install", "commit", "check"]
+    remaining = ["install", "commit", "check"]
     if "_commit" in ANSWERS:
         notes.append(
-            f"cruft writes .cruft.json after the hooks, so nothing is set up; {later(left)}"
+            f"Not set up: cruft writes .cruft.json only after the hooks; {later(remaining)}"
         )
         return ""
-    if around := output("git", "rev-parse", "--show-toplevel"):
-        notes.append(f"Not committed: the folder belongs to the repository at {around}")
-        left.remove("commit")
+    if repository := output("git", "rev-parse", "--show-toplevel"):
+        notes.append(f"Not committed: the folder belongs to the repository at {repository}")
+        remaining.remove("commit")
     uv = find_uv()
     if uv is None:
-        notes.append("Not set up: uv is not installed (https://docs.astral.sh/uv); " + later(left))
+        url = "https://docs.astral.sh/uv"
+        notes.append(f"Not set up: uv is not installed ({url}); {later(remaining)}")
         return ""
     if not shutil.which("uv"):
-        notes.append(f"uv is not on your PATH, where make looks for it, but in {Path(uv).parent}")
+        notes.append(f"make does not find uv: add {Path(uv).parent} to your PATH")
     try:
-        tell("Setting up:", end="")
+        echo("Setting up:", end="")
         step("lock", uv, "lock")
         step("install", uv, "sync", "--locked")
-        left.remove("install")
-        if "commit" in left:
+        remaining.remove("install")
+        if "commit" in remaining:
             if reason := commit():
                 notes.append(f"Not committed: {reason}; {later(['commit'])}")
             else:
-                left.remove("commit")
+                remaining.remove("commit")
         for line in recipe("check"):
             words = shlex.split(line.removeprefix("uv run "))
             step(" ".join(words[:2]), uv, "run", "--no-sync", *words)
-        tell(" done.")
+        echo(" done.")
     except SetupError as error:
-        tell("")
+        echo("")
         return (
-            f"Not ready: {error}\nThe files are complete, the setup is not; {later(left)}\n"
+            f"Not ready: {error}\nThe files are complete, the setup is not; {later(remaining)}\n"
             f"If that fails too, report these lines: {versions(uv)}"
         )
     except KeyboardInterrupt:
-        tell("")
-        notes.append(f"Stopped: the files are complete, the setup is not; {later(left)}")
+        echo("")
+        notes.append(f"Stopped: the files are complete, the setup is not; {later(remaining)}")
     return ""
 
 
@@ -512,27 +515,27 @@ def main() -> None:
     if update.is_running():
         keep_overwritten()
         for line in update.help():
-            tell(line)
+            echo(line)
         return
 
-    told = [*record_template(kept)]
+    warnings = [*record_template(kept)]
     if overwritten := keep_overwritten():
-        told.append(f"Overwritten; the old content is in {', '.join(overwritten)}")
+        warnings.append(f"Files were overwritten; their old content is in {', '.join(overwritten)}")
     name = " ".join(ANSWERS["project_name"].split())
-    tell(f"{name}: " + "{concurrency} on {database}, in {project_slug}".format(**ANSWERS))
-    for line in told:
-        tell(line)
+    echo(f"{name}: " + "{concurrency} on {database}, in {project_slug}".format(**ANSWERS))
+    for line in warnings:
+        echo(line)
     notes: list[str] = []
     failure = set_up(notes) if ANSWERS["setup"] == "full" else ""
     for line in notes:
-        tell(line)
+        echo(line)
     needs = "; requires the database of DATABASE_URL" if ANSWERS["database"] == "postgres" else ""
-    tell(f"""Next:
+    echo(f"""Next:
   cd {here()}
   {make("dev"):13} # serve on http://127.0.0.1:8000, with docs at /docs{needs}
   {make("check"):13} # format, lint, types, migrations and tests""")
     if failure:
-        tell(f"\n{failure}")
+        echo(f"\n{failure}")
 
 
 main()

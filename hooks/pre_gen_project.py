@@ -96,7 +96,7 @@ def bad_answers() -> Iterator[str]:
             yield f"{question}={answer!r} has an invisible character: remove it"
 
 
-def present() -> Iterator[Path]:
+def existing_paths() -> Iterator[Path]:
     """Yields the existing paths that rendering may write to."""
     for entry in map(Path, (*FOLDERS, *FILES)):
         if entry.exists() or entry.is_symlink():
@@ -113,7 +113,7 @@ def bad_folder() -> Iterator[str]:
             f"the last render into {folder} was interrupted, and {BEFORE} has the previous files: "
             f"restore what you need, delete {BEFORE}, then render again"
         )
-    for path in present():
+    for path in existing_paths():
         if path.is_symlink():
             yield (
                 f"{folder / path} is a symbolic link to {path.readlink()}: rendering might write "
@@ -127,13 +127,13 @@ def bad_folder() -> Iterator[str]:
             yield f"{folder / path} is a folder where the service has a file: move it away"
 
 
-def keep_what_is_there() -> None:
+def copy_existing_files() -> None:
     """Copies the files that may be overwritten, with their modification times.
 
     post_gen_project.py compares and removes the copies. If they are still there, the render was
     interrupted.
     """
-    files = [path for path in present() if path.is_file()]
+    files = [path for path in existing_paths() if path.is_file()]
     BEFORE.mkdir()
     for path in files:
         (BEFORE / path).parent.mkdir(parents=True, exist_ok=True)
@@ -142,4 +142,4 @@ def keep_what_is_there() -> None:
 
 if sentences := [*bad_answers(), *bad_folder()]:
     sys.exit("\n".join(f"Not rendered: {sentence}." for sentence in sentences))
-keep_what_is_there()
+copy_existing_files()

@@ -233,7 +233,7 @@ def test_a_uv_outside_the_path_is_used_and_reported(
     (tools / "uv").rename(uv)
     variables = {"PATH": str(tools), "UV": str(uv), "UV_FAILS_AT": "never"}
     output = render(tmp_path, python=bare_python, **variables)
-    assert f"uv is not on your PATH, where make looks for it, but in {uv.parent}\n" in output
+    assert f"make does not find uv: add {uv.parent} to your PATH\n" in output
     assert "done." in output
 
 

@@ -211,7 +211,7 @@ def test_make_jobs_does_not_overwrite_changed_files(bake: Bake, answers: dict[st
     commit(service, "First commit")
     done = execute("make", "jobs", folder=service.path)
     assert done.returncode != 0
-    assert "Nothing is written: app/repositories/jobs.py is there already" in done.stdout
+    assert "Nothing was written: app/repositories/jobs.py already exists" in done.stdout
     assert service.run("git", "status", "--porcelain") == ""
 
 

@@ -240,12 +240,14 @@ UNDO: dict[str, list[Edit]] = {
 UNDO_ON = {
     "sqlite": {
         "A read cannot write": [(ENGINE, "query_only=True", "query_only=False")],
-        "Nothing is restored over what is there": [
+        "Restore requires an empty database": [
             (DUMPS, "if _tables(connection):", "if False:"),
         ],
-        "A restore is whole or nothing": [(DUMPS, "if _revision(path) is None:", "if False:")],
-        "A damaged file is no backup": [(DUMPS, 'if told != "ok":', "if False:")],
-        "An old `-wal` is applied to no other file": [(DUMPS, "if beside.exists():", "if False:")],
+        "Restore is atomic": [(DUMPS, "if _revision(path) is None:", "if False:")],
+        "A damaged backup is rejected": [(DUMPS, 'if result != "ok":', "if False:")],
+        "Old `-wal` files are not applied to a restored database": [
+            (DUMPS, "if leftover.exists():", "if False:")
+        ],
         "A taken name is a 409": [(DRIVER, "if code in UNIQUE:", "if False:")],
         "No error of the database tells a value": [(ENGINE, '"hide_parameters": True,', "")],
         "A database that is gone is a 503": [(DRIVER, "    sqlite3.SQLITE_CANTOPEN,\n", "")],
@@ -258,11 +260,11 @@ UNDO_ON = {
         "A read cannot write": [
             (ENGINE, '"postgresql_readonly": True', '"postgresql_readonly": False')
         ],
-        "Nothing is restored over what is there": [(DUMPS, "if tables:", "if False:")],
-        "A restore is whole or nothing": [
+        "Restore requires an empty database": [(DUMPS, "if tables:", "if False:")],
+        "Restore is atomic": [
             (DUMPS, '("--single-transaction", "--exit-on-error")', "()"),
         ],
-        "The password is on no command line": [
+        "The password is not on the command line": [
             (
                 DUMPS,
                 '"--dbname=postgresql://"',

@@ -52,8 +52,10 @@ def test_generated_resources_and_users_pass_all_checks(bake: Bake, answers: dict
     the_items_equal_its_output(service)
     resource(service, "name=event", f"fields={EVENT}")
     resource(service, "name=order_line", "plural=order_entries", f"fields={LINE}")
-    assert "'place:ref(gone)' refers to no resource" in refused(service, "place:ref(gone)")
-    assert "is no field" in refused(service, "a:str'; touch pwned; `touch pwned` '")
+    assert "'place:ref(gone)' does not reference an existing resource" in refused(
+        service, "place:ref(gone)"
+    )
+    assert "is not a valid field" in refused(service, "a:str'; touch pwned; `touch pwned` '")
     assert "pwned" not in service.run("git", "ls-files", "--others")
     make_once(service, "users")
     assert all_is_covered(service, service.run("make", "check"))
@@ -118,7 +120,7 @@ def resource(service: Service, *arguments: str) -> None:
 def refused(service: Service, fields: str) -> str:
     """Returns the reason why nothing is written."""
     output = service.run("sh", "-c", '! make resource name=zebra "fields=$FIELDS"', FIELDS=fields)
-    assert "Nothing is written: " in output
+    assert "Nothing was written: " in output
     assert service.run("git", "status", "--porcelain") == ""
     return output
 

@@ -72,7 +72,9 @@ def test_seed_fills_each_resource_with_valid_rows(shop: Service) -> None:
             checksums.append(
                 shop.run("uv", "run", "python", "-c", CHECKSUMS, LIVE_URL=url).splitlines()[-1]
             )
-            assert "Nothing is written: there are rows in " in refused(shop, DATABASE_URL=url)
+            assert "Nothing was written: the database already has rows in " in refused(
+                shop, DATABASE_URL=url
+            )
             with serving(shop, DATABASE_URL=url) as (served, _):
                 lists_have_their_rows(f"{served}/v1")
     assert checksums[0] == checksums[1]
@@ -114,7 +116,7 @@ def pages(url: str) -> Iterator[dict[str, Any]]:
 
 def its_errors_say_what_to_do(service: Service, url: str) -> None:
     assert "APP_ENV is production" in refused(service, DATABASE_URL=url, APP_ENV="production")
-    assert "n=many is no number of rows" in refused(service, "n=many", DATABASE_URL=url)
+    assert "n=many is not a number of rows" in refused(service, "n=many", DATABASE_URL=url)
     issuer = {"AUTH_JWKS_URL": "https://id.example/.well-known/jwks.json", "AUTH_AUDIENCE": "shop"}
     assert "notes belong to users" in refused(service, DATABASE_URL=url, **issuer)
     factory = service.path / "tests" / "factories" / "tags.py"

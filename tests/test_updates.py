@@ -443,14 +443,14 @@ def test_files_that_git_cannot_merge_are_reported_and_the_rest_is_merged(
     output = service.run(
         "make", "template-update", """answers={"ci": "none", "author_name": "O'B"}"""
     )
-    no_longer = "was deleted in the template, and you have changed it"
-    assert f"Left as it is: .github/workflows/ci.yml {no_longer}\n" in output
-    assert f"Left as it is: docs/old.md {no_longer}\n" in output
-    no_file = "has changed in the template, and yours is not a file in git\n"
+    deleted = "was deleted in the template, but you have changed it"
+    assert f"Left unchanged: .github/workflows/ci.yml {deleted}\n" in output
+    assert f"Left unchanged: docs/old.md {deleted}\n" in output
+    no_file = "has changed in the template, but yours is not a file in git\n"
     for name in ("README.md", "docs/news.md", "app/schemas/items.py", "docs/folder"):
-        assert f"Left as it is: {name} {no_file}" in output
-    assert "Left as it is: docs/file/a.md is new in the template, and you have a file" in output
-    assert output.count("Left as it is: ") == 8
+        assert f"Left unchanged: {name} {no_file}" in output
+    assert "Left unchanged: docs/file/a.md is new in the template, but you have a file" in output
+    assert output.count("Left unchanged: ") == 8
     assert "Next:" not in output
     assert conflicts(service) == {}
     assert newer in service.read("app/db/session.py")
@@ -466,7 +466,7 @@ def test_files_that_git_cannot_merge_are_reported_and_the_rest_is_merged(
     commit(service, "Update")
     template.release(("docs/news.md", "# News\n", "# Newer\n"))
     output = service.run("make", "template-update")
-    assert f"Left as it is: docs/news.md {no_file}" in output
+    assert f"Left unchanged: docs/news.md {no_file}" in output
     assert service.read("docs/news.md") == "ours, and not in git\n"
 
 
@@ -488,7 +488,7 @@ def test_an_update_neither_installs_nor_commits(tmp_path: Path, template: Templa
     create = (*CRUFT, "create", str(template.path), "--no-input")
     done = execute(*create, "--output-dir", str(folder), folder=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "so nothing is set up; later: cd " in done.stdout
+    assert "Not set up: cruft writes .cruft.json only after the hooks; later: cd " in done.stdout
     service = Service(folder / "my-service", {})
     assert {path.name for path in service.path.iterdir()}.isdisjoint({".git", ".venv", "uv.lock"})
     commit(service, "First commit")

@@ -112,8 +112,8 @@ def test_every_row_is_copied_unchanged(
     )
     before = {path.name: path.read_bytes() for path in tmp_path.glob("*.db")}
     copy(tmp_path, target)
-    count = "2494 rows are copied, and their counts and checksums are the same on both sides.\n"
-    # Standard output is no terminal, so there is no progress bar.
+    count = "Copied 2494 rows. Row counts and checksums match.\n"
+    # Standard output is not a terminal, so there is no progress bar.
     assert capsys.readouterr() == (count, "")
     copied = found(database)
     noon = datetime(2026, 1, 2, 12, 0, 0, 1, UTC)
@@ -151,10 +151,10 @@ def test_an_invalid_value_is_reported_and_nothing_is_copied(
     put(source, *({"id": f"{number:032x}", "name": str(number)} for number in range(1500)), last)
     if value == b"\xff":
         source.execute("UPDATE items SET name = CAST(name AS TEXT)")
-    told = refusal(tmp_path, target)
+    message = refusal(tmp_path, target)
     named = value if column == "id" else id_
-    assert told.startswith(f"Nothing was copied: items, id {named}, column {column}: ")
-    assert "\n" not in told
+    assert message.startswith(f"Nothing was copied: items, id {named}, column {column}: ")
+    assert "\n" not in message
     assert found(database) == []
 
 
@@ -174,10 +174,10 @@ def test_a_violated_constraint_is_reported(
     last = {"id": "f" * 32, "name": "odd"} | BROKEN[broken]
     put(source, *({"id": f"{number:032x}", "name": str(number)} for number in range(1500)), last)
     source.execute("DROP TABLE strict_items")
-    told = refusal(tmp_path, target)
+    message = refusal(tmp_path, target)
     id_ = UUID("f" * 32)
-    assert told.startswith(f"Nothing was copied: items, id {id_}, {broken}: ")
-    assert "Failing row" not in told
+    assert message.startswith(f"Nothing was copied: items, id {id_}, {broken}: ")
+    assert "Failing row" not in message
     assert found(database) == []
 
 
@@ -219,25 +219,25 @@ TRIGGER = """
 
 
 @pytest.mark.parametrize(
-    ("meddle", "told"),
+    ("meddle", "message"),
     [
-        ("RETURN NULL;", "items: 1 rows were written and 0 are there, with another checksum."),
+        ("RETURN NULL;", "items: wrote 1 rows but read back 0, with a different checksum."),
         (
             "NEW.quantity = 7; RETURN NEW;",
-            "items: 1 rows were written and 1 are there, with another checksum.",
+            "items: wrote 1 rows but read back 1, with a different checksum.",
         ),
     ],
     ids=["lost", "changed"],
 )
 def test_changed_rows_are_detected_before_commit(
-    source: sqlite3.Connection, target: URL, tmp_path: Path, meddle: str, told: str
+    source: sqlite3.Connection, target: URL, tmp_path: Path, meddle: str, message: str
 ) -> None:
     put(source, {})
     with closing(psycopg.connect(target.render_as_string(hide_password=False))) as connection:
         connection.execute(TRIGGER.format(meddle))
         connection.commit()
         try:
-            assert refusal(tmp_path, target) == f"Nothing was copied: {told}"
+            assert refusal(tmp_path, target) == f"Nothing was copied: {message}"
         finally:
             connection.execute("DROP TRIGGER meddle ON items; DROP FUNCTION meddle")
             connection.commit()
@@ -249,8 +249,8 @@ def test_a_target_with_rows_is_rejected(
     put(source, {})
     copy(tmp_path, target)
     before = found(database)
-    told = refusal(tmp_path, target)
-    assert told == "Nothing was copied: the target is not empty: items has rows."
+    message = refusal(tmp_path, target)
+    assert message == "Nothing was copied: the target is not empty: items has rows."
     assert found(database) == before != []
 
 
@@ -266,29 +266,32 @@ def test_a_target_without_tables_is_rejected(
     unmigrated: Settings, source: sqlite3.Connection, tmp_path: Path
 ) -> None:
     put(source, {})
-    told = refusal(tmp_path, make_url(unmigrated.database_url.get_secret_value()))
-    assert "the target is without tables: run `make migrate` with DATABASE_URL set to it." in told
+    message = refusal(tmp_path, make_url(unmigrated.database_url.get_secret_value()))
+    assert "the target has no tables: run `make migrate` with DATABASE_URL set to it." in message
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ("UPDATE alembic_version SET version_num = 'old'", "the file is at revision old, the code"),
-        ("CREATE TABLE mine (id INTEGER)", "do not have the same tables: mine."),
-        ("DROP TABLE items", "do not have the same tables: items."),
+        (
+            "CREATE TABLE mine (id INTEGER)",
+            "only the file or only the code has these tables: mine.",
+        ),
+        ("DROP TABLE items", "only the file or only the code has these tables: items."),
         ("DROP TABLE alembic_version", "no such table: alembic_version"),
     ],
 )
 def test_a_file_with_another_schema_is_rejected(
-    source: sqlite3.Connection, target: URL, tmp_path: Path, change: str, told: str
+    source: sqlite3.Connection, target: URL, tmp_path: Path, change: str, message: str
 ) -> None:
     source.execute(change)
-    assert told in refusal(tmp_path, target)
+    assert message in refusal(tmp_path, target)
 
 
 def test_a_file_that_is_not_a_database_is_rejected(target: URL, tmp_path: Path) -> None:
     path = tmp_path / "service.db"
-    path.write_text("# Nothing of a database\n")
+    path.write_text("# Not a database\n")
     assert refusal(tmp_path, target) == f"Nothing was copied: {path}: file is not a database."
 
 
@@ -304,7 +307,7 @@ def test_an_interruption_leaves_the_target_unchanged(
 
     put(source, {})
     monkeypatch.setattr(copy_data, "compare", stop)
-    assert refusal(tmp_path, target) == "Nothing was copied: it was interrupted."
+    assert refusal(tmp_path, target) == "Nothing was copied: interrupted."
     assert found(database) == []
     monkeypatch.undo()
     copy(tmp_path, target)
@@ -312,22 +315,22 @@ def test_an_interruption_leaves_the_target_unchanged(
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "told"),
+    ("source", "target", "message"),
     [
-        ("service.db", "", "from=service.db is no URL: write one like from=sqlite:///"),
-        ("sqlite:///there.db", "me:secret@a", "to=***@a is no URL: write one like to=postgres"),
-        ("postgresql://a/b", "", "from=postgresql://a/b is of another database: write one like"),
-        ("sqlite:///there.db", "sqlite:///there.db", "to=sqlite:///there.db is of another"),
-        ("sqlite:////not-there.db", UNREACHABLE_URL, "there is no file /not-there.db: "),
-        ("sqlite:///.", UNREACHABLE_URL, "there is no file "),
-        ("sqlite:///there.db", UNREACHABLE_URL, "PostgreSQL says: "),
+        ("service.db", "", "from=service.db is not a URL: use one like from=sqlite:///"),
+        ("sqlite:///there.db", "me:secret@a", "to=***@a is not a URL: use one like to=postgres"),
+        ("postgresql://a/b", "", "from=postgresql://a/b is for another database: use one like"),
+        ("sqlite:///there.db", "sqlite:///there.db", "to=sqlite:///there.db is for another"),
+        ("sqlite:////not-there.db", UNREACHABLE_URL, "the file /not-there.db does not exist: "),
+        ("sqlite:///.", UNREACHABLE_URL, "the file "),
+        ("sqlite:///there.db", UNREACHABLE_URL, "PostgreSQL error: "),
     ],
 )
 def test_an_invalid_source_or_target_is_rejected(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, target: str, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, target: str, message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("there.db").touch()
-    with pytest.raises(SystemExit, match=re.escape(f"Nothing was copied: {told}")):
+    with pytest.raises(SystemExit, match=re.escape(f"Nothing was copied: {message}")):
         copy_data.main([source, target])
     assert [path.name for path in tmp_path.iterdir()] == ["there.db"]

@@ -1,4 +1,4 @@
-"""`make field`: what it writes, what it refuses, and what it leaves alone."""
+"""`make field`: what it writes, rejects, and leaves unchanged."""
 
 import re
 from pathlib import Path
@@ -34,25 +34,25 @@ def make(service: Path, module: str, *arguments: str) -> str:
     return done.stdout
 
 
-def field(service: Path, name: str, **asked: str) -> str:
-    return make(service, "tools.field", *arguments(name, **asked))
+def field(service: Path, name: str, **options: str) -> str:
+    return make(service, "tools.field", *arguments(name, **options))
 
 
-def arguments(name: str, **asked: str) -> list[str]:
-    return [name, *(asked.get(key, "") for key in ("add", "rename", "change", "drop", "leave"))]
+def arguments(name: str, **options: str) -> list[str]:
+    return [name, *(options.get(key, "") for key in ("add", "rename", "change", "drop", "leave"))]
 
 
-def refusal(service: Path, name: str, **asked: str) -> str:
-    """Why nothing is written."""
+def refusal(service: Path, name: str, **options: str) -> str:
+    """Returns the error message of a command that changes nothing."""
     before = contents(service)
-    done = run(service, "tools.field", *arguments(name, **asked))
+    done = run(service, "tools.field", *arguments(name, **options))
     assert (done.returncode, done.stdout) == (1, "")
     assert contents(service) == before
     return done.stderr
 
 
 @pytest.mark.parametrize("owner", ["", "user"])
-def test_fields_that_come_later_are_written_as_those_from_the_start(
+def test_added_fields_are_written_like_initial_ones(
     service: Path, tmp_path: Path, owner: str
 ) -> None:
     new = NEW if not owner else NEW.replace("other:ref(item,null)? ", "")
@@ -67,12 +67,12 @@ def test_fields_that_come_later_are_written_as_those_from_the_start(
             assert (service / name).read_text(encoding="utf-8") == text, name
 
 
-def test_what_a_person_has_written_stays(service: Path) -> None:
+def test_handwritten_code_stays(service: Path) -> None:
     make(service, "tools.resource", "zebra", FIRST)
     own = "\n\n@router.get('/stripes')\nasync def stripes() -> int:\n    return 1\n"
     added = {
         "app/api/routes/zebras.py": own,
-        "app/db/tables/zebras.py": "    # Their stripes are theirs.\n",
+        "app/db/tables/zebras.py": "    # Our own comment.\n",
         "tests/api/test_zebras.py": "\n\ndef test_stripes() -> None: ...\n",
     }
     for name, text in added.items():
@@ -85,7 +85,7 @@ def test_what_a_person_has_written_stays(service: Path) -> None:
     assert "currency" in (service / "app/db/tables/zebras.py").read_text(encoding="utf-8")
 
 
-def test_where_the_place_is_not_clear_the_lines_are_printed(service: Path) -> None:
+def test_conflicting_lines_are_printed(service: Path) -> None:
     make(service, "tools.resource", "zebra", FIRST)
     schemas = service / "app" / "schemas" / "zebras.py"
     text = schemas.read_text(encoding="utf-8")
@@ -113,23 +113,23 @@ def test_where_the_place_is_not_clear_the_lines_are_printed(service: Path) -> No
 @pytest.mark.parametrize(
     ("name", "fields", "message"),
     [
-        ("zebra", "note:text?", "'zebra' is no resource: take one of item"),
-        ("item", "code:int", "'code' needs a value for the rows that are there"),
-        ("item", "place:ref(item)", "refers to the resource itself, which has no first one"),
-        ("item", "code:int=1:unique", "'code' would be the same in all rows"),
+        ("zebra", "note:text?", "'zebra' is not a resource: use one of item"),
+        ("item", "code:int", "'code' needs a value for existing rows"),
+        ("item", "place:ref(item)", "references its own resource"),
+        ("item", "code:int=1:unique", "'code' would be the same in all existing rows"),
         ("item", "code:int?=1:unique", 'write add="code:int?:unique"'),
-        ("item", "quantity:int?", "'quantity' would be there twice"),
-        ("item", "parts:many(item)", "leads to the resource itself"),
+        ("item", "quantity:int?", "'quantity' would be defined twice"),
+        ("item", "parts:many(item)", "links the resource to itself"),
         ("item", "", "nothing would change"),
     ],
 )
-def test_what_cannot_be_added_is_refused(
+def test_an_invalid_new_field_is_rejected(
     service: Path, name: str, fields: str, message: str
 ) -> None:
     assert message in refusal(service, name, add=fields)
 
 
-def test_imports_stay_as_they_are_written(service: Path) -> None:
+def test_existing_imports_stay_unchanged(service: Path) -> None:
     table = service / "app" / "db" / "tables" / "items.py"
     own = "from app.db.base import (\n    BY_CODE_POINT,  # as in the cursor\n    EntityTable,\n)\n"
     text = table.read_text(encoding="utf-8")
@@ -142,77 +142,77 @@ def test_imports_stay_as_they_are_written(service: Path) -> None:
     assert "from uuid import UUID\n" in written
 
 
-def test_what_is_in_the_table_by_hand_is_not_added_again(service: Path) -> None:
+def test_a_handwritten_column_is_not_added_again(service: Path) -> None:
     table = service / "app" / "db" / "tables" / "items.py"
     with table.open("a", encoding="utf-8") as file:
         file.write("    deleted_at: Mapped[datetime | None]\n")
-    assert "'deleted_at' is in the table already" in refusal(
+    assert "'deleted_at' is already in the table" in refusal(
         service, "item", add="deleted_at:datetime?"
     )
 
 
-def test_a_circle_of_references_is_refused(service: Path) -> None:
+def test_a_cycle_of_references_is_rejected(service: Path) -> None:
     make(service, "tools.resource", "zebra", "name:str(9) herd:ref(item)")
-    assert "would close a circle" in refusal(service, "item", add="best:ref(zebra,null)?")
+    assert "would create a cycle" in refusal(service, "item", add="best:ref(zebra,null)?")
 
 
-def test_a_field_changes_again(service: Path) -> None:
+def test_a_field_can_be_changed_twice(service: Path) -> None:
     field(service, "item", change="name:str(200):unique")
     field(service, "item", change="name:str(250):unique")
 
 
-def test_a_column_that_is_still_there_is_not_added(service: Path) -> None:
+def test_an_existing_column_is_not_added(service: Path) -> None:
     field(service, "item", rename="name:title", drop="description")
-    for asked in (
+    for options in (
         {"add": "name:str?"},
         {"add": "description:text?"},
         {"rename": "title:description"},
     ):
-        assert "is still in the database" in refusal(service, "item", **asked)
+        assert "is still in the database" in refusal(service, "item", **options)
 
 
-def test_a_revision_of_an_earlier_try_is_not_written_twice(service: Path) -> None:
+def test_the_same_revision_is_not_written_twice(service: Path) -> None:
     before = contents(service)
     field(service, "item", add="note:text?")
     for path, text in before.items():
         path.write_text(text, encoding="utf-8")
-    assert "does that already" in refusal(service, "item", add="note:text?")
+    assert "already does this" in refusal(service, "item", add="note:text?")
 
 
-def test_a_schema_that_cannot_be_imported_is_told(service: Path) -> None:
+def test_a_schema_that_cannot_be_imported_is_reported(service: Path) -> None:
     (service / "app" / "schemas" / "items.py").write_text("class Item(Entity): ...\n")
-    assert "is a NameError: name 'Entity'" in refusal(service, "item", add="note:text?")
+    assert "(NameError: name 'Entity'" in refusal(service, "item", add="note:text?")
 
 
-def test_a_link_is_refused(service: Path) -> None:
+def test_links_are_rejected(service: Path) -> None:
     make(service, "tools.resource", "zebra", FIRST)
-    for asked in ({"add": "x:many(item)"}, {"drop": "foals"}, {"rename": "foals:young"}):
-        assert "docs/fields.md says what to do instead" in refusal(service, "zebra", **asked)
+    for options in ({"add": "x:many(item)"}, {"drop": "foals"}, {"rename": "foals:young"}):
+        assert "see docs/fields.md for what to do instead" in refusal(service, "zebra", **options)
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("options", "message"),
     [
-        ({"rename": "colour:color"}, "'colour' is no field that make resource has written"),
-        ({"rename": "name"}, "'name' is no new name: write OLD:NEW"),
-        ({"rename": "name:quantity"}, "'quantity' is there already"),
+        ({"rename": "colour:color"}, "'colour' is not a field that make resource wrote"),
+        ({"rename": "name"}, "'name' is not a valid rename: write OLD:NEW"),
+        ({"rename": "name:quantity"}, "'quantity' already exists"),
         ({"rename": "name:version"}, "'version'"),
-        ({"drop": "colour"}, "'colour' is no field that make resource has written"),
+        ({"drop": "colour"}, "'colour' is not a field that make resource wrote"),
         ({"drop": "name"}, 'change="name:str(128)?:unique"'),
-        ({"change": "colour:int"}, "'colour' is no field that make resource has written"),
+        ({"change": "colour:int"}, "'colour' is not a field that make resource wrote"),
         ({"change": "quantity:date?"}, "'quantity' is int and cannot become date"),
         ({"change": "description:text"}, "release it with a default first"),
         ({"change": "quantity:int>=0=0"}, "nothing would change"),
-        ({"change": "quantity"}, "'quantity' is no field: write NAME:TYPE"),
+        ({"change": "quantity"}, "'quantity' is not a valid field: write NAME:TYPE"),
     ],
 )
-def test_what_cannot_be_changed_is_refused(
-    service: Path, asked: dict[str, str], message: str
+def test_an_invalid_change_is_rejected(
+    service: Path, options: dict[str, str], message: str
 ) -> None:
-    assert message in refusal(service, "item", **asked)
+    assert message in refusal(service, "item", **options)
 
 
-# A field that needs a value, the default that a refusal proposes, and the field without a need.
+# A field that needs a value, the default that the error message proposes, and the optional field.
 NEEDS = (
     ("born:date", "", "born:date?"),
     ("site:url(99):private", "", "site:url(99)?:private"),
@@ -239,64 +239,71 @@ NEEDS = (
         ("shown:bool", "false"),
     ],
 )
-def test_a_proposed_default_is_one(spec: str, proposed: str) -> None:
+def test_a_proposed_default_is_valid(spec: str, proposed: str) -> None:
     (field,) = parse(ROOT, "zebra", spec).fields
     assert some_default(field) == proposed
     if proposed:
         assert parse(ROOT, "zebra", f"{spec}={proposed}").fields[0].default
 
 
-def typed(message: str) -> dict[str, str]:
-    """What a refusal says to type, by the argument."""
+def proposed_arguments(message: str) -> dict[str, str]:
+    """Returns the arguments that an error message proposes."""
     return dict(re.findall(r'(add|change|drop)="([^"]+)"', message))
 
 
-def test_what_a_new_field_needs_can_be_typed_as_it_is_told(service: Path) -> None:
+def test_the_proposed_arguments_of_a_new_field_are_valid(service: Path) -> None:
     make(service, "tools.resource", "zebra", "title:str")
     new = []
     for spec, value, optional in NEEDS:
         message = refusal(service, "zebra", add=spec)
-        assert typed(message) == {"add": optional}, spec
+        assert proposed_arguments(message) == {"add": optional}, spec
         new.append(f"{spec}={value}" if value else optional)
         assert f'write add="{new[-1]}"' in message
     field(service, "zebra", add=" ".join(new))
 
 
-def test_what_a_dropped_field_needs_can_be_typed_as_it_is_told(service: Path) -> None:
+def test_the_proposed_arguments_of_a_drop_are_valid(service: Path) -> None:
     make(service, "tools.resource", "zebra", " ".join(["title:str", *(one[0] for one in NEEDS)]))
-    asked: dict[str, list[str]] = {"drop": [], "change": []}
+    options: dict[str, list[str]] = {"drop": [], "change": []}
     for spec, value, optional in NEEDS:
         name = spec.partition(":")[0]
-        told = typed(refusal(service, "zebra", drop=name))
-        assert told == {"change": optional} | ({"drop": f"{name}={value}"} if value else {}), spec
+        proposed = proposed_arguments(refusal(service, "zebra", drop=name))
+        assert proposed == {"change": optional} | ({"drop": f"{name}={value}"} if value else {}), (
+            spec
+        )
         kind = "drop" if value else "change"
-        asked[kind].append(told[kind])
-    assert typed(refusal(service, "zebra", drop="born=2026-01-31")) == {"change": "born:date?"}
-    field(service, "zebra", **{kind: " ".join(words) for kind, words in asked.items()})
-    field(service, "zebra", drop=" ".join(word.partition(":")[0] for word in asked["change"]))
+        options[kind].append(proposed[kind])
+    assert proposed_arguments(refusal(service, "zebra", drop="born=2026-01-31")) == {
+        "change": "born:date?"
+    }
+    field(service, "zebra", **{kind: " ".join(words) for kind, words in options.items()})
+    field(service, "zebra", drop=" ".join(word.partition(":")[0] for word in options["change"]))
 
 
-def test_what_a_field_needs_to_be_required_can_be_typed_as_it_is_told(service: Path) -> None:
+def test_the_proposed_arguments_of_a_required_field_are_valid(service: Path) -> None:
     make(service, "tools.resource", "zebra", " ".join(["title:str", *(one[2] for one in NEEDS)]))
     first, then = [], []
     for spec, value, optional in NEEDS:
         message = refusal(service, "zebra", change=spec)
         if value:
-            assert f'change="{optional}={value}", then in a later release' in message
+            assert f'change="{optional}={value}", then in a later release use ' in message
             first.append(f"{optional}={value}")
-            then.append(typed(message)["change"])
+            then.append(proposed_arguments(message)["change"])
             assert then[-1] == f"{spec}={value}"
         else:
-            assert "has a default: keep the ?" in message, spec
+            assert "has no default: keep the ?" in message, spec
     assert "write `born: Day` in ZebraCreate of app/schemas/zebras.py" in refusal(
         service, "zebra", change="born:date"
     )
     field(service, "zebra", change=" ".join(first))
-    assert typed(refusal(service, "zebra", change="code:int>=2<=9:index"))["change"] == then[0]
+    assert (
+        proposed_arguments(refusal(service, "zebra", change="code:int>=2<=9:index"))["change"]
+        == then[0]
+    )
     field(service, "zebra", change=" ".join(then))
 
 
-def test_what_is_required_of_new_rows_by_hand_stays(service: Path) -> None:
+def test_a_field_required_by_hand_stays_required(service: Path) -> None:
     make(service, "tools.resource", "zebra", "title:str born:date? legs:int=4")
     schemas = service / "app" / "schemas" / "zebras.py"
     text = schemas.read_text(encoding="utf-8")
@@ -305,13 +312,13 @@ def test_what_is_required_of_new_rows_by_hand_stays(service: Path) -> None:
     assert "    born: Day\n" in schemas.read_text(encoding="utf-8")
 
 
-def test_an_array_keeps_the_type_of_its_elements(service: Path) -> None:
+def test_the_element_type_of_an_array_cannot_change(service: Path) -> None:
     make(service, "tools.resource", "zebra", "name:str(9) labels:array(int)")
     message = "'labels' is an array of int and cannot become one of str"
     assert message in refusal(service, "zebra", change="labels:array(str)")
 
 
-def test_json_with_a_class_of_its_own_is_left_alone(service: Path) -> None:
+def test_json_with_its_own_class_stays_unchanged(service: Path) -> None:
     make(service, "tools.resource", "zebra", "name:str(9) extra:json size:int")
     schemas = service / "app" / "schemas" / "zebras.py"
     text = schemas.read_text(encoding="utf-8").replace("dict[str, JsonValue]", "JsonObject")
@@ -320,15 +327,15 @@ def test_json_with_a_class_of_its_own_is_left_alone(service: Path) -> None:
     schemas.write_text(text, encoding="utf-8")
     field(service, "zebra", add="note:text?")
     assert "\n    extra: Extra\n" in schemas.read_text(encoding="utf-8")
-    assert "'extra' is no field that make resource has written" in refusal(
+    assert "'extra' is not a field that make resource wrote" in refusal(
         service, "zebra", drop="extra"
     )
 
 
-def test_a_decimal_keeps_its_places(service: Path) -> None:
+def test_the_places_of_a_decimal_cannot_change(service: Path) -> None:
     make(service, "tools.resource", "zebra", "name:str(9) fee:decimal(12,2)")
     for fee in ("fee:decimal(12,3)", "fee:decimal"):
-        assert "'fee' has 2 places" in refusal(service, "zebra", change=fee)
+        assert "'fee' has 2 decimal places" in refusal(service, "zebra", change=fee)
     field(service, "zebra", change="fee:decimal(15,2)")
     schemas = (service / "app" / "schemas" / "zebras.py").read_text(encoding="utf-8")
     assert "Fee = Annotated[Decimal, Digits(15, 2), " in schemas
@@ -340,7 +347,7 @@ LATER = (
     "stripes:list(width:int>=1=2 kind:enum(a,b)=a like:ref(item)? note:text? price:decimal<=9.5 "
     "words:array(str(3)) map:json? at:url(99))"
 )
-ASKED = {
+CHANGES = {
     "rename": "title:name day:since site:page extra:more tags:labels place:herd",
     "change": "kind:enum(big,small,huge)=big labels:array(str(99)) fee:decimal(15,2)>=0=1.5 weight:decimal>=0<=50=1.5 herd:ref(item,null)?",
     "drop": "secret",
@@ -348,7 +355,7 @@ ASKED = {
 
 
 @pytest.mark.parametrize("owner", ["", "user"])
-def test_fields_that_change_are_written_as_those_from_the_start(
+def test_changed_fields_are_written_like_initial_ones(
     service: Path, tmp_path: Path, owner: str
 ) -> None:
     first, later = FIRST.replace("foals:", "place:ref(item)? foals:"), LATER
@@ -356,18 +363,21 @@ def test_fields_that_change_are_written_as_those_from_the_start(
         first, later = (text.replace(" foals:many(item)", "") for text in (first, later))
         first = first.replace(" place:ref(item)?", "")
         later = later.replace(" herd:ref(item,null)?", "")
-    asked = {key: _without_references(text) if owner else text for key, text in ASKED.items()}
+    options = {key: _without_references(text) if owner else text for key, text in CHANGES.items()}
     make(service, "tools.resource", "zebra", first, "", "", owner)
-    output = field(service, "zebra", **asked)
+    output = field(service, "zebra", **options)
     assert output.count("Columns that keep their names") == 1
     assert ": zebras.title, zebras.day, " in output
-    assert "Columns that stay, so that the release before runs beside this one: zebras.s" in output
+    assert (
+        "Columns that stay, so that the previous release can run next to this one: zebras.s"
+        in output
+    )
     assert 'make field resource=zebra drop="secret"' in output
     table = service / "app" / "db" / "tables" / "zebras.py"
     assert re.search(r'mapped_column\(\s*"title", String', table.read_text(encoding="utf-8"))
     kept = service / "app" / "db" / "autogenerate.py"
     assert 'KEPT: frozenset[str] = frozenset({"zebras.secret"})' in kept.read_text(encoding="utf-8")
-    again = {key: text for key, text in asked.items() if key != "change"}
+    again = {key: text for key, text in options.items() if key != "change"}
     output = field(service, "zebra", **again)
     assert output.count("stop the service") == 1
     assert 'make migration m="drop secret of zebras"' in output
@@ -383,10 +393,10 @@ def _without_references(text: str) -> str:
     return text.replace(" place:herd", "").replace(" herd:ref(item,null)?", "")
 
 
-def test_what_the_release_before_reads_is_given_when_a_field_is_dropped(service: Path) -> None:
+def test_a_dropped_field_gets_a_default_for_the_previous_release(service: Path) -> None:
     make(service, "tools.resource", "zebra", "name:str(9) word:str(9) code:int=7 at:datetime?")
     assert 'drop="word=unknown"' in refusal(service, "zebra", drop="word")
-    assert "is no default that it may have" in refusal(service, "zebra", drop="word=aaaaaaaaaa")
+    assert "is not a valid default" in refusal(service, "zebra", drop="word=aaaaaaaaaa")
     field(service, "zebra", drop="word=none code at")
     (revision,) = (service / "app/db/migrations/versions").glob("*zebras_stop_using*.py")
     text = revision.read_text(encoding="utf-8")
@@ -399,7 +409,7 @@ DROPPED = "code:int?>=0:index day:date?:unique:index mail:email?:unique:nocase a
 
 
 @pytest.mark.parametrize("owner", ["", "user"])
-def test_names_that_somebody_has_written_stay_in_kept(service: Path, owner: str) -> None:
+def test_handwritten_names_stay_in_kept(service: Path, owner: str) -> None:
     make(service, "tools.resource", "zebra", f"name:str(9) {DROPPED}", "", "", owner)
     path = service / "app" / "db" / "autogenerate.py"
     written = 'KEPT: frozenset[str] = frozenset({"items.search", "ix_items_search"})'
@@ -418,7 +428,7 @@ def test_names_that_somebody_has_written_stay_in_kept(service: Path, owner: str)
     assert path.read_text(encoding="utf-8") == before
 
 
-def test_what_a_dropped_reference_is_named_after_leaves_kept_with_it(service: Path) -> None:
+def test_names_of_a_dropped_reference_are_removed_from_kept(service: Path) -> None:
     make(service, "tools.resource", "zebra", "name:str(9) at:ref(item)?")
     path = service / "app" / "db" / "autogenerate.py"
     before = path.read_text(encoding="utf-8")
@@ -430,7 +440,7 @@ def test_what_a_dropped_reference_is_named_after_leaves_kept_with_it(service: Pa
     assert path.read_text(encoding="utf-8") == before
 
 
-def test_names_over_several_lines_leave_kept_all(service: Path) -> None:
+def test_names_on_several_lines_are_removed_from_kept(service: Path) -> None:
     make(service, "tools.resource", "zebra", f"name:str(9) {DROPPED}")
     path = service / "app" / "db" / "autogenerate.py"
     before = path.read_text(encoding="utf-8")
@@ -440,21 +450,19 @@ def test_names_over_several_lines_leave_kept_all(service: Path) -> None:
     assert path.read_text(encoding="utf-8") == before
 
 
-def test_a_field_that_was_renamed_is_dropped_as_it_is_told(service: Path) -> None:
+def test_a_renamed_field_is_dropped_by_its_column(service: Path) -> None:
     make(service, "tools.resource", "zebra", "name:str(9) at:ref(item)? code:int?")
     field(service, "zebra", rename="at:house code:number")
     output = field(service, "zebra", drop="house number")
-    told = typed(output)["drop"]
-    assert told == "at_id code"
-    assert "take one of name, at_id, code" in refusal(service, "zebra", drop="house")
-    assert 'make migration m="drop at_id, code of zebras"' in field(service, "zebra", drop=told)
+    proposed = proposed_arguments(output)["drop"]
+    assert proposed == "at_id code"
+    assert "use one of name, at_id, code" in refusal(service, "zebra", drop="house")
+    assert 'make migration m="drop at_id, code of zebras"' in field(service, "zebra", drop=proposed)
 
 
-@pytest.mark.skipif(DIALECT != "sqlite", reason="Postgres never makes a table anew")
+@pytest.mark.skipif(DIALECT != "sqlite", reason="Postgres never recreates a table")
 @pytest.mark.parametrize("owner", ["", "user"])
-def test_a_table_made_anew_keeps_the_index_of_a_field_that_is_dropped(
-    service: Path, owner: str
-) -> None:
+def test_a_recreated_table_keeps_the_index_of_a_dropped_field(service: Path, owner: str) -> None:
     make(
         service,
         "tools.resource",
@@ -471,31 +479,31 @@ def test_a_table_made_anew_keeps_the_index_of_a_field_that_is_dropped(
         assert f'op.f("uq_zebras_{by}mail")' in steps.partition("if_not_exists=True")[0]
 
 
-def test_the_last_field_stays(service: Path) -> None:
+def test_the_last_field_cannot_be_dropped(service: Path) -> None:
     make(service, "tools.resource", "zebra", "name:str(9)? code:int?")
-    assert "a resource keeps at least one field" in refusal(service, "zebra", drop="name code")
+    assert "a resource needs at least one field" in refusal(service, "zebra", drop="name code")
 
 
-def test_a_line_beside_one_that_was_changed_is_not_clear() -> None:
+def test_a_change_next_to_an_edited_line_conflicts() -> None:
     before, after = "a\nb\nc\nd\n", "a\nb\nx\nc\nd\n"
     assert merged("0\na\nb\nc\nd\n1\n", before, after) == ("0\na\nb\nx\nc\nd\n1\n", "")
-    text, unclear = merged("a\nB\nc\nd\n", before, after)
-    assert (text, "\n+x\n" in unclear) == ("a\nB\nc\nd\n", True)
+    text, conflicts = merged("a\nB\nc\nd\n", before, after)
+    assert (text, "\n+x\n" in conflicts) == ("a\nB\nc\nd\n", True)
     own = "import re  # hm\n\n\nre\na\nb\nc\nd\n"
     output = merged(own, f"import os\n\n\n{before}", f"import os\nimport sys\n\n\n{after}")
     assert output == ("import re  # hm\nimport sys\n\n\nre\na\nb\nx\nc\nd\n", "")
 
 
-def test_lines_that_stand_in_another_class_too_are_not_clear() -> None:
+def test_a_change_of_lines_that_occur_in_two_classes_conflicts() -> None:
     fields = "    a: int\n    b: int\n"
     before, after = f"class A:\n{fields}", f"class A:\n{fields}    c: int\n"
     own = f"class A:\n    # one\n    a: int\n    # two\n    b: int\n\nclass B:\n{fields}"
-    text, unclear = merged(own, before, after)
+    text, conflicts = merged(own, before, after)
     assert text == own
-    assert "+    c: int\n" in unclear
+    assert "+    c: int\n" in conflicts
 
 
-def test_what_is_unique_together_follows_its_fields(service: Path) -> None:
+def test_unique_rules_follow_their_fields(service: Path) -> None:
     make(
         service, "tools.resource", "zebra", "name:str(9) herd:ref(item) code:int? unique(herd,code)"
     )
@@ -514,7 +522,7 @@ def test_what_is_unique_together_follows_its_fields(service: Path) -> None:
     kept = (service / "app" / "db" / "autogenerate.py").read_text(encoding="utf-8")
     assert '"uq_zebras_group_id_code"' in kept
     refused = refusal(service, "zebra", drop="name=none")
-    assert "and no default is unique in unique(name,group): release it as one that" in refused
+    assert "and a default would violate unique(name,group): make it optional first" in refused
 
 
 def _newest(service: Path, slug: str) -> str:

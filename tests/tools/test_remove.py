@@ -1,4 +1,4 @@
-"""`make remove`: what it deletes, what it refuses, and what it leaves alone."""
+"""`make remove`: what it deletes, rejects, and leaves unchanged."""
 
 import subprocess
 from pathlib import Path
@@ -29,7 +29,7 @@ def remove(service: Path, name: str) -> str:
 
 
 def refusal(service: Path, name: str) -> str:
-    """Why nothing is removed."""
+    """Returns the error message of a command that changes nothing."""
     before = contents(service)
     done = run(service, "tools.remove", name)
     assert (done.returncode, done.stdout) == (1, "")
@@ -42,7 +42,7 @@ def append(path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("owner", ["", "user"])
-def test_what_is_added_and_removed_leaves_two_revisions(service: Path, owner: str) -> None:
+def test_make_and_remove_leave_only_two_revisions(service: Path, owner: str) -> None:
     before = contents(service)
     name = "a_resource_of_a_long_name"  # its lines are wrapped
     make(service, name, "title:str:unique legs:int>=0", "", "", owner)
@@ -53,7 +53,7 @@ def test_what_is_added_and_removed_leaves_two_revisions(service: Path, owner: st
     assert {path: after[path] for path in before} == before
 
 
-def test_a_resource_goes_with_the_rows_of_its_lists(service: Path) -> None:
+def test_a_resource_is_removed_with_its_lists(service: Path) -> None:
     make(service, "zebra", "name:str legs:list(home:ref(item) length:int)")
     assert "app/db/tables/zebras.py:" in refusal(service, "item")
     remove(service, "zebra")
@@ -63,7 +63,7 @@ def test_a_resource_goes_with_the_rows_of_its_lists(service: Path) -> None:
     remove(service, "item")
 
 
-def test_a_name_may_come_again(service: Path) -> None:
+def test_a_removed_name_can_be_reused(service: Path) -> None:
     remove(service, "item")
     make(service, "item", "title:str")
     remove(service, "items")
@@ -72,7 +72,7 @@ def test_a_name_may_come_again(service: Path) -> None:
     assert len([*versions.glob("*_drop_items_*.py")]) == 2
 
 
-def test_what_refers_to_it_is_named_by_file_and_line(service: Path) -> None:
+def test_references_are_reported_by_file_and_line(service: Path) -> None:
     make(service, "zebra", "home:ref(item)")
     output = refusal(service, "item")
     text = (service / "app/db/tables/zebras.py").read_text(encoding="utf-8")
@@ -97,12 +97,12 @@ def test_what_refers_to_it_is_named_by_file_and_line(service: Path) -> None:
         'def url(request): return request.url_for("list_items")',
     ],
 )
-def test_a_line_of_a_person_that_refers_to_it_is_named(service: Path, line: str) -> None:
+def test_a_handwritten_reference_is_reported(service: Path, line: str) -> None:
     own = service / "app" / "api" / "stock.py"
     own.write_text(f"# Ours.\n{line}\n", encoding="utf-8")
     output = refusal(service, "item")
     assert output == (
-        "Nothing is removed: item is still used at app/api/stock.py:2: change that first.\n"
+        "Nothing was removed: item is still used at app/api/stock.py:2: change these lines first.\n"
     )
 
 
@@ -111,38 +111,37 @@ def drop(service: Path, name: str, field: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_drop_that_is_not_finished_is_told(service: Path) -> None:
+def test_an_unfinished_drop_is_reported(service: Path) -> None:
     make(service, "zebra", "name:str code:int=0:index")
     drop(service, "zebra", "code")
     assert refusal(service, "zebra") == (
-        "Nothing is removed: the revision could not give these columns back on the way down, "
-        'zebras.code: drop them first, by make field resource=zebra drop="code", make migration '
-        "and make migrate.\n"
+        "Nothing was removed: a downgrade could not restore the columns zebras.code: drop them "
+        'first, with make field resource=zebra drop="code", make migration and make migrate.\n'
     )
     drop(service, "zebra", "code")
     remove(service, "zebra")
 
 
-def test_a_column_that_still_refers_to_it_is_named(service: Path) -> None:
+def test_an_unfinished_drop_of_a_reference_is_reported(service: Path) -> None:
     make(service, "place", "name:str")
     make(service, "zebra", "name:str home:ref(item)? other:ref(place)?")
     drop(service, "zebra", "home")
-    assert "zebras.home_id still refers to it" in refusal(service, "item")
+    assert "zebras.home_id still references it" in refusal(service, "item")
     drop(service, "zebra", "other")
-    assert "zebras.other_id still refers to it" in refusal(service, "place")
+    assert "zebras.other_id still references it" in refusal(service, "place")
     make(service, "loan", "name:str")
     remove(service, "loan")
     drop(service, "zebra", "home")
     remove(service, "item")
 
 
-def test_prose_does_not_refer_to_it(service: Path) -> None:
+def test_prose_is_not_a_reference(service: Path) -> None:
     own = service / "app" / "api" / "stock.py"
     own.write_text('"""What we update from the items, into a report."""\n', encoding="utf-8")
     remove(service, "item")
 
 
-def test_a_registration_that_a_person_edited_is_named(service: Path) -> None:
+def test_an_edited_registration_is_reported(service: Path) -> None:
     main = service / "app" / "main.py"
     text = main.read_text(encoding="utf-8")
     main.write_text(text.replace("(items.router", '(items.router, prefix="/a"'), encoding="utf-8")
@@ -150,13 +149,13 @@ def test_a_registration_that_a_person_edited_is_named(service: Path) -> None:
     assert f"app/main.py:{number}: " in refusal(service, "item")
 
 
-def test_other_lines_of_a_person_stay(service: Path) -> None:
+def test_other_handwritten_lines_stay(service: Path) -> None:
     append(service / "app" / "main.py", "\n\nOURS = 1\n")
     remove(service, "item")
     assert "OURS = 1" in (service / "app" / "main.py").read_text(encoding="utf-8")
 
 
-def test_what_git_does_not_have_is_not_deleted(service: Path) -> None:
+def test_uncommitted_changes_are_not_deleted(service: Path) -> None:
     for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "All of it")):
         subprocess.run([*GIT, *arguments], cwd=service, check=True)
     schema = service / "app" / "schemas" / "items.py"
@@ -167,21 +166,21 @@ def test_what_git_does_not_have_is_not_deleted(service: Path) -> None:
     assert not schema.exists()
 
 
-def test_a_name_that_is_no_resource_is_refused(service: Path) -> None:
-    assert "'zebra' is no resource: take one of item" in refusal(service, "zebra")
-    assert "'' is no resource" in refusal(service, "")
+def test_an_unknown_resource_is_rejected(service: Path) -> None:
+    assert "'zebra' is not a resource: use one of item" in refusal(service, "zebra")
+    assert "'' is not a resource" in refusal(service, "")
     remove(service, "item")
     assert "there are no resources" in refusal(service, "item")
 
 
-def test_users_are_no_resources(service: Path) -> None:
+def test_users_are_not_resources(service: Path) -> None:
     schemas = service / "tools" / "users" / "templates" / "app" / "schemas" / "users.py.mako"
     (service / "app" / "schemas" / "users.py").write_text(schemas.read_text(encoding="utf-8"))
     for name in ("own_account", "api_key", "zebra"):
-        assert f"'{name}' is no resource: take one of item.\n" in refusal(service, name)
+        assert f"'{name}' is not a resource: use one of item.\n" in refusal(service, name)
 
 
-def test_the_table_is_created_again_as_it_was(service: Path) -> None:
+def test_the_downgrade_recreates_the_same_table(service: Path) -> None:
     versions = service / "app" / "db" / "migrations" / "versions"
     (created,) = versions.glob("*_create_items_*.py")
     remove(service, "item")

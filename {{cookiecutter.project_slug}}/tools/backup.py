@@ -21,24 +21,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("make", help="write a backup")
     make.add_argument("path", type=Path, nargs="?", help=f"by default a new file in {FOLDER}/")
-    restore_ = commands.add_parser("restore", help="bring one back, into an empty database")
+    restore_ = commands.add_parser("restore", help="restore a backup into an empty database")
     restore_.add_argument("path", type=Path)
-    given = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
 
     url = make_url(read_settings().database_url.get_secret_value())
     try:
-        print(backup(url, given.path) if given.command == "make" else restore(given.path, url))
+        print(backup(url, args.path) if args.command == "make" else restore(args.path, url))
     except (Refused, OSError) as error:
-        sys.exit(f"Not done: {error}")
+        sys.exit(f"{'Backup' if args.command == 'make' else 'Restore'} failed: {error}")
 
 
 def backup(url: URL, path: Path | None = None) -> str:
     if revision(url) is None:
-        raise Refused("the database has no tables of this service: is DATABASE_URL the right one?")
+        raise Refused("the database has no tables of this service: check DATABASE_URL.")
     path = path or FOLDER / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}{SUFFIX}"
     with written(path) as part:
         if path.exists():
-            raise Refused(f"{path} is there already, and no backup is overwritten.")
+            raise Refused(f"{path} already exists: choose another path.")
         dump(url, part)
         size = part.stat().st_size
     return f"{path}: {size} bytes"
@@ -46,14 +46,14 @@ def backup(url: URL, path: Path | None = None) -> str:
 
 def restore(path: Path, url: URL) -> str:
     if not path.is_file():
-        raise Refused(f"there is no file {path}.")
+        raise Refused(f"the file {path} does not exist.")
     load(path, url)
     found, newest = revision(url), head()
     if found == newest:
-        return f"{path} is restored, at revision {found}: the newest."
+        return f"Restored {path} at revision {found}, the newest."
     if found in outdated(newest):
-        return f"{path} is restored, at revision {found}: `make migrate` brings it to {newest}."
-    return f"{path} is restored, at revision {found}: that is newer than this code."
+        return f"Restored {path} at revision {found}: `make migrate` upgrades it to {newest}."
+    return f"Restored {path} at revision {found}, which is newer than this code: update the code."
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from httptools import HttpResponseParser
 
 ITEMS = "/v1/items"
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-GOOD = range(200, 300)
+SUCCESS = range(200, 300)
 ROWS = 50
 BUSY = 0.9  # of a core: above that, this client may be the bottleneck
 TIMEOUT = 30
@@ -40,8 +40,8 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.parser = HttpResponseParser(self)
 
-    def ask(self, request: bytes) -> None:
-        self.is_answered, self.body, self.asked = False, b"", time.perf_counter()
+    def send(self, request: bytes) -> None:
+        self.is_complete, self.body, self.sent_at = False, b"", time.perf_counter()
         self.socket.sendall(request)
 
     def read(self) -> bool:
@@ -55,11 +55,11 @@ class Connection:
         self.body += body
 
     def on_message_complete(self) -> None:
-        self.is_answered, self.status = True, self.parser.get_status_code()
+        self.is_complete, self.status = True, self.parser.get_status_code()
 
 
 @dataclass
-class Measured:
+class Measurement:
     """Latencies and outcomes of the requests of one measurement."""
 
     seconds: float = 0
@@ -69,9 +69,9 @@ class Measured:
     last: bytes = b""
 
     def cells(self) -> Iterator[str]:
-        errors = {key: number for key, number in self.outcomes.items() if key not in GOOD}
-        answered = self.outcomes.total() - sum(errors.values())
-        yield f"{answered / self.seconds:,.0f}{' *' if self.is_limited_by_the_client else ''}"
+        errors = {key: number for key, number in self.outcomes.items() if key not in SUCCESS}
+        succeeded = self.outcomes.total() - sum(errors.values())
+        yield f"{succeeded / self.seconds:,.0f}{' *' if self.is_limited_by_the_client else ''}"
         yield f"{self.percentile(50):,.1f}"
         yield f"{self.percentile(99):,.1f}"
         yield ", ".join(f"{number} × {key}" for key, number in errors.items()) or "0"
@@ -90,29 +90,29 @@ class Client:
     def __init__(self, url: str, token: str | None) -> None:
         parts = urlsplit(url)
         self.address, self.path = (str(parts.hostname), parts.port or 80), parts.path.rstrip("/")
-        self.head = f"Host: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        self.headers = f"Host: {parts.netloc}\r\nContent-Type: application/json\r\n"
         if token:
-            self.head += f"Authorization: Bearer {token}\r\n"
+            self.headers += f"Authorization: Bearer {token}\r\n"
 
     def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         data = json.dumps(body).encode() if body else b""
         length = f"Content-Length: {len(data)}\r\n" if body else ""
-        start = f"{method} {self.path}{path} HTTP/1.1\r\n"
-        return f"{start}{self.head}{length}\r\n".encode() + data
+        request_line = f"{method} {self.path}{path} HTTP/1.1\r\n"
+        return f"{request_line}{self.headers}{length}\r\n".encode() + data
 
     def send(
         self, requests: Iterator[bytes], connections: int = 1, seconds: float = math.inf
-    ) -> Measured:
+    ) -> Measurement:
         """Sends requests until they or the seconds run out, and waits for pending responses."""
-        measured = Measured()
-        begun, processor = time.perf_counter(), time.process_time()
+        measured = Measurement()
+        start, processor = time.perf_counter(), time.process_time()
         with DefaultSelector() as selector:
 
-            def open_one() -> None:
+            def connect() -> None:
                 if request := next(requests, None):
                     connection = Connection(self.address)
                     selector.register(connection.socket, EVENT_READ, connection)
-                    connection.ask(request)
+                    connection.send(request)
 
             def close(connection: Connection) -> None:
                 selector.unregister(connection.socket)
@@ -120,17 +120,17 @@ class Client:
 
             try:
                 for _ in range(connections):
-                    open_one()
+                    connect()
                 while selector.get_map():
                     ready = selector.select(TIMEOUT)
                     if not ready:
-                        sys.exit(f"There was no answer within {TIMEOUT} seconds.")
+                        sys.exit(f"No response within {TIMEOUT} seconds.")
                     for key, _ in ready:
                         connection: Connection = key.data
                         is_open = connection.read()
                         now = time.perf_counter()
-                        if connection.is_answered:
-                            measured.latencies.append(now - connection.asked)
+                        if connection.is_complete:
+                            measured.latencies.append(now - connection.sent_at)
                             measured.outcomes[connection.status] += 1
                             measured.last = connection.body
                             is_open = is_open and connection.parser.should_keep_alive()
@@ -138,39 +138,40 @@ class Client:
                             continue
                         else:
                             measured.outcomes["lost"] += 1
-                        request = next(requests, None) if now < begun + seconds else None
+                        request = next(requests, None) if now < start + seconds else None
                         if request and is_open:
-                            connection.ask(request)
+                            connection.send(request)
                         else:
                             close(connection)
                             if request:
-                                open_one()
+                                connect()
             finally:
                 for key in [*selector.get_map().values()]:
                     close(key.data)
-        measured.seconds = time.perf_counter() - begun
+        measured.seconds = time.perf_counter() - start
         measured.processor = time.process_time() - processor
         return measured
 
-    def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def fetch(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Returns the JSON of a 2xx response; any other response ends the program."""
-        status, answer = self._sent(method, path, body)
-        if status not in GOOD:
-            sys.exit(f"{method} {path} was answered {status}: {answer.decode()}")
-        return json.loads(answer)
+        status, content = self._call(method, path, body)
+        if status not in SUCCESS:
+            sys.exit(f"{method} {path} returned {status}: {content.decode()}")
+        return json.loads(content)
 
     def has(self, path: str) -> bool:
-        return self._sent("GET", path, None)[0] != HTTPStatus.NOT_FOUND
+        return self._call("GET", path, None)[0] != HTTPStatus.NOT_FOUND
 
-    def _sent(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int | str, bytes]:
+    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int | str, bytes]:
         try:
-            sent = self.send(iter([self.request(method, path, body)]))
+            measured = self.send(iter([self.request(method, path, body)]))
         except OSError as error:
-            sys.exit(f"Nothing answers at {self.address[0]}:{self.address[1]} ({error}): make run")
-        (status,) = sent.outcomes
+            host, port = self.address
+            sys.exit(f"Cannot connect to {host}:{port} ({error}): start the service with make run.")
+        (status,) = measured.outcomes
         if status == HTTPStatus.UNAUTHORIZED:
-            sys.exit("The service asks for a token (401): set BENCH_TOKEN to a valid one.")
-        return status, sent.last
+            sys.exit("The service requires a token (401): set BENCH_TOKEN to a valid one.")
+        return status, measured.last
 
 
 def operations(client: Client, prefix: str, ids: list[str]) -> dict[str, Iterator[bytes]]:
@@ -198,26 +199,28 @@ def probes(client: Client) -> dict[str, Iterator[bytes]]:
 
 def delete_all(client: Client, prefix: str) -> None:
     """Deletes the items by name, which includes those whose responses were lost."""
-    while found := client.answer("GET", f"{ITEMS}?limit=100&name_contains={prefix}")["items"]:
+    while found := client.fetch("GET", f"{ITEMS}?limit=100&name_contains={prefix}")["items"]:
         client.send(iter([client.request("DELETE", f"{ITEMS}/{item['id']}") for item in found]), 4)
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m tools.bench", description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
-    parser.add_argument("--yes", action="store_true", help="also if it is not on this machine")
+    parser.add_argument(
+        "--yes", action="store_true", help="allow a URL that is not on this machine"
+    )
     parser.add_argument("--connections", type=int, nargs="+", default=[16, 128])
-    parser.add_argument("--seconds", type=float, default=4, help="for each row")
+    parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
     options = parser.parse_args(arguments)
     try:
         parts = urlsplit(options.url)
-        is_address = parts.scheme == "http" and parts.hostname and parts.port != 0
+        is_valid = parts.scheme == "http" and parts.hostname and parts.port != 0
     except ValueError:
-        is_address = False
-    if not is_address:
-        sys.exit(f"{options.url} is no address without TLS, like http://127.0.0.1:8000.")
+        is_valid = False
+    if not is_valid:
+        sys.exit(f"{options.url} is not an http:// URL: use one like http://127.0.0.1:8000.")
     if parts.hostname not in LOOPBACK and not options.yes:
-        sys.exit(f"{options.url} is not on this machine: with yes=1 it is put under load.")
+        sys.exit(f"{options.url} is not on this machine: set yes=1 to put it under load anyway.")
 
     client = Client(options.url, os.environ.get("BENCH_TOKEN"))
     if not client.has(ITEMS):
@@ -226,26 +229,26 @@ def main(arguments: list[str] | None = None) -> None:
     prefix = f"bench-{secrets.token_hex(4)}-"
     try:
         rows = ({"name": f"{prefix}row-{number}"} for number in range(ROWS))
-        ids = [client.answer("POST", ITEMS, row)["id"] for row in rows]
+        ids = [client.fetch("POST", ITEMS, row)["id"] for row in rows]
         print_table(options, client, operations(client, prefix, ids))
     finally:
         delete_all(client, prefix)
 
 
 def print_table(
-    options: argparse.Namespace, client: Client, measures: dict[str, Iterator[bytes]]
+    options: argparse.Namespace, client: Client, operations: dict[str, Iterator[bytes]]
 ) -> None:
     print(f"{options.url}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n")
     print("| operation | connections | requests/s | p50, ms | p99, ms | errors |")
     print("|---|---|---|---|---|---|", flush=True)
     is_limited = False
-    for name, requests in measures.items():
+    for name, requests in operations.items():
         for connections in options.connections:
             measured = client.send(requests, connections, options.seconds)
             is_limited |= measured.is_limited_by_the_client
             print(f"| {name} | {connections} | {' | '.join(measured.cells())} |", flush=True)
     if is_limited:
-        print("\n\\* The client was busy all the time: the service may carry more.")
+        print("\n\\* Limited by the CPU of the client: the service may be faster.")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ def written(path: Path) -> Iterator[Path]:
         part.touch(mode=0o600, exist_ok=False)  # it contains all of the data
     except FileExistsError:
         raise Refused(
-            f"{part} is there: somebody is writing it now, or was stopped in the middle and it "
-            "can be deleted."
+            f"{part} exists: another process is writing it, or one was interrupted. Delete it if no "
+            "process is running."
         ) from None
     try:
         yield part

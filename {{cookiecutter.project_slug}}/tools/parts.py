@@ -31,8 +31,8 @@ def write(root: Path, part: Part) -> list[Path]:
         path.relative_to(part.templates).with_suffix(""): rendered(path, {})
         for path in part.templates.rglob("*/*.mako")
     }
-    path, known = revision_of(root, part.revision)
-    texts[path] = rendered(part.templates / "revision.py.mako", known)
+    path, variables = revision_of(root, part.revision)
+    texts[path] = rendered(part.templates / "revision.py.mako", variables)
     services = Path("app", "services", "__init__.py")
     if part.needs_services and not (root / services).exists():
         texts[services] = ""
@@ -42,12 +42,12 @@ def write(root: Path, part: Part) -> list[Path]:
         if (root / part.where.get(path, "")).exists()
     }
     lines = {
-        name: lines for name, lines in part.optional.items() if _has_places(root / name, lines)
+        name: lines for name, lines in part.optional.items() if _has_locations(root / name, lines)
     }
     return write_files(root, texts, with_lines(root, part.lines | lines))
 
 
-def _has_places(path: Path, lines: list[Line]) -> bool:
+def _has_locations(path: Path, lines: list[Line]) -> bool:
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     return all(re.search(pattern, text, re.MULTILINE) for _, pattern in lines)
 
@@ -57,11 +57,11 @@ def run(part: Part) -> None:
     try:
         written = write(root, part)
     except Refused as reason:
-        sys.exit(f"Nothing is written: {reason}.")
+        sys.exit(f"Nothing was written: {reason}.")
     for path in written:
         print(path.as_posix())
     command = ["uv", "add", "--quiet", *part.dependencies]
     if written and part.dependencies and subprocess.run(command, check=False).returncode:
-        told = " ".join(map(repr, part.dependencies))
-        sys.exit(f"Add the dependencies yourself: uv add {told}")
-    print("Next: read it, then make check" if written else "Nothing to do: they are there already")
+        dependencies = " ".join(map(repr, part.dependencies))
+        sys.exit(f"The dependencies could not be added. Run: uv add {dependencies}")
+    print("Next: review it, then run make check" if written else "Nothing to do: it already exists")

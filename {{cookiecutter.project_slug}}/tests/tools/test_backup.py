@@ -75,7 +75,7 @@ def rows(url: str) -> dict[str, list[Any]]:
     return found
 
 
-def tables(url: str) -> bool:
+def has_tables(url: str) -> bool:
     """Returns whether the database has tables."""
     engine = create_engine(url)
     with engine.connect() as connection:
@@ -89,31 +89,33 @@ def page(url: str) -> bytes:
         return client.get("/v1/widgets?sort=name").content
 
 
-def test_what_is_restored_into_an_empty_place_is_the_same(
+def test_restore_returns_the_same_rows(
     tool: Tool, settings: Settings, widgets: list[dict[str, Any]], empty_url: str
 ) -> None:
-    told = tool("make")
+    output = tool("make")
     (file,) = Path("backups").iterdir()
-    assert re.fullmatch(rf"{file}: {file.stat().st_size} bytes\n", told)
+    assert re.fullmatch(rf"{file}: {file.stat().st_size} bytes\n", output)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z\.\w+", file.name)
-    told = tool("restore", str(file), url=empty_url)
-    assert told == f"{file} is restored, at revision {head()}: the newest.\n"
+    output = tool("restore", str(file), url=empty_url)
+    assert output == f"Restored {file} at revision {head()}, the newest.\n"
     assert len(widgets) == 13
     before = settings.database_url.get_secret_value()
     assert rows(empty_url) == rows(before)
     assert page(empty_url) == page(before)
 
 
-def test_it_is_a_program_too(settings: Settings, tmp_path: Path, start: Start) -> None:
+def test_the_command_writes_a_private_file(
+    settings: Settings, tmp_path: Path, start: Start
+) -> None:
     path = tmp_path / "copy"
     url = settings.database_url.get_secret_value()
     process = start("-m", "tools.backup", "make", str(path), variables={"DATABASE_URL": url})
-    told, _ = process.communicate()
-    assert told == f"{path}: {path.stat().st_size} bytes\n"
+    output, _ = process.communicate()
+    assert output == f"{path}: {path.stat().st_size} bytes\n"
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_backup_is_of_one_moment_while_others_write(
+def test_a_backup_during_writes_is_one_snapshot(
     tool: Tool, settings: Settings, empty_url: str
 ) -> None:
     """A writer adds widgets in pairs; the backup must not contain half a pair."""
@@ -153,29 +155,29 @@ def test_a_backup_is_of_one_moment_while_others_write(
 
 def test_no_backup_is_overwritten(tool: Tool) -> None:
     Path("mine").write_text("mine")
-    with pytest.raises(SystemExit, match="mine is there already, and no backup is overwritten"):
+    with pytest.raises(SystemExit, match="mine already exists: choose another path"):
         tool("make", "mine")
     assert Path("mine").read_text() == "mine"
     assert [path.name for path in Path().iterdir()] == ["mine"]
 
 
-def test_two_do_not_write_the_same_backup(tool: Tool) -> None:
+def test_two_processes_do_not_write_the_same_backup(tool: Tool) -> None:
     Path("mine.part").write_text("another's")
-    with pytest.raises(SystemExit, match=r"mine\.part is there"):
+    with pytest.raises(SystemExit, match=r"mine\.part exists"):
         tool("make", "mine")
     assert Path("mine.part").read_text() == "another's"
 
 
 def test_a_backup_that_fails_leaves_no_file(tool: Tool, empty_url: str, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="Not done: "):
+    with pytest.raises(SystemExit, match="Backup failed: "):
         tool("make", "copy", url=UNREACHABLE_URL)
-    assert not tables(empty_url)
+    assert not has_tables(empty_url)
     with pytest.raises(SystemExit, match="has no tables of this service"):
         tool("make", "copy", url=empty_url)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_that_is_not_empty_is_refused(
+def test_restore_requires_an_empty_database(
     tool: Tool, settings: Settings, widgets: list[dict[str, Any]]
 ) -> None:
     tool("make", "copy")
@@ -186,39 +188,39 @@ def test_a_place_that_is_not_empty_is_refused(
     assert rows(settings.database_url.get_secret_value()) == before
 
 
-def test_what_is_no_whole_backup_leaves_the_place_as_it_was(
+def test_an_invalid_backup_changes_nothing(
     tool: Tool, widgets: list[dict[str, Any]], empty_url: str
 ) -> None:
-    tool("make", "whole")
+    tool("make", "complete")
     assert len(widgets) == 13
-    whole = Path("whole").read_bytes()
-    for content in (None, b"", b"no backup", whole[:-4096]):
+    complete = Path("complete").read_bytes()
+    for content in (None, b"", b"not a backup", complete[:-4096]):
         if content is not None:
             Path("broken").write_bytes(content)
-        with pytest.raises(SystemExit, match="Not done: "):
+        with pytest.raises(SystemExit, match="Restore failed: "):
             tool("restore", "broken", url=empty_url)
-        assert not tables(empty_url)
-    tool("restore", "whole", url=empty_url)
+        assert not has_tables(empty_url)
+    tool("restore", "complete", url=empty_url)
 
 
-TOLD = {
-    "older": f"`make migrate` brings it to {head()}.",
-    "newer": "that is newer than this code.",
+MESSAGES = {
+    "older": f": `make migrate` upgrades it to {head()}.",
+    "newer": ", which is newer than this code: update the code.",
 }
 
 
-@pytest.mark.parametrize("revision", TOLD)
-def test_a_schema_of_another_time_is_restored_as_it_was_and_told(
+@pytest.mark.parametrize("revision", MESSAGES)
+def test_restore_reports_the_revision_of_the_backup(
     tool: Tool, database: Engine, empty_url: str, monkeypatch: pytest.MonkeyPatch, revision: str
 ) -> None:
     monkeypatch.setattr(backup, "outdated", lambda _: {"older"})
-    change = text("UPDATE alembic_version SET version_num = :revision")
+    update_statement = text("UPDATE alembic_version SET version_num = :revision")
     with database.begin() as connection:
-        connection.execute(change, {"revision": revision})
+        connection.execute(update_statement, {"revision": revision})
     try:
         tool("make", "copy")
     finally:
         with database.begin() as connection:
-            connection.execute(change, {"revision": head()})
-    told = tool("restore", "copy", url=empty_url)
-    assert told == f"copy is restored, at revision {revision}: {TOLD[revision]}\n"
+            connection.execute(update_statement, {"revision": head()})
+    output = tool("restore", "copy", url=empty_url)
+    assert output == f"Restored copy at revision {revision}{MESSAGES[revision]}\n"

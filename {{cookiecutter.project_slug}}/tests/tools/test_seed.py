@@ -10,7 +10,7 @@ from tools.seed.seed import row_id, seed
 COUNT = 10
 
 
-async def test_each_factory_makes_rows_that_fit(settings: Settings, database: Engine) -> None:
+async def test_each_factory_creates_valid_rows(settings: Settings, database: Engine) -> None:
     resources = in_order(ROOT)
     await seed(settings, resources, COUNT, "ann")
     with database.connect() as connection:

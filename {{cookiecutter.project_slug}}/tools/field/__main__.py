@@ -1,4 +1,4 @@
-"""`python -m tools.field RESOURCE ADD RENAME CHANGE DROP LEAVE`: what `make field` runs."""
+"""`python -m tools.field RESOURCE ADD RENAME CHANGE DROP LEAVE`: the command of `make field`."""
 
 import sys
 from pathlib import Path
@@ -13,13 +13,13 @@ if __name__ == "__main__":
         done = changed(Path.cwd(), request)
         write_files(Path.cwd(), done.created, done.changed)
     except Refused as reason:
-        sys.exit(f"Nothing is written: {reason}.")
+        sys.exit(f"Nothing was written: {reason}.")
     for path in (*done.created, *done.changed):
         print(path.as_posix())
     for note in done.notes:
         print(note)
     print(
-        f"Type these lines yourself, then run make openapi check:\n{done.by_hand}"
+        f"Add these lines yourself, then run make openapi check:\n{done.by_hand}"
         if done.by_hand
-        else "Next: read it, then make check"
+        else "Next: review it, then run make check"
     )

@@ -1,4 +1,4 @@
-"""Changes the fields of a resource: its files as `make resource` would have written them."""
+"""Changes the fields of a resource, so that its files are as `make resource` would write them."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -19,7 +19,7 @@ from tools.resource.render import must_be_new, next_revision, own_texts, rendere
 
 TEMPLATE = Path(__file__).parent / "revision.py.mako"
 TEXTS = {"str", "text", "enum"}
-LINK = "many() and list() are not for make field: docs/fields.md says what to do instead"
+LINK = "make field cannot change many() and list(): see docs/fields.md for what to do instead"
 Texts = dict[Path, str]
 
 
@@ -39,7 +39,7 @@ class Request:
 class Written:
     changed: Texts
     created: Texts
-    by_hand: str  # lines that are left to be typed
+    by_hand: str  # lines that the user has to add
     notes: list[str]
 
 
@@ -59,12 +59,12 @@ def changed(root: Path, request: Request) -> Written:
 def _both(word: str) -> tuple[str, str]:
     old, _, new = word.partition(":")
     if not old or not NAME.fullmatch(new):
-        raise Refused(f"{word!r} is no new name: write OLD:NEW, like note:remark")
+        raise Refused(f"{word!r} is not a valid rename: write OLD:NEW, like note:remark")
     return old, new
 
 
 class Plan:
-    """What becomes of the fields, by their names in the schemas."""
+    """The planned changes of the fields, by their names in the schemas."""
 
     def __init__(self, root: Path, resource: Target) -> None:
         self.root = root
@@ -79,7 +79,7 @@ class Plan:
         self.released: list[str] = []
         self.title: list[str] = []
         self.notes: list[str] = []
-        # Of columns that keep their names, that stay and that go.
+        # Columns that keep their names, that stay unused, and that are dropped.
         self.renamed: list[str] = []
         self.unused: dict[str, str] = {}
         self.finished: list[str] = []
@@ -89,24 +89,24 @@ class Plan:
         if key and self._key(old) is None and self.columns.get(key) in {old, f"{old}_id"}:
             self.title.append(f"rename column {self.columns.pop(key)} to {key}")
             self.notes = [
-                "No release runs with both names: stop the service while this revision is applied."
+                "No release works with both names: stop the service while this revision is applied."
             ]
             return
         key = self._known_key(old)
-        ending = "_id" if self.origins[key].to else ""
-        name = new.removesuffix(ending)
-        there = f"{name}{ending}"
-        if there == key or self._key(name):
-            raise Refused(f"{name!r} is there already: take another name")
-        self._must_be_free(there, but=self.columns.get(key, key))
+        suffix = "_id" if self.origins[key].to else ""
+        name = new.removesuffix(suffix)
+        new_key = f"{name}{suffix}"
+        if new_key == key or self._key(name):
+            raise Refused(f"{name!r} already exists: choose another name")
+        self._must_be_free(new_key, but=self.columns.get(key, key))
         self.specs = {
-            there if each == key else each: _renamed(spec, self.origins[key], name)
+            new_key if each == key else each: _renamed(spec, self.origins[key], name)
             for each, spec in self.specs.items()
         }
-        self.origins[there] = self.origins.pop(key)
+        self.origins[new_key] = self.origins.pop(key)
         column = self.columns.pop(key, key)
-        if column != there:
-            self.columns[there] = column
+        if column != new_key:
+            self.columns[new_key] = column
             self.renamed.append(f"{self.resource.plural}.{column}")
 
     def change(self, spec: str) -> None:
@@ -131,11 +131,11 @@ class Plan:
             for each, spec in self.specs.items()
             if not (spec.startswith("unique(") and {field.key, field.name} & _words(spec))
         }
-        left = field
+        unused = field
         if not field.optional:
-            left = self._with_default(field, value, spec, rules)
+            unused = self._with_default(field, value, spec, rules)
             field = replace(field, default="")
-        self.dropped.append((field, left))
+        self.dropped.append((field, unused))
         self.title.append(f"stop using {field.name}")
         column = f"{self.resource.plural}.{field.column}"
         self.kept += [column, *keys(self.resource, [field], rules)]
@@ -145,57 +145,58 @@ class Plan:
         name = spec.partition(":")[0]
         known = {each for each in (name, f"{name}_id") if each in attributes(self.resource)}
         if known - {field.key for field in self.before.fields}:
-            raise Refused(f"{name!r} is in the table already: take another name")
+            raise Refused(f"{name!r} is already in the table: choose another name")
         self.specs[f"new {len(self.specs)}"] = spec
         for column in (name, f"{name}_id"):
             self._must_be_free(column)
         self.title.append(f"add {name}")
 
     def _must_be_free(self, column: str, but: str = "") -> None:
-        there = f"{self.resource.plural}.{column}"
-        if there in KEPT or column in {*self.columns.values()} - {but}:
+        full_name = f"{self.resource.plural}.{column}"
+        if full_name in KEPT or column in {*self.columns.values()} - {but}:
             raise Refused(
-                f"the column {there} is still in the database: finish its drop or its rename first, by "
-                "the same command again, or take another name"
+                f"the column {full_name} is still in the database: finish dropping or renaming it, with "
+                "the same command again, or choose another name"
             )
 
     def _waiting(self) -> list[str]:
-        """The columns of fields that were dropped."""
+        """Returns the columns that wait to be dropped."""
         start = f"{self.resource.plural}."
         return sorted(name.removeprefix(start) for name in KEPT if name.startswith(start))
 
     def _notes(self) -> Iterator[str]:
         yield from self.notes
-        beside = "so that the release before runs beside this one"
+        reason = "so that the previous release can run next to this one"
         if self.renamed:
             yield (
-                f"Columns that keep their names, {beside}: {', '.join(self.renamed)}. In a later "
-                "release, the same command again renames them too."
+                f"Columns that keep their names, {reason}: {', '.join(self.renamed)}. In a later "
+                "release, run the same command again to rename them too."
             )
         if self.unused:
             yield (
-                f"Columns that stay, {beside}: {', '.join(self.unused)}. In a later release, drop "
-                f'them by: make field resource={self.resource.name} drop="{" ".join(self.unused.values())}"'
+                f"Columns that stay, {reason}: {', '.join(self.unused)}. In a later release, drop "
+                f'them with: make field resource={self.resource.name} drop="{" ".join(self.unused.values())}"'
             )
         if self.finished:
             words = ", ".join(self.finished)
-            yield f'Then make migration m="drop {words} of {self.resource.plural}"'
+            yield f'Now run: make migration m="drop {words} of {self.resource.plural}"'
 
     def written(self, leave: Collection[str]) -> Written:
         if not self.specs:
             raise Refused(
-                "a resource keeps at least one field: add another one in the same command, or "
-                "remove it by make remove"
+                "a resource needs at least one field: add another one in the same command, or remove "
+                "the resource with make remove"
             )
         after = self._parsed()
         if after == self.before and not self.released:
-            raise Refused('nothing would change: say what shall, like add="note:text?"')
+            raise Refused('nothing would change: set an argument, like add="note:text?"')
         parts, before = ([*each.links, *each.lists] for each in (after, self.before))
         if len(parts) > len(before):
             raise Refused(LINK)
         if self.before.has_fake != after.has_fake:
             raise Refused(
-                "what it refers to has no fake in tests/fakes: delete the fake of this first"
+                "a referenced resource has no fake in tests/fakes: delete the fake of "
+                f"{self.resource.name} first"
             )
         pairs: list[Pair] = [*self.dropped]
         for field in after.fields:
@@ -206,17 +207,17 @@ class Plan:
             else:
                 _check_new(field, spec)
             pairs.append((old, field))
-        texts, unclear = self._texts(after)
-        if unclear.keys() - {*map(Path, leave)}:
-            listed = _listed(unclear)
-            names = " ".join(path.as_posix() for path in sorted(unclear))
+        texts, conflicts = self._texts(after)
+        if conflicts.keys() - {*map(Path, leave)}:
+            listed = _listed(conflicts)
+            names = " ".join(path.as_posix() for path in sorted(conflicts))
             raise Refused(
-                f"these lines belong where somebody has changed the files:\n{listed}"
-                f'To write all the rest, and type these yourself, add leave="{names}"'
+                f"these lines belong where the files were edited:\n{listed}"
+                f'To write everything else and add these lines yourself, add leave="{names}"'
             )
         texts |= with_kept(self.root, self.kept, self.released)
         return Written(
-            texts, self._revision(pairs, [*after.together]), _listed(unclear), [*self._notes()]
+            texts, self._revision(pairs, [*after.together]), _listed(conflicts), [*self._notes()]
         )
 
     def _parsed(self) -> Resource:
@@ -249,10 +250,10 @@ class Plan:
         if key:
             raise Refused(LINK)
         known = ", ".join([*(field.name for field in self.origins.values()), *columns])
-        raise Refused(f"{word!r} is no field that make resource has written: take one of {known}")
+        raise Refused(f"{word!r} is not a field that make resource wrote: use one of {known}")
 
     def _kept(self, word: str) -> list[str]:
-        """What is listed for the column of a field that was dropped."""
+        """Returns the names in `KEPT` that belong to the column of a dropped field."""
         plural = self.resource.plural
         for column in (word, f"{word}_id"):
             if f"{plural}.{column}" in KEPT:
@@ -265,38 +266,38 @@ class Plan:
         return []
 
     def _with_default(self, field: Field, value: str, spec: str, rules: list[Rule]) -> Field:
-        """What rows of this release have for the one before, which reads the column still."""
+        """Returns the field with the default that the previous release reads in new rows."""
         is_unique = field.unique or bool(rules)
         other = some_default(field)
         if value and not is_unique and (other or field.default):
             return replace(field, default=default(field, value, spec))
         if field.default and not (value or is_unique):
             return field
-        say = f'say what it finds there, like drop="{field.name}={other}", or '
-        alone = "".join(
-            f", and no default is unique in unique({','.join(one.name for one in rule)})"
+        advice = f'set a default for them, like drop="{field.name}={other}", or '
+        not_unique = "".join(
+            f", and a default would violate unique({','.join(each.name for each in rule)})"
             for rule in rules[:1]
         )
         raise Refused(
-            f"the release before needs {field.name!r} in rows of this one too{alone}: "
-            f"{say * bool(other and not is_unique)}release it as one that may be null first, "
+            f"the previous release still needs {field.name!r} in new rows{not_unique}: "
+            f"{advice * bool(other and not is_unique)}make it optional first, with "
             f'change="{_changed(spec, null=True)}", and drop it in a later release'
         )
 
     def _texts(self, after: Resource) -> tuple[Texts, Texts]:
-        """Files as they become, and the differences whose place in them is not clear."""
+        """Returns the new texts of files, and the changes that cannot be merged into them."""
         old, new = own_texts(self.root, self.before), own_texts(self.root, after)
-        texts, unclear = {}, {}
+        texts, conflicts = {}, {}
         for path in old:
-            there = self.root / path
-            if old[path] == new[path] or not there.is_file():
+            file = self.root / path
+            if old[path] == new[path] or not file.is_file():
                 continue
-            text, diff = merged(there.read_text(encoding="utf-8"), old[path], new[path])
-            # What is imported for lines that are still to be typed is not used yet.
+            text, diff = merged(file.read_text(encoding="utf-8"), old[path], new[path])
+            # Imports of lines that the user has to add are not used yet.
             texts[path] = tidy(self.root, path, text, "--select", "I" if diff else "F401,I")
             if diff:
-                unclear[path] = diff
-        return texts, unclear
+                conflicts[path] = diff
+        return texts, conflicts
 
     def _revision(self, pairs: list[Pair], rules: list[Rule]) -> Texts:
         up = blocks(self.resource, pairs, self.rules, rules)
@@ -304,9 +305,9 @@ class Plan:
             return {}
         title = f"{self.resource.plural}: {', '.join(self.title)}"
         slug = re.sub(r"\W+", "_", title)[:60].rstrip("_")
-        path, known = next_revision(self.root, slug)
-        words = {
-            **known,
+        path, ids = next_revision(self.root, slug)
+        variables = {
+            **ids,
             "title": title,
             "table": self.resource.plural,
             "up": up,
@@ -316,17 +317,17 @@ class Plan:
             "in_database": in_database,
             "quoted": quoted,
         }
-        text = tidy(self.root, path, rendered(TEMPLATE, words))
+        text = tidy(self.root, path, rendered(TEMPLATE, variables))
         must_be_new(self.root, text)
         return {path: text}
 
 
-def _listed(unclear: Texts) -> str:
-    return "\n".join(f"{path.as_posix()}\n{unclear[path]}" for path in sorted(unclear))
+def _listed(conflicts: Texts) -> str:
+    return "\n".join(f"{path.as_posix()}\n{conflicts[path]}" for path in sorted(conflicts))
 
 
 def _renamed(spec: str, field: Field, name: str) -> str:
-    """The same spec after `field` was given another name."""
+    """Returns the spec with another name for `field`."""
     if spec.startswith("unique("):
         return re.sub(rf"\b({field.name}|{field.key})\b", name, spec)
     return re.sub(rf"^{field.name}:", f"{name}:", spec)
@@ -337,7 +338,7 @@ def _words(rule: str) -> set[str]:
 
 
 def _changed(spec: str, *, null: bool, default: str | None = None) -> str:
-    """The same field, which may be null or not, with another default if one is given."""
+    """Returns the spec as optional or required, and with another default if one is given."""
     found = re.match(r"[^:]+:\w+(\((?:[^()]|\([^()]*\))*\))?", spec)
     if not found:
         return spec
@@ -351,14 +352,13 @@ def _check_new(field: Field, spec: str) -> None:
     optional = _changed(spec, null=True, default="")
     if field.unique and (field.default or not field.optional):
         raise Refused(
-            f'{field.name!r} would be the same in all rows that are there: write add="{optional}"'
+            f'{field.name!r} would be the same in all existing rows: write add="{optional}"'
         )
     if not (field.optional or field.default):
         text = some_default(field)
         other = f'add="{_changed(spec, null=False, default=text)}" or ' if text else ""
         raise Refused(
-            f"{field.name!r} needs a value for the rows that are there: write {other}"
-            f'add="{optional}"'
+            f'{field.name!r} needs a value for existing rows: write {other}add="{optional}"'
         )
 
 
@@ -375,35 +375,35 @@ def _check(old: Field, new: Field) -> None:
         )
     if old.element and new.element and old.element.size > new.element.size:
         raise Refused(
-            f"{new.name!r} has elements of up to {old.element.size} letters in rows that are there, which no "
-            "database checks: add another field, fill it in the revision, and drop this one"
+            f"{new.name!r} may have elements of {old.element.size} characters in existing rows, which the "
+            "database does not check: add another field, fill it in the revision, and drop this one"
         )
     if old.places != new.places:
         raise Refused(
-            f"{new.name!r} has {old.places} places, also for the release before: add another field, fill "
-            "it in the revision, and drop this one"
+            f"{new.name!r} has {old.places} decimal places, also in the previous release: add another "
+            "field, fill it in the revision, and drop this one"
         )
     if old.to != new.to:
-        raise Refused(f"{new.name!r} cannot refer to something else: add another field")
+        raise Refused(f"{new.name!r} cannot reference another resource: add another field")
 
 
 def _check_null(resource: Target, old: Field, new: Field, spec: str) -> None:
-    """A field that may be null no longer."""
+    """Raises `Refused` if an optional field becomes required without a default."""
     if new.optional or not old.optional or (old.default and new.default):
         return
-    there = f"{new.name!r} is null in rows that are there, and in those of the release before"
+    problem = f"{new.name!r} may be null in existing rows and in rows of the previous release"
     text = None if new.default else some_default(new)
     if text == "":
         raise Refused(
-            f"{there}, and no {new.kind} has a default: keep the ?, and to require it of new ones "
-            f"write `{new.key}: {new.in_create}` in {resource.entity}Create of "
-            f"app/schemas/{resource.plural}.py, and change the lines of "
-            f"tests/api/test_{resource.plural}.py that fail then"
+            f"{problem}, and the type {new.kind} has no default: keep the ?. To require a value in new "
+            f"rows, write `{new.key}: {new.in_create}` in {resource.entity}Create of "
+            f"app/schemas/{resource.plural}.py, and correct the lines of "
+            f"tests/api/test_{resource.plural}.py that then fail"
         )
     first, then = (_changed(spec, null=null, default=text) for null in (True, False))
     if old.default:
-        raise Refused(f'{there}: give it a default, change="{then}"')
+        raise Refused(f'{problem}: add a default, with change="{then}"')
     raise Refused(
-        f'{there}: release it with a default first, change="{first}", then in a later release '
-        f'change="{then}"'
+        f'{problem}: release it with a default first, with change="{first}", then in a later release '
+        f'use change="{then}"'
     )

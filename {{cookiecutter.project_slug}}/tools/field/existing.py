@@ -1,4 +1,4 @@
-"""Reads the fields of a resource back from its schemas and its table, as `make resource` takes them."""
+"""Reads the fields of a resource from its schemas and its table, as arguments of `make resource`."""
 
 import datetime
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ KINDS = [
 
 
 def specs(root: Path, resource: Target) -> dict[str, str]:
-    """By the name in the schemas. What `make resource` could not have written is left out."""
+    """Returns specs by name in the schemas; omits fields that `make resource` cannot write."""
     table = _table(resource)
     module = f"app.schemas.{resource.plural}"
     sent = _imported(module, f"{resource.entity}Create").model_fields
@@ -57,7 +57,7 @@ def specs(root: Path, resource: Target) -> dict[str, str]:
 
 
 def stored(resource: Target) -> dict[str, str]:
-    """The columns whose name differs from that in the schemas."""
+    """Returns the columns whose names differ from those in the schemas."""
     columns = _table(resource).__table__.columns
     return {column.key: column.name for column in columns if column.key != column.name}
 
@@ -75,7 +75,9 @@ def _imported(module: str, name: str) -> Any:
         return getattr(import_module(module), name)
     except (ImportError, AttributeError, NameError, SyntaxError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise Refused(f"{name} cannot be imported from {module}, for that is a {reason}") from error
+        raise Refused(
+            f"{name} cannot be imported from {module} ({reason}): fix it first"
+        ) from error
 
 
 def _is_known(root: Path, resource: Target, known: list[str]) -> bool:
@@ -88,10 +90,10 @@ def _is_known(root: Path, resource: Target, known: list[str]) -> bool:
 
 
 def _links(root: Path, table: Any) -> Iterator[tuple[str, str]]:
-    """The fields of ids by which many are sent."""
-    there = {f"{one.entity}Table": one for one in resources(root)}
+    """Yields each list of ids with the spec of its link."""
+    targets = {f"{each.entity}Table": each for each in resources(root)}
     for name, relationship in table.__mapper__.relationships.items():
-        to = there.get(relationship.mapper.class_.__name__)
+        to = targets.get(relationship.mapper.class_.__name__)
         if relationship.secondary is None or to is None:
             continue
         for column in relationship.secondary.columns:
@@ -100,7 +102,7 @@ def _links(root: Path, table: Any) -> Iterator[tuple[str, str]]:
 
 
 def _lists(root: Path, resource: Target, table: Any, schemas: Any) -> Iterator[tuple[str, str]]:
-    """The lists of rows that are a part of it."""
+    """Yields each list of rows that is part of the resource with its spec."""
     for name, relationship in table.__mapper__.relationships.items():
         rows = relationship.mapper.local_table
         entity = relationship.mapper.class_.__name__.removesuffix("Table")
@@ -111,14 +113,14 @@ def _lists(root: Path, resource: Target, table: Any, schemas: Any) -> Iterator[t
 
 
 def _together(table: Table) -> list[str]:
-    """Fields that are unique together."""
+    """Returns a spec for each group of fields that are unique together."""
     rules = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
-    named = map(_named, rules)
-    return sorted(f"unique({','.join(names)})" for names in named if len(names) > 1)
+    groups = map(_keys, rules)
+    return sorted(f"unique({','.join(keys)})" for keys in groups if len(keys) > 1)
 
 
-def _named(key: UniqueConstraint | Index) -> list[str]:
-    """Its columns, without the owner that rows of users have."""
+def _keys(key: UniqueConstraint | Index) -> list[str]:
+    """Returns the keys of its columns, without the owner that rows of users have."""
     return [column.key for column in key.columns if column.key != "owner"]
 
 
@@ -134,16 +136,16 @@ def _spec(root: Path, table: Table, name: str, info: FieldInfo) -> str:
         return f"{name.removesuffix('_id')}:ref({target}{rule}){optional}{unique}"
     limits = [*_limits(info)]
     kind = _kind(column, info)
-    index = ":index" * any(_named(one) == [name, "id"] for one in table.indexes)
+    index = ":index" * any(_keys(one) == [name, "id"] for one in table.indexes)
     return f"{name}:{kind}{optional}{''.join(limits)}{unique}{index}"
 
 
 def _unique(table: Table, name: str) -> str:
     for one in table.constraints:
-        if isinstance(one, UniqueConstraint) and _named(one) == [name]:
+        if isinstance(one, UniqueConstraint) and _keys(one) == [name]:
             return ":unique"
     for index in table.indexes:
-        if index.unique and _named(index) == [name]:
+        if index.unique and _keys(index) == [name]:
             is_lower = any(isinstance(each, FunctionElement) for each in index.expressions)
             return ":unique:nocase" if is_lower else ""
     return ""
@@ -173,7 +175,7 @@ def _element(annotation: Any) -> str:
 
 
 def _base(annotation: Any) -> Any:
-    """A type without its annotations and `| None`; the values of a `Literal`."""
+    """Returns the type without annotations and `| None`, or the values of a `Literal`."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _base(get_args(annotation)[0])
@@ -194,7 +196,7 @@ def _limits(info: FieldInfo) -> Iterator[str]:
 
 
 def _metadata(annotation: Any) -> Iterator[Any]:
-    """What a type is annotated with, also those of a union."""
+    """Yields the metadata of a type, including that of the members of a union."""
     if isinstance(annotation, FieldInfo):
         yield from (each for one in annotation.metadata for each in _metadata(one))
         yield from _metadata(annotation.annotation)
@@ -206,7 +208,7 @@ def _metadata(annotation: Any) -> Iterator[Any]:
 
 
 def _number(bound: Any) -> str:
-    """As it was given: a decimal has all of its places in the schemas."""
+    """Returns the number as the user typed it: schemas have all places of a decimal."""
     if isinstance(bound, float):
         return f"{Decimal(str(bound)):f}"
     return f"{bound.normalize():f}" if isinstance(bound, Decimal) else str(bound)

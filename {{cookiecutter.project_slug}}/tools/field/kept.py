@@ -1,4 +1,4 @@
-"""What a release after this one drops: `KEPT` of app/db/autogenerate.py."""
+"""Edits `KEPT` of app/db/autogenerate.py: the names that a later release drops."""
 
 import re
 from collections.abc import Collection
@@ -12,7 +12,7 @@ LISTED = re.compile(r"(?<=^KEPT: frozenset\[str\] = frozenset\()[^()]*(?=\))", r
 
 
 def with_kept(root: Path, more: Collection[str], less: Collection[str]) -> dict[Path, str]:
-    """The file with other names in it; all else that somebody has written there stays."""
+    """Returns the file with names added and removed; all other code stays."""
     if not more and not less:
         return {}
     found = _found(root)
@@ -31,6 +31,6 @@ def _found(root: Path) -> re.Match[str]:
     if found := LISTED.search(text):
         return found
     raise Refused(
-        f"{PATH.as_posix()} has no `KEPT: frozenset[str] = frozenset()`, which lists what is kept for "
-        "the release before: write it there"
+        f"{PATH.as_posix()} has no `KEPT: frozenset[str] = frozenset()`, which lists what the previous "
+        "release still needs: add that line"
     )

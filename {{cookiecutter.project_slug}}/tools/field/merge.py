@@ -1,4 +1,4 @@
-"""Brings the changes from one generated text to another into the text that people have edited."""
+"""Three-way merge: applies the changes between two generated texts to an edited text."""
 
 import ast
 from collections.abc import Iterator
@@ -6,10 +6,10 @@ from difflib import SequenceMatcher, unified_diff
 
 
 def merged(current: str, before: str, after: str) -> tuple[str, str]:
-    """The text with the changes whose place is clear, and a diff of the others.
+    """Returns the merged text, and a diff of the changes that conflict.
 
-    A place is not clear where somebody has changed a line that changes, or one beside it. Imports are
-    added, wherever they are; ruff sorts them, and removes those that nothing uses.
+    A change conflicts if its lines, or those next to them, were edited. Imports are always added; ruff
+    sorts them and removes unused ones.
     """
     if current == before:
         return after, ""
@@ -17,17 +17,17 @@ def merged(current: str, before: str, after: str) -> tuple[str, str]:
     old = _Parts(before)
     new = _Parts(after)
     imports = own.head + "".join(line for line in new.imports if line not in old.imports)
-    lines, unclear = _merged(own.rest, old.rest, new.rest)
+    lines, conflicts = _merged(own.rest, old.rest, new.rest)
     text = imports + "".join(lines)
-    # Lines may stand elsewhere too as they were written: in another class, say.
+    # The same lines may also occur elsewhere, for example in another class.
     if not _changed(current, text) <= _changed(before, after):
-        every = [*unified_diff(old.rest, new.rest, n=1)]
-        return imports + "".join(own.rest), "".join(every[2:])  # below the names of the files
-    return text, unclear
+        diff = [*unified_diff(old.rest, new.rest, n=1)]
+        return imports + "".join(own.rest), "".join(diff[2:])  # without the names of the files
+    return text, conflicts
 
 
 class _Parts:
-    """What a file begins with, up to its last import, and the rest."""
+    """The start of a file, up to its last import, and the rest."""
 
     def __init__(self, text: str) -> None:
         lines = text.splitlines(keepends=True)
@@ -41,14 +41,14 @@ class _Parts:
 
 
 def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
-    """A line for each name."""
+    """Yields a line for each imported name."""
     source = f"from {node.module} " if isinstance(node, ast.ImportFrom) else ""
     for alias in node.names:
         yield f"{source}import {ast.unparse(alias)}\n"
 
 
 def _changed(before: str, after: str) -> set[str]:
-    """The names of the classes, functions and variables of a module that differ."""
+    """Returns the names of the classes, functions and variables of a module that differ."""
     old, new = _definitions(before), _definitions(after)
     return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
 
@@ -64,28 +64,28 @@ def _definitions(text: str) -> dict[str, str]:
 
 def _merged(own: list[str], old: list[str], new: list[str]) -> tuple[list[str], str]:
     same = SequenceMatcher(None, old, own, autojunk=False).get_matching_blocks()
-    places = {there + n: here + n for there, here, size in same for n in range(size)}
-    merged, unclear = [*own], []
+    positions = {before + n: now + n for before, now, size in same for n in range(size)}
+    merged, conflicts = [*own], []
     changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     for tag, start, end, new_start, new_end in reversed(changes):
         if tag == "equal":
             continue
-        # Those lines, and one on each side, have to stand there as they were written.
+        # These lines, and one on each side, must be unedited.
         first, last = max(start - 1, 0), min(end + 1, len(old))
-        found = [places.get(line) for line in range(first, last)]
+        found = [positions.get(line) for line in range(first, last)]
         at = found[0]
         if at is None or found != [*range(at, at + last - first)]:
-            unclear += [*_diff(old, new, (first, start, end, last), (new_start, new_end))]
+            conflicts += [*_diff(old, new, (first, start, end, last), (new_start, new_end))]
             continue
         at += start - first
         merged[at : at + end - start] = new[new_start:new_end]
-    return merged, "".join(unclear)
+    return merged, "".join(conflicts)
 
 
 def _diff(
-    old: list[str], new: list[str], places: tuple[int, int, int, int], replaced: tuple[int, int]
+    old: list[str], new: list[str], lines: tuple[int, int, int, int], replaced: tuple[int, int]
 ) -> Iterator[str]:
-    first, start, end, last = places
+    first, start, end, last = lines
     yield "@@\n"
     yield from (f" {line}" for line in old[first:start])
     yield from (f"-{line}" for line in old[start:end])

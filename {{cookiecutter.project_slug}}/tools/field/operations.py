@@ -1,4 +1,4 @@
-"""What a revision does to the column of a field, and to what is named after it."""
+"""The operations of a revision on columns, and on constraints and indexes named after them."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from tools.resource.columns import check, in_revision, lowered, unique_name
 from tools.resource.fields import Field, Target, quoted
 
-# A field before and after; None where it is not there.
+# A field before and after; None where it does not exist.
 Pair = tuple[Field | None, Field | None]
 {% if cookiecutter.database == "sqlite" %}
-# Other changes make the table anew, without its indexes of expressions.
+# Other operations recreate the table, without its indexes of expressions.
 IN_PLACE = ("batch.add_column(", "batch.create_index(", "batch.drop_index(")
 {% endif %}
 Rule = Sequence[Field]  # fields that are unique together
@@ -18,7 +18,7 @@ Rule = Sequence[Field]  # fields that are unique together
 def keys(
     resource: Target, fields: Iterable[Field | None], rules: Iterable[Rule]
 ) -> dict[str, tuple[str, str]]:
-    """Constraints and indexes by their names: the lines that create and drop each."""
+    """Returns constraints and indexes by name: the lines that create and drop each."""
     found = [key for field in fields if field for key in _keys(resource, field)]
     return dict([*found, *(_unique(resource, rule) for rule in rules)])
 
@@ -52,7 +52,7 @@ def _keys(resource: Target, field: Field) -> Iterator[tuple[str, tuple[str, str]
 
 
 def _nocase(resource: Target, field: Field, more: str = "") -> tuple[str, tuple[str, str]]:
-    """What a batch does not know: an index of an expression."""
+    """Returns an index of an expression, which a batch does not support."""
     name, table = unique_name(resource, field), quoted(resource.plural)
     listed = ", ".join(['"owner"'] * resource.owned + [f"sa.text({quoted(lowered(field))})"])
     create = f"op.create_index(op.f({quoted(name)}), {table}, [{listed}], unique=True{more})"
@@ -70,24 +70,28 @@ def _unique(resource: Target, fields: Rule) -> tuple[str, tuple[str, str]]:
 def blocks(
     resource: Target, pairs: list[Pair], old_rules: list[Rule], new_rules: list[Rule]
 ) -> list[list[str]]:
-    """What is done in each `op.batch_alter_table`, or by itself."""
+    """Returns the lines of each `op.batch_alter_table`, or those outside of one."""
     before = dict(keys(resource, (old for old, _ in pairs), old_rules).values())
     after = dict(keys(resource, (new for _, new in pairs), new_rules).values())
-    gone = [drop for create, drop in before.items() if create not in after]
-    come = [create for create in after if create not in before]
+    drops = [drop for create, drop in before.items() if create not in after]
+    creates = [create for create in after if create not in before]
     columns = [line for old, new in pairs for line in _column(old, new)]
-    gone.reverse()
-    apart = [[line for line in lines if line.startswith("op.")] for lines in (gone, come)]
-    gone, come = ([line for line in lines if line.startswith("batch.")] for lines in (gone, come))
+    drops.reverse()
+    outside = [[line for line in lines if line.startswith("op.")] for lines in (drops, creates)]
+    drops, creates = (
+        [line for line in lines if line.startswith("batch.")] for lines in (drops, creates)
+    )
 {% if cookiecutter.database == "sqlite" %}
-    if any(not line.startswith(IN_PLACE) for line in (*gone, *columns, *come)):
-        stay = [new for old, new in pairs if old and new and old.nocase and new.nocase]
-        apart[1] += [_nocase(resource, field, ", if_not_exists=True")[1][0] for field in stay]
+    if any(not line.startswith(IN_PLACE) for line in (*drops, *columns, *creates)):
+        remaining = [new for old, new in pairs if old and new and old.nocase and new.nocase]
+        outside[1] += [
+            _nocase(resource, field, ", if_not_exists=True")[1][0] for field in remaining
+        ]
 {% endif %}
     # Alembic knows a renamed column by its old name until the block ends.
     is_renamed = any(old and new and old.column != new.column for old, new in pairs)
-    found = [[*gone, *columns], come] if is_renamed else [[*gone, *columns, *come]]
-    return [block for block in (apart[0], *found, apart[1]) if block]
+    batches = [[*drops, *columns], creates] if is_renamed else [[*drops, *columns, *creates]]
+    return [block for block in (outside[0], *batches, outside[1]) if block]
 
 
 def _column(old: Field | None, new: Field | None) -> Iterator[str]:
@@ -116,7 +120,7 @@ def _changes(old: Field, new: Field) -> Iterator[str]:
 
 
 def in_database(field: Field) -> str:
-    """Its default in the database: for rows that are there, and those that an earlier release adds."""
+    """Returns the server default, for existing rows and those that the previous release adds."""
     if field.kind == "decimal" and field.default:
         number = re.sub(r'Decimal\("(.*)"\)', r"\1", field.default)
 {% if cookiecutter.database == "sqlite" %}

@@ -1,4 +1,4 @@
-"""`python -m tools.remove NAME`: what `make remove` runs."""
+"""`python -m tools.remove NAME`: the command of `make remove`."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ if __name__ == "__main__":
     try:
         planned = removal(root, sys.argv[1] if len(sys.argv) > 1 else "")
     except Refused as reason:
-        sys.exit(f"Nothing is removed: {reason}.")
+        sys.exit(f"Nothing was removed: {reason}.")
     for line in apply(root, planned):
         print(line)
-    print("Next: read the revision, which drops the table and its rows, then make check")
+    print("Next: review the revision, which drops the table and its rows, then run make check")

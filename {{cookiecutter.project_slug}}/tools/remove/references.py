@@ -14,13 +14,13 @@ FOLDERS = ("app", "tests")
 NOTHING = r"(?!)"
 TABLE = {"table", "sa.table", "sqlalchemy.table", "Table", "sa.Table", "sqlalchemy.Table"}
 FOREIGN_KEY = ("ForeignKeyConstraint", "create_foreign_key")
-# The table may be any of those behind it.
+# The table may be any of those after the keyword.
 SQL = r"(?is)\b(FROM|JOIN|INTO|UPDATE|TABLE|REFERENCES)\s.*\b"
 
 
 @dataclass(frozen=True)
 class Names:
-    """What code calls a resource."""
+    """The names by which code refers to a resource."""
 
     modules: Collection[str]
     plural: str = ""
@@ -35,49 +35,52 @@ def modules_of(paths: Collection[Path]) -> set[str]:
 
 def names_of(resource: Target, paths: Collection[Path], tables: list[str]) -> Names:
     modules = modules_of(paths)
-    named = "|".join(tables or [resource.plural])
+    any_table = "|".join(tables or [resource.plural])
     texts = (
         *(rf"^{re.escape(module)}$" for module in modules),
         rf"^(create|read|update|delete)_{resource.name}$|^list_{resource.plural}$",
         rf"{resource.url}(?![\w-])",
-        rf"^({named})\.\w+$",
+        rf"^({any_table})\.\w+$",
         rf"\b{resource.entity}Table\b",
     )
-    return Names(modules, resource.plural, "|".join(texts), rf"{SQL}({named})\b", named)
+    return Names(modules, resource.plural, "|".join(texts), rf"{SQL}({any_table})\b", any_table)
 
 
 def references(
     root: Path, names: Names, removed: Collection[Path], changed: dict[Path, str]
 ) -> dict[str, list[int]]:
-    """The numbers of the lines, by file; `changed` is read in place of what is there."""
+    """Returns line numbers by file; `changed` has texts that replace those of the files."""
     found = {}
     for folder in FOLDERS:
-        for there in sorted((root / folder).rglob("*.py")):
-            path = there.relative_to(root)
+        for file in sorted((root / folder).rglob("*.py")):
+            path = file.relative_to(root)
             # Earlier revisions stay as they are.
             if path in removed or path.is_relative_to(MIGRATIONS / "versions"):
                 continue
-            text = changed.get(path) or there.read_text(encoding="utf-8")
+            text = changed.get(path) or file.read_text(encoding="utf-8")
             try:
                 tree = ast.parse(text)
             except SyntaxError as error:
                 name = path.as_posix()
-                raise Refused(f"line {error.lineno} of {name} is no Python: mend it") from None
+                raise Refused(f"{name}:{error.lineno} is not valid Python: fix it first") from None
             if lines := {*_lines(tree, names, has_sql=folder == "app")}:
                 found[path.as_posix()] = sorted(lines)
     return found
 
 
 def may_refer(root: Path, key: str, tables: Collection[str]) -> bool:
-    """Whether a revision makes a foreign key of this name to one of the tables, or none makes it."""
-    made = [
+    """Returns whether a foreign key of this name may reference one of the tables.
+
+    It may if a revision creates it so, or if no revision creates it.
+    """
+    created = [
         {table.partition(".")[0] for table in words}
         for path in (root / MIGRATIONS / "versions").glob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(FOREIGN_KEY)
         if key in (words := {*_strings(node)})
     ]
-    return not made or any(not words.isdisjoint(tables) for words in made)
+    return not created or any(not words.isdisjoint(tables) for words in created)
 
 
 def _strings(tree: ast.AST) -> Iterator[str]:

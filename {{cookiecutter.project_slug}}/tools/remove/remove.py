@@ -1,4 +1,4 @@
-"""Removes a resource: all of it, or nothing while something else refers to it."""
+"""Removes a resource: all of it, or nothing while other code refers to it."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from tools.resource.register import lines_of
 from tools.resource.render import OWNED, own_files, tidy
 from tools.resource.write import write_files
 
-SHOWN = 8
+LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Removal:
 
 
 def removal(root: Path, name: str) -> Removal:
-    """What is to be done, before any of it is."""
+    """Returns the planned changes without writing them."""
     resource = named(root, name)
     paths = [*own_files(resource.plural, has_fake=True)]
     registrations = {
@@ -46,8 +46,10 @@ def removal(root: Path, name: str) -> Removal:
         root, names_of(resource, paths, [table.name for table in tables]), paths, remaining
     )
     if found:
-        raise Refused(f"{resource.name} is still used at {_listed(found)}: change that first")
-    # Whatever is shared by those that belong to users goes with the last of them.
+        raise Refused(
+            f"{resource.name} is still used at {_listed(found)}: change these lines first"
+        )
+    # The last resource whose rows belong to users takes the shared files with it.
     if resource.owned and not references(
         root, Names(modules_of(OWNED)), [*paths, *OWNED], remaining
     ):
@@ -64,25 +66,24 @@ def removal(root: Path, name: str) -> Removal:
 
 
 def _must_be_dropped(root: Path, resource: Target, tables: Collection[str]) -> None:
-    """Refuses while columns wait to be dropped, of its own or those that refer to it."""
+    """Raises `Refused` while columns of the resource, or references to it, wait to be dropped."""
     start = f"{resource.plural}."
     if own := sorted(name for name in KEPT if name.startswith(start)):
         words = " ".join(name.removeprefix(start) for name in own)
         raise Refused(
-            f"the revision could not give these columns back on the way down, {', '.join(own)}: drop "
-            f'them first, by make field resource={resource.name} drop="{words}", make migration and '
-            "make migrate"
+            f"a downgrade could not restore the columns {', '.join(own)}: drop them first, with "
+            f'make field resource={resource.name} drop="{words}", make migration and make migrate'
         )
     for column in sorted(name for name in KEPT if "." in name):
         key = f"fk_{column.replace('.', '_')}"
         if key in KEPT and may_refer(root, key, tables):
             raise Refused(
-                f"{column} still refers to it: finish its drop first, docs/fields.md says how"
+                f"{column} still references it: finish dropping that column first, see docs/fields.md"
             )
 
 
 def apply(root: Path, planned: Removal) -> list[str]:
-    """What was done, a line for each file."""
+    """Writes and deletes the files; returns a line for each."""
     write_files(root, planned.created, planned.changed)
     for path in planned.deleted:
         (root / path).unlink()
@@ -94,13 +95,13 @@ def apply(root: Path, planned: Removal) -> list[str]:
 
 
 def _listed(found: dict[str, list[int]]) -> str:
-    places = [f"{path}:{line}" for path, lines in found.items() for line in lines]
-    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-    return ", ".join(places[:SHOWN]) + more
+    locations = [f"{path}:{line}" for path, lines in found.items() for line in lines]
+    more = f" and {len(locations) - LISTED} more" if len(locations) > LISTED else ""
+    return ", ".join(locations[:LISTED]) + more
 
 
 def _must_be_committed(root: Path, paths: Collection[Path]) -> None:
-    """Where git is used, it has to have all that is deleted."""
+    """Raises `Refused` if git is used and does not have the files as they are."""
     names = [path.as_posix() for path in paths]
     status = ["git", "status", "--porcelain", "--ignored", "--untracked-files=all", "--", *names]
     try:

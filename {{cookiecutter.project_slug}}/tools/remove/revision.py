@@ -1,4 +1,4 @@
-"""The revision that drops the tables of a resource, and creates them again on the way down."""
+"""The revision that drops the tables of a resource; its downgrade creates them again."""
 
 import ast
 from collections.abc import Iterator
@@ -23,18 +23,18 @@ DIALECT = "postgresql"
 
 
 def tables_of(root: Path, plural: str) -> list[Table]:
-    """Those that the module defines, each after the ones that it refers to."""
+    """Returns the tables that the module defines, each after those that it references."""
     path = root / "app" / "db" / "tables" / f"{plural}.py"
     if not path.is_file():
         return []
     module = import_module(f"app.db.tables.{plural}")
     own = {getattr(module, name, None) for name in _defined(path.read_text(encoding="utf-8"))}
-    tables = {one if isinstance(one, Table) else getattr(one, "__table__", None) for one in own}
+    tables = {each if isinstance(each, Table) else getattr(each, "__table__", None) for each in own}
     return [table for table in Base.metadata.sorted_tables if table in tables]
 
 
 def _defined(text: str) -> Iterator[str]:
-    """The names that a module gives, without those that it imports."""
+    """Yields the names that a module defines, without those that it imports."""
     for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef):
             yield node.name
@@ -43,7 +43,7 @@ def _defined(text: str) -> Iterator[str]:
 
 
 def drop(root: Path, plural: str, tables: list[Table]) -> tuple[Path, str]:
-    path, known = next_revision(root, f"drop_{plural}")
+    path, ids = next_revision(root, f"drop_{plural}")
     context = AutogenContext(
         MigrationContext.configure(dialect_name=DIALECT),
         opts={
@@ -68,8 +68,8 @@ def drop(root: Path, plural: str, tables: list[Table]) -> tuple[Path, str]:
         root / MIGRATIONS / "script.py.mako",
         {
             "message": f"drop {plural.replace('_', ' ')}",
-            "up_revision": known["revision"],
-            "down_revision": known["down_revision"],
+            "up_revision": ids["revision"],
+            "down_revision": ids["down_revision"],
             "comma": lambda revision: revision or "",
             "branch_labels": None,
             "depends_on": None,

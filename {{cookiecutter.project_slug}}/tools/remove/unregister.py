@@ -1,4 +1,4 @@
-"""Takes the lines of `tools.resource.register` out of a file again, however they are wrapped."""
+"""Removes the lines of `tools.resource.register` from a file, however they are wrapped."""
 
 import ast
 import re
@@ -9,9 +9,9 @@ IMPORT = re.compile(r"from (\S+) import (\w+)\n")
 
 
 def without_lines(text: str, lines: list[Line], *, blank: bool = False) -> str:
-    """The text without those of the lines that are as they were written.
+    """Returns the text without the lines; lines that were edited stay.
 
-    An import stays while something else uses it. With `blank`, other lines keep their numbers.
+    An import stays while other code uses it. With `blank`, other lines keep their numbers.
     """
     for line, pattern in lines:
         if pattern != IMPORTS:

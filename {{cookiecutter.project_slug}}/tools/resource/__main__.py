@@ -14,7 +14,7 @@ if __name__ == "__main__":
     try:
         written = write(root, parse(root, name, fields, **options))
     except Refused as reason:
-        sys.exit(f"Nothing is written: {reason}.")
+        sys.exit(f"Nothing was written: {reason}.")
     for path in written:
         print(path.as_posix())
-    print("Next: read it, then make check" if written else "Nothing to do: it is there already")
+    print("Next: review it, then run make check" if written else "Nothing to do: it already exists")

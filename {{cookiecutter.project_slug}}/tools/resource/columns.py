@@ -21,15 +21,15 @@ def mapped(field: Field) -> str:
         "url": f"{field.size}",
         "enum": f"{_longest(field)}",
     }
-    given = [quoted(field.stored)] if field.stored else []
-    given += [f"String({sizes[field.kind]})"] if field.kind in sizes else []
-    given += [f"Exact({field.digits}, {field.places})"] if field.has_own_precision else []
+    arguments = [quoted(field.stored)] if field.stored else []
+    arguments += [f"String({sizes[field.kind]})"] if field.kind in sizes else []
+    arguments += [f"Exact({field.digits}, {field.places})"] if field.has_own_precision else []
     if field.to:
         rule = f', ondelete="{field.on_delete}"' if field.on_delete else ""
-        given.append(f'ForeignKey("{field.to.plural}.id"{rule})')
-        given += [] if field.unique else ["index=True"]
-    given += [f'key="{field.key}"'] if field.stored else []
-    return f"{kind} = mapped_column({', '.join(given)})" if given else kind
+        arguments.append(f'ForeignKey("{field.to.plural}.id"{rule})')
+        arguments += [] if field.unique else ["index=True"]
+    arguments += [f'key="{field.key}"'] if field.stored else []
+    return f"{kind} = mapped_column({', '.join(arguments)})" if arguments else kind
 
 
 def related(field: Field, to: Target, keys: list[tuple[Field, Target]]) -> str:

@@ -9,7 +9,7 @@ from tools.resource.kinds import ALIASED, KINDS, NUMBERS, TIMES, Kind
 from tools.resource.names import camel
 
 # The type in filters: query parameters cannot be strict integers.
-ASKED_INT = "Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]"
+QUERY_INT = "Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]"
 # The types in entities: stored values are already validated, see `app.schemas.base.Entity`.
 STORED = {"datetime": "AwareDatetime", "email": "str", "json": "dict[str, JsonValue]"}
 
@@ -163,7 +163,7 @@ class Field:
     @property
     def in_range(self) -> str:
         if self.kind == "int":
-            return ASKED_INT
+            return QUERY_INT
         if self.has_own_precision:
             return f"Annotated[Decimal, Digits({self.digits}, {self.places})]"
         return "float" if self.kind == "float" else self.of.schema
@@ -179,7 +179,7 @@ class Field:
             return f"tuple[{self.type}, ...] = ()"
         one = self.element or self
         text = f"Annotated[Text, Field(max_length={one.size})]"
-        types = {"str": text, "int": ASKED_INT, "email": self.type, "bool": "bool"}
+        types = {"str": text, "int": QUERY_INT, "email": self.type, "bool": "bool"}
         return f"{types[one.kind]} | None = None"
 
     @property
@@ -212,8 +212,8 @@ class Field:
             return [("max_length", str(self.size))]
         # An integer always has bounds, at least those of its column.
         bounds = {"ge": "-MAX_INT", "le": "MAX_INT"} if self.kind == "int" else {}
-        given = {"ge": self.low, "le": self.high}
-        bounds |= {name: self.written(n) for name, n in given.items() if n is not None}
+        own = {"ge": self.low, "le": self.high}
+        bounds |= {name: self.written(n) for name, n in own.items() if n is not None}
         return [*bounds.items()]
 
     def written(self, number: Decimal) -> str:

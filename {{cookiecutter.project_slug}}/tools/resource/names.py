@@ -56,7 +56,8 @@ class Refused(Exception):
 def plural_of(name: str) -> str:
     if name in PLURALS or re.search(r"[^sui]s$", name):
         raise Refused(
-            f"{name!r} looks like a plural: give the singular, or a plural, like plural={name}_list"
+            f"{name!r} looks like a plural: use the singular, or set its plural, like "
+            f"plural={name}_list"
         )
     if re.search(r"[^aeiou]y$", name):
         return f"{name[:-1]}ies"
@@ -83,53 +84,55 @@ def article(name: str) -> str:
 
 
 def check_resource(name: str, plural: str) -> None:
-    _check_word(name, "take another name, like name=order_line")
+    _check_word(name, "choose another name, like name=order_line")
     try:
         _check_word(plural, "set another one with plural=")
     except Refused as reason:
         raise Refused(f"the plural {reason}") from None
     entity = camel(name)
     if name.endswith(("_create", "_update", "_filter")):
-        raise Refused(f"{entity!r} looks like a schema of another resource: take another name")
-    for made in (entity, f"{entity}Table", f"{entity}Repository", f"Sql{entity}Repository"):
-        check_class(made)
+        raise Refused(f"{entity!r} looks like a schema of another resource: choose another name")
+    for class_name in (entity, f"{entity}Table", f"{entity}Repository", f"Sql{entity}Repository"):
+        check_class(class_name)
     if name == plural:
-        raise Refused(f"{name!r} is its own plural: add another, like plural={name}_list")
+        raise Refused(f"{name!r} is its own plural: set another one, like plural={name}_list")
 {% if cookiecutter.database == "sqlite" %}
     if plural.startswith("sqlite_"):
-        raise Refused(f"{plural!r} is no name of a table, for SQLite keeps those: take another")
+        raise Refused(f"the table name {plural!r} is reserved by SQLite: set another plural")
 {% endif %}
 
 
 def check_class(name: str) -> None:
     if name in IMPORTED.union(CLASSES.split()):
-        raise Refused(f"{name!r} is a class that the code needs: take another name")
+        raise Refused(f"the class name {name!r} is reserved: choose another name")
 
 
 def _check_word(word: str, advice: str) -> None:
     _check_letters(word, "a resource", f": {advice}")
     if _is_taken(word) or word in {*dir(builtins), *WORDS.split(), *IMPORTED}:
-        raise Refused(f"{word!r} is a word that the code needs itself: {advice}")
+        raise Refused(f"{word!r} is reserved by Python or the generated code: {advice}")
 
 
 def check_field(name: str) -> None:
     _check_letters(name, "a field", ", like starts_at")
     if _is_taken(name) or name in ATTRIBUTES or name.startswith("model_"):
-        raise Refused(f"{name!r} is a word that the code needs itself: call the field otherwise")
+        raise Refused(
+            f"{name!r} is reserved by Python or the generated code: choose another name for the field"
+        )
 
 
 def check_list(name: str, resource: str) -> None:
     check_field(name)
-    _check_word(name, "call the list otherwise")
+    _check_word(name, "choose another name for the list")
     if name == resource:
-        raise Refused(f"{name!r} is the resource itself: call the list otherwise")
+        raise Refused(f"{name!r} is the resource itself: choose another name for the list")
 
 
 def _check_letters(word: str, what: str, advice: str) -> None:
     if not NAME.fullmatch(word) or len(word) > LONGEST:
         raise Refused(
-            f"{word!r} cannot name {what}: take small letters, digits and single underscores, a "
-            f"letter first, {LONGEST} at most{advice}"
+            f"{word!r} is not a valid name for {what}: use up to {LONGEST} lowercase letters, digits "
+            f"and single underscores, starting with a letter{advice}"
         )
 
 

@@ -15,9 +15,9 @@ NUMBERS = {
     "decimal": "",  # depends on its precision
 }
 # Descriptions of valid numbers for error messages.
-FITTING = {
+VALID_NUMBERS = {
     "int": f"a whole number from {-MAX_INT} to {MAX_INT}",
-    "float": "at most 15 digits before the point and 15 after it",
+    "float": "at most 15 digits before the decimal point and 15 after it",
 }
 # What happens to a row when the row that it references is deleted.
 ON_DELETE = {"restrict": "RESTRICT", "cascade": "CASCADE", "null": "SET NULL"}
@@ -31,72 +31,75 @@ SHORTEST = {"url": 50}  # fits the sample values of the tests
 LONGEST_CONSTRAINT = 63  # bytes
 
 
-def size(kind: str, given: str | None, spec: str) -> int:
-    if given is None:
+def size(kind: str, argument: str | None, spec: str) -> int:
+    if argument is None:
         return DEFAULT_SIZES[kind]
     shortest, longest = SHORTEST.get(kind, 1), LONGEST[kind]
-    if not re.fullmatch(r"[1-9][0-9]{0,5}", given) or int(given) < shortest:
-        raise Refused(f"{given!r} of {spec!r} is no length: take {shortest} to {longest}")
-    if int(given) > longest:
-        more = ", or text" if kind == "str" else ""
-        raise Refused(f"{spec!r} is too long: take {longest} at most{more}")
-    return int(given)
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", argument) or int(argument) < shortest:
+        raise Refused(f"{argument!r} in {spec!r} is not a length: use {shortest} to {longest}")
+    if int(argument) > longest:
+        more = ", or the type text" if kind == "str" else ""
+        raise Refused(f"{spec!r} is too long: use at most {longest}{more}")
+    return int(argument)
 
 
-def precision(given: str | None, spec: str) -> tuple[int, int]:
+def precision(argument: str | None, spec: str) -> tuple[int, int]:
     """Returns the digits of a decimal and how many of them are decimal places."""
-    if given is None:
+    if argument is None:
         return DIGITS, PLACES
-    found = re.fullmatch(r"([1-9][0-9]?) *, *(0|[1-9][0-9]?)", given)
+    found = re.fullmatch(r"([1-9][0-9]?) *, *(0|[1-9][0-9]?)", argument)
     if not found or not int(found[2]) <= int(found[1]) <= DIGITS:
         raise Refused(
-            f"{given!r} of {spec!r} is nothing that a decimal has: take its digits, {DIGITS} at most, and "
-            "how many of them are after the point, like decimal(12,2)"
+            f"{argument!r} in {spec!r} is not a precision: use the number of digits, at most {DIGITS}, "
+            "and how many of them are decimal places, like decimal(12,2)"
         )
     return int(found[1]), int(found[2])
 
 
-def element(given: str | None, spec: str) -> Field:
+def element(argument: str | None, spec: str) -> Field:
     """Returns the element of an array as a field."""
-    found = re.fullmatch(r"(int|str)(?:\(([^()]*)\))?", given or "")
+    found = re.fullmatch(r"(int|str)(?:\(([^()]*)\))?", argument or "")
     if not found or (found[1] == "int" and found[2] is not None):
-        raise Refused(f"{spec!r} is an array of nothing: take array(str(30)) or array(int)")
+        raise Refused(f"{spec!r} has no valid element type: use array(str(30)) or array(int)")
     kind = found[1]
     return Field("", kind, size=size(kind, found[2], spec) if kind == "str" else 0)
 
 
-def choices(given: str | None, spec: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in (given or "").split(","))
-    if not all(map(NAME.fullmatch, words)) or len({*words}) < max(2, len(words)):
+def choices(argument: str | None, spec: str) -> tuple[str, ...]:
+    values = tuple(value.strip() for value in (argument or "").split(","))
+    if not all(map(NAME.fullmatch, values)) or len({*values}) < max(2, len(values)):
         raise Refused(
-            f"{spec!r} needs two or more different words of small letters, digits and single "
-            "underscores, a letter first, like enum(draft,in_progress)"
+            f"{spec!r} needs two or more different values of lowercase letters, digits and single "
+            "underscores, starting with a letter, like enum(draft,in_progress)"
         )
-    return words
+    return values
 
 
-def target(root: Path, given: str, own: Target, spec: str) -> Target:
+def target(root: Path, name: str, own: Target, spec: str) -> Target:
     """Returns the resource with this name: `own` or an existing one."""
-    there = resources(root)
-    for to in (own, *there):
-        if given not in {to.name, to.entity, to.plural}:
+    existing = resources(root)
+    for to in (own, *existing):
+        if name not in {to.name, to.entity, to.plural}:
             continue
         if to is own:
             return own
         test = root / "tests" / "api" / f"test_{to.plural}.py"
-        if own.plural in _referred(root, to.plural):
+        if own.plural in _referenced(root, to.plural):
             raise Refused(
-                f"{spec!r} would close a circle, for {to.name} refers to {own.name} already: make a "
-                f"resource that refers to both instead"
+                f"{spec!r} would create a cycle, because {to.name} already references {own.name}: "
+                "create a resource that references both instead"
             )
         if test.is_file() and "\ndef create(client: " in test.read_text(encoding="utf-8"):
             return to
-        raise Refused(f"tests/api/{test.name} has no create(client): write one first")
-    known = ", ".join(f"ref({to.name})" for to in there) or "those that you write first"
-    raise Refused(f"{spec!r} refers to no resource: take one of {known}")
+        raise Refused(
+            f"{spec!r} needs create(client) in tests/api/{test.name}, which has none: write it first"
+        )
+    known = ", ".join(f"ref({to.name})" for to in existing)
+    advice = f"use one of {known}" if known else "create that resource first"
+    raise Refused(f"{spec!r} does not reference an existing resource: {advice}")
 
 
-def _referred(root: Path, plural: str) -> set[str]:
+def _referenced(root: Path, plural: str) -> set[str]:
     """Returns the resources that the schemas of one import, directly or indirectly."""
     found, left = set[str](), [plural]
     while left:
@@ -108,33 +111,35 @@ def _referred(root: Path, plural: str) -> set[str]:
     return found
 
 
-def reference(root: Path, field: Field, given: str | None, own: Target, spec: str) -> Field:
+def reference(root: Path, field: Field, argument: str | None, own: Target, spec: str) -> Field:
     """Returns the field with its target and ON DELETE rule."""
-    name, _, rule = (part.strip() for part in (given or "").partition(","))
+    name, _, rule = (part.strip() for part in (argument or "").partition(","))
     to = target(root, name, own, spec)
     if rule and rule not in ON_DELETE:
         raise Refused(
-            f"{rule!r} of {spec!r} is nothing that a removal can do: take {', '.join(ON_DELETE)}, "
-            "or leave it out, which means restrict"
+            f"{rule!r} in {spec!r} is not a delete rule: use {', '.join(ON_DELETE)}, or omit it for "
+            "restrict"
         )
     if rule == "null" and not field.optional:
-        raise Refused(f"{spec!r} cannot become null: add ?, or take cascade")
+        raise Refused(f"{spec!r} cannot be set to null: add ?, or use cascade")
     if to is not own:
         return replace(field, to=to, on_delete=ON_DELETE[rule or "restrict"])
     if not field.optional:
-        raise Refused(f"{spec!r} refers to the resource itself, which has no first one then: add ?")
+        raise Refused(
+            f"{spec!r} references its own resource, so nobody could create the first row: add ?"
+        )
     if field.unique:
-        raise Refused(f"{spec!r} refers to the resource itself, and cannot be unique: leave it out")
+        raise Refused(f"{spec!r} references its own resource and cannot be unique: remove :unique")
     # RESTRICT would reject deleting a row and its references in one statement.
     rule = "" if rule == "restrict" else rule
     return replace(field, to=to, to_itself=True, on_delete=ON_DELETE.get(rule, ""))
 
 
-def link(root: Path, name: str, given: str | None, own: Target, spec: str) -> Link:
-    to = target(root, given or "", own, spec)
+def link(root: Path, name: str, argument: str | None, own: Target, spec: str) -> Link:
+    to = target(root, argument or "", own, spec)
     if to is own:
         raise Refused(
-            f"{spec!r} leads to the resource itself: make a resource of the link, with two fields "
+            f"{spec!r} links the resource to itself: create a resource for the link, with two fields "
             f"ref({own.name})"
         )
     one = to.name if name == to.plural else singular_of(name)
@@ -142,9 +147,9 @@ def link(root: Path, name: str, given: str | None, own: Target, spec: str) -> Li
     check_field(found.keys)
     for key in (found.own_key, found.key):
         if len(constraint := f"fk_{found.table}_{key}") > LONGEST_CONSTRAINT:
-            raise Refused(f"{constraint!r} is too long for a constraint: take a shorter name")
+            raise Refused(f"{constraint!r} is too long for a constraint: use a shorter name")
     if tables(root).get(found.table, own.plural) != own.plural:
-        raise Refused(f"{found.table!r} is a table that is there already: call {name!r} otherwise")
+        raise Refused(f"the table {found.table!r} already exists: rename {name!r}")
     return found
 
 
@@ -175,13 +180,13 @@ def resources(root: Path) -> list[Target]:
 
 def named(root: Path, name: str) -> Target:
     """Returns the existing resource with this name, plural or class."""
-    there = resources(root)
-    for one in there:
-        if name in {one.name, one.entity, one.plural}:
-            return one
-    known = ", ".join(one.name for one in there)
+    existing = resources(root)
+    for resource in existing:
+        if name in {resource.name, resource.entity, resource.plural}:
+            return resource
+    known = ", ".join(resource.name for resource in existing)
     raise Refused(
-        f"{name!r} is no resource: take one of {known}" if known else "there are no resources"
+        f"{name!r} is not a resource: use one of {known}" if known else "there are no resources"
     )
 
 
@@ -193,18 +198,18 @@ def is_owned(root: Path, plural: str) -> bool:
 def number(field: Field, text: str, spec: str) -> Decimal:
     kind = field.kind
     if kind not in NUMBERS:
-        raise Refused(f"{spec!r} has a bound, which only {', '.join(NUMBERS)} have: leave it out")
+        raise Refused(f"{spec!r} has a bound, which only {', '.join(NUMBERS)} can have: remove it")
     pattern = field.precision.pattern if kind == "decimal" else NUMBERS[kind]
     if not re.fullmatch(pattern, text) or (kind == "int" and abs(int(text)) > MAX_INT):
-        raise Refused(f"{text!r} of {spec!r} is no {kind} that fits: take {_fitting(field)}")
+        raise Refused(f"{text!r} in {spec!r} is not a valid {kind}: use {_valid_numbers(field)}")
     return Decimal(text)
 
 
-def _fitting(field: Field) -> str:
+def _valid_numbers(field: Field) -> str:
     if field.kind == "decimal":
         before = field.digits - field.places
-        return f"at most {before} digits before the point and {field.places} after it"
-    return FITTING[field.kind]
+        return f"at most {before} digits before the decimal point and {field.places} after it"
+    return VALID_NUMBERS[field.kind]
 
 
 def default(field: Field, text: str | None, spec: str) -> str:
@@ -214,7 +219,7 @@ def default(field: Field, text: str | None, spec: str) -> str:
     if text is None:
         return ""
     if field.kind in {"str", "text"} and SECRET.search(field.name):
-        raise Refused(f"{spec!r} would write a secret into the code: leave the default out")
+        raise Refused(f"{spec!r} would write a secret into the code: remove the default")
     if field.kind in NUMBERS:
         value = number(field, text, spec)
         low, high = field.low, field.high
@@ -226,20 +231,20 @@ def default(field: Field, text: str | None, spec: str) -> str:
         return EMPTY
     elif text in field.choices or _is_text(field, text):
         return quoted(text)
-    raise Refused(f"{text!r} of {spec!r} is no default that it may have: {_defaults(field)}")
+    raise Refused(f"{text!r} in {spec!r} is not a valid default: {_valid_defaults(field)}")
 
 
-def _defaults(field: Field) -> str:
+def _valid_defaults(field: Field) -> str:
     """Returns a description of valid defaults for error messages."""
     if field.kind in NUMBERS:
-        return "take one within its bounds"
+        return "use one within its bounds"
     if field.kind in {"str", "text"}:
-        return f"take letters, digits and _ . , + - only, {field.size} at most"
-    if words := field.choices or ("true", "false") * (field.kind == "bool"):
-        return f"take {' or '.join(words)}"
+        return f"use up to {field.size} letters, digits and _ . , + -"
+    if values := field.choices or ("true", "false") * (field.kind == "bool"):
+        return f"use {' or '.join(values)}"
     if field.kind == "json":
-        return "take {}"
-    return f"no {field.kind} has one, so leave it out"
+        return "use {}"
+    return f"the type {field.kind} cannot have one, so remove it"
 
 
 def some_default(field: Field) -> str:

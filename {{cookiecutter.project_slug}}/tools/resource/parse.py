@@ -81,14 +81,14 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
     """
     fake, owner = options.get("fake"), options.get("owner")
     if owner not in {None, "", "user"}:
-        raise Refused(f"owner={owner} means nothing: write owner=user, or leave it out")
+        raise Refused(f"owner={owner} is not valid: use owner=user, or omit it")
     if fake not in {None, "", "no"}:
-        raise Refused(f"fake={fake} means nothing: write fake=no, or leave it out")
+        raise Refused(f"fake={fake} is not valid: use fake=no, or omit it")
     plural = options.get("plural") or plural_of(name)
     check_resource(name, plural)
     specs = split(fields)
     if not specs:
-        raise Refused('there are no fields: give some, like fields="name:str(128):unique"')
+        raise Refused('there are no fields: add some, like fields="name:str(128):unique"')
     own = Target(name, plural, bool(owner))
     rules = [spec for spec in specs if spec.startswith("unique(")]
     specs = [spec for spec in specs if spec not in rules]
@@ -98,11 +98,11 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
         _field(root, own, spec) for spec in specs if not (LINK.match(spec) or LIST.match(spec))
     )
     if not parsed:
-        raise Refused(f"{name!r} needs a field beside its links and lists, like name:str(128)")
+        raise Refused(f"{name!r} needs a field besides its links and lists, like name:str(128)")
     if tables(root).get(plural, plural) != plural:
-        raise Refused(f"{plural!r} is a table that is there already: set another with plural=")
+        raise Refused(f"the table {plural!r} already exists: set another plural with plural=")
     if f"{name}_id" in {*(field.key for field in parsed), *(each.key for each in links)}:
-        raise Refused(f"'{name}_id' is the id of the resource itself: call the field otherwise")
+        raise Refused(f"'{name}_id' is the id of the resource itself: rename the field")
     others = [field.to for field in parsed if field.to and not field.to_itself]
     others += [each.to for each in links]
     others += [to for rows in lists for _, to in rows.references]
@@ -119,9 +119,9 @@ def parse(root: Path, name: str, fields: str, **options: str) -> Resource:
     names += [one for each in links for one in (each.name, each.key, each.keys)]
     names += [one for rows in lists for one in (rows.name, rows.alias, rows.entity)]
     names += [*entities, *(f"{own.entity}{kind}" for kind in ("Create", "Update", "Filter"))]
-    for one, times in Counter(names).items():
+    for duplicate, times in Counter(names).items():
         if times > 1:
-            raise Refused(f"{one!r} would be there twice: call one of the fields otherwise")
+            raise Refused(f"{duplicate!r} would be defined twice: rename one of the fields")
     # A fake needs the fakes of all resources that it references.
     fakes = root / "tests" / "fakes"
     needed = ["store", *(to.plural for to in others)]
@@ -145,43 +145,45 @@ def _check_owner(resource: Resource) -> None:
     for field in fields:
         if resource.owned:
             _check_owned(resource.plural, field)
-    all_of_it: list[Field | Link] = [*fields, *resource.links]
-    for one in all_of_it:
-        if one.to and one.to.owned and not resource.owned:
+    references: list[Field | Link] = [*fields, *resource.links]
+    for each in references:
+        if each.to and each.to.owned and not resource.owned:
             raise Refused(
-                f"{one.name!r} refers to what belongs to a user: let {resource.name} do so too, "
-                "owner=user"
+                f"{each.name!r} references a resource whose rows belong to users: add "
+                f"owner=user, so that those of {resource.name} do too"
             )
 
 
 def _check_index(own: Target, field: Field, more: Collection[str], spec: str) -> None:
     is_text = field.kind in {"str", "email"}
     if ":nocase" in more and not (is_text and ":unique" in more):
-        raise Refused(f"{spec!r} is no text that is unique: write str:unique:nocase")
+        raise Refused(f"{spec!r} has :nocase but is not a unique text: write str:unique:nocase")
     if ":index" not in more:
         return
     if field.kind == "ref":
-        raise Refused(f"{spec!r} has an index already, as every ref: leave out :index")
+        raise Refused(f"{spec!r} already has an index, as every ref does: remove :index")
     if field.kind not in INDEXED:
         raise Refused(
-            f"{field.kind!r} of {spec!r} cannot have an index: take one of {', '.join(INDEXED)}"
+            f"{field.kind!r} in {spec!r} cannot have an index: use one of {', '.join(INDEXED)}"
         )
     if is_text and ":unique" in more and ":nocase" not in more:
-        raise Refused(f"{spec!r} has an index already, as it is unique: leave out :index")
+        raise Refused(f"{spec!r} already has an index, because it is unique: remove :index")
     name = f"ix_{own.plural}_{'owner_' * own.owned}{field.name}_id"
     if len(name) > LONGEST_CONSTRAINT:
-        raise Refused(f"{name!r} is too long for an index: take a shorter name")
+        raise Refused(f"{name!r} is too long for an index: use a shorter name")
 
 
 def _check_owned(plural: str, field: Field) -> None:
     if field.name == "owner" or plural == "users":
-        raise Refused("'owner' and 'user' are words that the code needs: take another name")
+        raise Refused("'owner' and 'user' are reserved with owner=user: choose another name")
     if not (field.unique or field.index):
         return
     if field.size > LONGEST_UNIQUE_OWNED:
-        raise Refused(f"{field.name!r} is too long for an index: take {LONGEST_UNIQUE_OWNED}")
+        raise Refused(
+            f"{field.name!r} is too long for an index: use at most {LONGEST_UNIQUE_OWNED}"
+        )
     if len(name := f"uq_{plural}_owner_{field.key}") > LONGEST_CONSTRAINT:
-        raise Refused(f"{name!r} is too long for a constraint: take a shorter name")
+        raise Refused(f"{name!r} is too long for a constraint: use a shorter name")
 
 
 def _names(field: Field) -> list[str]:
@@ -201,51 +203,59 @@ def _together(
     for spec in specs:
         rule = TOGETHER.fullmatch(spec)
         if not rule:
-            raise Refused(f"{spec!r} is no rule: write it like unique(customer,product)")
+            raise Refused(f"{spec!r} is not a valid rule: write it like unique(customer,product)")
         names = [name.strip() for name in rule[1].split(",")]
         if unknown := [name for name in names if name not in known]:
             raise Refused(
-                f"{unknown[0]!r} of {spec!r} is no field: take some of "
+                f"{unknown[0]!r} in {spec!r} is not a field: use some of "
                 f"{', '.join(field.name for field in fields)}"
             )
         both = tuple(known[name] for name in names)
         _check_together(own, both, spec)
         for others in found:
             if {*others} <= {*both} or {*both} <= {*others}:
-                raise Refused(f"{spec!r} and another rule say the same: leave the longer one out")
+                raise Refused(f"{spec!r} and another rule are redundant: remove the longer one")
         found.append(both)
     return tuple(found)
 
 
 def _check_together(own: Target, fields: tuple[Field, ...], spec: str) -> None:
     if len(fields) < 2:  # noqa: PLR2004 - at least a pair
-        raise Refused(f"{spec!r} names one field: add another, or write :unique behind that field")
+        raise Refused(
+            f"{spec!r} names one field: add another, or add :unique to that field instead"
+        )
     for field in fields:
         if fields.count(field) > 1:
-            raise Refused(f"{spec!r} names {field.name!r} twice: say it once")
+            raise Refused(f"{spec!r} names {field.name!r} twice: remove one of them")
         if field.private:
-            raise Refused(f"{spec!r} would tell what {field.name!r} holds: leave out :private")
+            raise Refused(f"{spec!r} would reveal values of {field.name!r}: remove :private")
         if field.unique:
-            raise Refused(f"{field.name!r} of {spec!r} is unique alone: leave out one of the two")
+            raise Refused(f"{field.name!r} in {spec!r} is already unique: remove one of the two")
         if field.kind not in UNIQUE_TOGETHER:
             raise Refused(
-                f"{field.name!r} of {spec!r} is a {field.kind}, which cannot be unique: take one "
-                f"of {', '.join(UNIQUE_TOGETHER)}"
+                f"{field.name!r} in {spec!r} is a {field.kind}, which cannot be unique: use one of "
+                f"{', '.join(UNIQUE_TOGETHER)}"
             )
     longest = LONGEST_UNIQUE_OWNED if own.owned else LONGEST_TOGETHER
     if sum(field.size for field in fields if field.kind in {"str", "email"}) > longest:
-        raise Refused(f"{spec!r} is too long for an index: take {longest} letters at most together")
+        raise Refused(
+            f"{spec!r} is too long for an index: use at most {longest} characters in total"
+        )
     if not any(map(can_differ, fields)):
-        raise Refused(f"{spec!r} leaves few different rows: add one of {', '.join(UNIQUE)} to it")
+        raise Refused(
+            f"{spec!r} allows too few different rows: add a field of type {' or '.join(UNIQUE)} to it"
+        )
     keys = "_".join(["owner"] * own.owned + [field.key for field in fields])
     if len(name := f"uq_{own.plural}_{keys}") > LONGEST_CONSTRAINT:
-        raise Refused(f"{name!r} is too long for a constraint: take shorter names")
+        raise Refused(f"{name!r} is too long for a constraint: use shorter names")
 
 
 def _link(root: Path, own: Target, spec: str) -> Link:
     found = FIELD.fullmatch(spec)
     if not found or found[4]:
-        raise Refused(f"{spec!r} is no link: write NAME:many(RESOURCE), like tags:many(tag)")
+        raise Refused(
+            f"{spec!r} is not a valid link: write NAME:many(RESOURCE), like tags:many(tag)"
+        )
     check_field(found[1])
     return link(root, found[1], found[3], own, spec)
 
@@ -254,7 +264,7 @@ def _list(root: Path, own: Target, spec: str) -> Rows:
     found = LIST.fullmatch(spec)
     if not found or not (specs := SPEC.findall(found[2] or "")):
         raise Refused(
-            f"{spec!r} is no list: write NAME:list(FIELDS), like "
+            f"{spec!r} is not a valid list: write NAME:list(FIELDS), like "
             "lines:list(product:ref(product) quantity:int>=1)"
         )
     name = found[1]
@@ -266,13 +276,13 @@ def _list(root: Path, own: Target, spec: str) -> Rows:
     taken += [key for field in fields for key in {field.name, field.key}]
     for key, times in Counter(taken).items():
         if times > 1:
-            raise Refused(f"{key!r} would be there twice in {name!r}: call the field otherwise")
+            raise Refused(f"{key!r} would be defined twice in {name!r}: rename the field")
     if rows.table == own.plural or tables(root).get(rows.table, own.plural) != own.plural:
-        raise Refused(f"{rows.table!r} is a table that is there already: call {name!r} otherwise")
+        raise Refused(f"the table {rows.table!r} already exists: rename {name!r}")
     check_class(rows.entity)
     for key in (rows.own_key, *(field.key for field in fields)):
         if len(constraint := f"fk_{rows.table}_{key}") > LONGEST_CONSTRAINT:
-            raise Refused(f"{constraint!r} is too long for a constraint: take a shorter name")
+            raise Refused(f"{constraint!r} is too long for a constraint: use a shorter name")
     return rows
 
 
@@ -289,13 +299,13 @@ def _field_of_rows(root: Path, own: Target, name: str, spec: str) -> Field:
         raise Refused(f"{spec!r} has an index in the list {name!r}: {_of_its_own(own, name)}")
     if field.private:
         raise Refused(
-            f"{spec!r} is private in the list {name!r}, which is replaced by what was read: leave "
-            "out :private"
+            f"{spec!r} is private in the list {name!r}, but clients replace a list with what they "
+            "have read: remove :private"
         )
     if field.to_itself:
-        raise Refused(f"each row of {name!r} has its {own.name} anyway: leave out {spec!r}")
+        raise Refused(f"each row of {name!r} already references its {own.name}: remove {spec!r}")
     if field.on_delete == "SET NULL":
-        raise Refused(f"{spec!r} would change {name!r} without a PATCH: take cascade or restrict")
+        raise Refused(f"{spec!r} would change {name!r} without a PATCH: use cascade or restrict")
     return field
 
 
@@ -320,26 +330,29 @@ def _field(root: Path, own: Target, spec: str) -> Field:
     found = FIELD.fullmatch(spec)
     if not found:
         raise Refused(
-            f"{spec!r} is no field: write NAME:TYPE, like title:str(128), then as you need it ? "
-            ">=1 <=9 =5 :unique :nocase :index :private"
+            f"{spec!r} is not a valid field: write NAME:TYPE, like title:str(128), and after it any "
+            "of ? >=1 <=9 =5 :unique :nocase :index :private"
         )
-    name, kind, given, rest = found.group(1, 2, 3, 4)
+    name, kind, argument, rest = found.group(1, 2, 3, 4)
     parts = list(re.finditer(MORE, rest))
     more = {part[1] or part[3]: part[2] for part in parts}
     if len(more) < len(parts):
-        raise Refused(f"{spec!r} says something twice: say it once")
+        raise Refused(f"{spec!r} has the same option twice: remove one of them")
     check_field(name)
     if kind not in KINDS:
         types = ", ".join((*KINDS, "many", "list"))
-        raise Refused(f"{kind!r} of {spec!r} is no type: take one of {types}")
-    if given is not None and kind not in {"str", "text", "url", "decimal", "array", "enum", "ref"}:
-        raise Refused(f"{kind!r} of {spec!r} takes nothing in parentheses: leave them out")
+        raise Refused(f"{kind!r} in {spec!r} is not a type: use one of {types}")
+    with_argument = {"str", "text", "url", "decimal", "array", "enum", "ref"}
+    if argument is not None and kind not in with_argument:
+        raise Refused(f"{kind!r} in {spec!r} takes no argument: remove the parentheses")
     if ":unique" in more and kind not in UNIQUE:
-        raise Refused(f"{kind!r} of {spec!r} cannot be unique: take one of {', '.join(UNIQUE)}")
+        raise Refused(f"{kind!r} in {spec!r} cannot be unique: use one of {', '.join(UNIQUE)}")
     field = Field(name, kind, alias_of(name, own.entity))
     _check_index(own, field, more, spec)
     if ":private" in more and (":unique" in more or ":index" in more or kind == "ref"):
-        raise Refused(f"{spec!r} would tell what it holds: leave out :private, or what else tells")
+        raise Refused(
+            f"{spec!r} would reveal private values: remove :private, or :unique, :index or the ref"
+        )
     field = replace(
         field,
         optional="?" in more,
@@ -348,30 +361,30 @@ def _field(root: Path, own: Target, spec: str) -> Field:
         index=":index" in more,
         private=":private" in more,
     )
-    field = _of_kind(root, field, given, own, spec)
+    field = _of_kind(root, field, argument, own, spec)
     bounds = {sign: number(field, more[sign], spec) for sign in (">=", "<=") if sign in more}
     low, high = bounds.get(">="), bounds.get("<=")
     if low is not None and high is not None and low > high:
-        raise Refused(f"{spec!r} lets nothing in: its lower bound is above the other")
+        raise Refused(f"{spec!r} allows no value: its lower bound exceeds its upper bound")
     field = replace(field, low=low, high=high)
     if (field.unique or field.index) and field.size > LONGEST_UNIQUE:
-        raise Refused(f"{spec!r} is too long for an index: take {LONGEST_UNIQUE} at most")
+        raise Refused(f"{spec!r} is too long for an index: use at most {LONGEST_UNIQUE}")
     if field.unique and kind == "int" and not can_differ(field):
-        raise Refused(f"{spec!r} leaves less than {DISTINCT} different values: widen its bounds")
+        raise Refused(f"{spec!r} allows fewer than {DISTINCT} different values: widen its bounds")
     return replace(field, default=default(field, more.get("="), spec))
 
 
-def _of_kind(root: Path, field: Field, given: str | None, own: Target, spec: str) -> Field:
+def _of_kind(root: Path, field: Field, argument: str | None, own: Target, spec: str) -> Field:
     """Returns the field with the options that its type has in parentheses."""
     if field.kind == "email":
         return replace(field, size=LONGEST_EMAIL)
     if field.kind in {"str", "text", "url"}:
-        return replace(field, size=size(field.kind, given, spec))
+        return replace(field, size=size(field.kind, argument, spec))
     if field.kind == "decimal":
-        digits, places = precision(given, spec)
+        digits, places = precision(argument, spec)
         return replace(field, digits=digits, places=places)
     if field.kind == "array":
-        return replace(field, element=element(given, spec))
+        return replace(field, element=element(argument, spec))
     if field.kind == "enum":
-        return replace(field, choices=choices(given, spec))
-    return reference(root, field, given, own, spec) if field.kind == "ref" else field
+        return replace(field, choices=choices(argument, spec))
+    return reference(root, field, argument, own, spec) if field.kind == "ref" else field

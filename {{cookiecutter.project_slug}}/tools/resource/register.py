@@ -34,12 +34,15 @@ def with_lines(root: Path, added: dict[str, list[Line]]) -> dict[Path, str]:
         if lines[-1][0].rstrip(", \n") in text:
             continue
         for line, pattern in lines:
-            place = re.search(pattern, text, re.MULTILINE)
-            if not place:
-                wanted = " and ".join(f"`{line.strip()}`" for line, _ in lines)
-                raise Refused(f"{name} has no place for {wanted}: add both yourself")
-            start = place.start("old") if "old" in place.re.groupindex else place.end()
-            text = text[:start] + line + text[place.end() :]
+            location = re.search(pattern, text, re.MULTILINE)
+            if not location:
+                missing = " and ".join(f"`{line.strip()}`" for line, _ in lines)
+                raise Refused(
+                    f"{name} has changed, so {missing} cannot be inserted: add them yourself, then run "
+                    "this command again"
+                )
+            start = location.start("old") if "old" in location.re.groupindex else location.end()
+            text = text[:start] + line + text[location.end() :]
         # Sorts imports and `__all__` only: all else stays as it is.
         is_code = path.suffix == ".py"
         texts[path] = tidy(root, path, text, "--select", "I,RUF022") if is_code else text
@@ -48,10 +51,11 @@ def with_lines(root: Path, added: dict[str, list[Line]]) -> dict[Path, str]:
 
 def lines_of(resource: Target, *, has_fake: bool) -> dict[str, list[Line]]:
     name, entity = resource.plural, resource.entity
-    interface, made = f"{entity}Repository", f"Sql{entity}Repository(session)"
+    interface, repository = f"{entity}Repository", f"Sql{entity}Repository(session)"
     imports: tuple[list[Line], list[Line]] = [], []
     if resource.owned:
-        interface, made = f"Owned[{interface}]", f"Owned(partial(Sql{entity}Repository, session))"
+        interface = f"Owned[{interface}]"
+        repository = f"Owned(partial(Sql{entity}Repository, session))"
         owned = ("from app.repositories.owned import Owned\n", IMPORTS)
         imports = [owned], [owned, ("from functools import partial\n", IMPORTS)]
     fakes: dict[str, list[Line]] = {
@@ -77,7 +81,7 @@ def lines_of(resource: Target, *, has_fake: bool) -> dict[str, list[Line]]:
         "app/db/session.py": [
             *imports[1],
             (f"from app.db.sql.{name} import Sql{entity}Repository\n", IMPORTS),
-            (f"        {name}={made},\n", ARGUMENTS),
+            (f"        {name}={repository},\n", ARGUMENTS),
         ],
         **(fakes if has_fake else {}),
     }

@@ -58,9 +58,11 @@ def own_texts(root: Path, resource: Resource) -> dict[Path, str]:
     return _texts(root, resource, own_files(resource.plural, has_fake=resource.has_fake))
 
 
-def _texts(root: Path, resource: Resource, made: dict[Path, str]) -> dict[Path, str]:
-    known = _words(root, resource)
-    texts = {path: rendered(TEMPLATES / f"{name}.py.mako", known) for path, name in made.items()}
+def _texts(root: Path, resource: Resource, templates: dict[Path, str]) -> dict[Path, str]:
+    variables = _words(root, resource)
+    texts = {
+        path: rendered(TEMPLATES / f"{name}.py.mako", variables) for path, name in templates.items()
+    }
     return {path: tidy(root, path, text) for path, text in texts.items()}
 
 
@@ -74,14 +76,14 @@ def tidy(root: Path, path: Path, text: str, *only: str) -> str:
             command, input=text, cwd=root, check=False, capture_output=True, encoding="utf-8"
         )
         if done.returncode:
-            raise Refused(f"{name} is not taken by ruff: {' '.join(done.stderr.split())}")
+            raise Refused(f"ruff rejects {name}: {' '.join(done.stderr.split())}")
         text = done.stdout
     return text
 
 
-def rendered(path: Path, known: dict[str, object]) -> str:
+def rendered(path: Path, variables: dict[str, object]) -> str:
     template = Template(filename=str(path))  # noqa: S702 - does not render HTML
-    text: str = template.render(**known)
+    text: str = template.render(**variables)
     return text
 
 
@@ -187,27 +189,27 @@ def _among(keys: list[str]) -> str:
 
 
 def _match(field: Field) -> str:
-    asked, there = f"query.{field.filter}", f"row.{field.key}"
+    filter_, value = f"query.{field.filter}", f"row.{field.key}"
     if field.is_one_of_several:
-        return f"(not {asked} or {there} in {asked})"
+        return f"(not {filter_} or {value} in {filter_})"
     if field.element:
-        elements = f"({there} or ())" if field.optional else there
-        return f"({asked} is None or {asked} in {elements})"
+        elements = f"({value} or ())" if field.optional else value
+        return f"({filter_} is None or {filter_} in {elements})"
     if field.nocase and field.kind != "str":
-        same = f"{asked}.encode().lower() == {there}.encode().lower()"
-        known = f"{there} is not None and " if field.optional else ""
-        return f"({asked} is None or ({known}{same}))"
+        equal = f"{filter_}.encode().lower() == {value}.encode().lower()"
+        guard = f"{value} is not None and " if field.optional else ""
+        return f"({filter_} is None or ({guard}{equal}))"
     if field.kind != "str":
-        return f"({asked} is None or {asked} == {there})"
-    found = f"{asked} in {there}"
-    matches = f"({there} is not None and {found})" if field.optional else found
-    return f"({asked} is None or {matches})"
+        return f"({filter_} is None or {filter_} == {value})"
+    found = f"{filter_} in {value}"
+    matches = f"({value} is not None and {found})" if field.optional else found
+    return f"({filter_} is None or {matches})"
 
 
 def _is_within(field: Field, parameter: str, sign: str) -> str:
-    asked, there = f"query.{parameter}", f"row.{field.key}"
-    known = f"{there} is not None and " if field.optional else ""
-    return f"({asked} is None or ({known}{there} {sign} {asked}))"
+    bound, value = f"query.{parameter}", f"row.{field.key}"
+    guard = f"{value} is not None and " if field.optional else ""
+    return f"({bound} is None or ({guard}{value} {sign} {bound}))"
 
 
 def _changes(field: Field) -> list[tuple[str, str]]:
@@ -245,8 +247,8 @@ def must_be_new(root: Path, text: str) -> None:
         body = last.read_text(encoding="utf-8").partition("def upgrade")[2]
         if body == text.partition("def upgrade")[2]:
             raise Refused(
-                f"the newest revision, {last.name}, does that already: delete it if it is left from an "
-                "earlier try"
+                f"the newest revision, {last.name}, already does this: delete it if it is left over "
+                "from an earlier attempt"
             )
 
 
@@ -259,5 +261,7 @@ def next_revision(root: Path, slug: str) -> tuple[Path, dict[str, object]]:
         )
     revision = rev_id()
     name = f"{datetime.now(UTC):%Y%m%d}_{slug}_{revision}.py"
-    known = {"revision": revision, "down_revision": heads[0] if heads else None}
-    return MIGRATIONS / "versions" / name, {**known}
+    return MIGRATIONS / "versions" / name, {
+        "revision": revision,
+        "down_revision": heads[0] if heads else None,
+    }

@@ -15,11 +15,11 @@ def write(root: Path, resource: Resource) -> list[Path]:
 
 def write_files(root: Path, texts: dict[Path, str], changed: dict[Path, str]) -> list[Path]:
     for path, text in texts.items():
-        there = root / path
-        if there.exists() and (not there.is_file() or there.read_text(encoding="utf-8") != text):
+        file = root / path
+        if file.exists() and (not file.is_file() or file.read_text(encoding="utf-8") != text):
             raise Refused(
-                f"{path.as_posix()} is there already, and not as it would be written: change it by "
-                "hand, or take another name"
+                f"{path.as_posix()} already exists with other content: edit it by hand, move it away, "
+                "or choose another name"
             )
     for path in changed:
         try:

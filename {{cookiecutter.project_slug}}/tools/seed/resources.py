@@ -52,28 +52,29 @@ class Seeded:
         try:
             return self.schema.model_validate(sent).model_dump()
         except ValidationError as error:
-            wrong = error.errors(include_url=False)[0]
-            field = ".".join(map(str, wrong["loc"]))
-            raise self.refused(number, f"{field}: {wrong['msg']}") from error
+            first = error.errors(include_url=False)[0]
+            field = ".".join(map(str, first["loc"]))
+            raise self.refused(number, f"{field}: {first['msg']}") from error
 
     def refused(self, number: int, reason: str) -> Refused:
         return Refused(
-            f"{self.plural}, row {number}: {reason.rstrip('.')}. Change {self.factory}, or take fewer rows."
+            f"{self.plural}, row {number}: {reason.rstrip('.')}. Change {self.factory}, or set a smaller n."
         )
 
 
 def in_order(root: Path) -> list[Seeded]:
     """Returns the resources, each after those that it references."""
     found = {
-        one.plural: _seeded(one)
-        for one in resources(root)
-        if (root / "tests" / "factories" / f"{one.plural}.py").is_file()
+        each.plural: _seeded(each)
+        for each in resources(root)
+        if (root / "tests" / "factories" / f"{each.plural}.py").is_file()
     }
-    needed = {name: [n for n in one.needed if n in found] for name, one in found.items()}
+    needed = {name: [n for n in each.needed if n in found] for name, each in found.items()}
     try:
         return [found[name] for name in TopologicalSorter(needed).static_order()]
     except CycleError as error:
-        raise Refused(f"{' and '.join(error.args[1][1:])} refer to each other.") from error
+        names = " and ".join(error.args[1][1:])
+        raise Refused(f"{names} reference each other, so neither can be filled first.") from error
 
 
 def _seeded(resource: Target) -> Seeded:
@@ -81,8 +82,8 @@ def _seeded(resource: Target) -> Seeded:
     factory = _imported(f"tests.factories.{plural}", f"make_{resource.name}")
     schema = _imported(f"app.schemas.{plural}", f"{entity}Create")
     repository = _imported(f"app.db.sql.{plural}", f"Sql{entity}Repository")
-    where = f"make_{resource.name} in tests/factories/{plural}.py"
-    return Seeded(plural, where, factory, schema, repository, resource.owned)
+    location = f"make_{resource.name} in tests/factories/{plural}.py"
+    return Seeded(plural, location, factory, schema, repository, resource.owned)
 
 
 def _imported(module: str, name: str) -> Any:

@@ -68,7 +68,7 @@ class Rows:
         if table == resource.plural and not 0 < number < row:
             return None
         if table not in self.tables:
-            raise resource.refused(row, f"there is no factory of {table}")
+            raise resource.refused(row, f"{table} has no factory")
         return str(row_id(table, (number - 1) % self.count + 1))
 
 
@@ -94,8 +94,8 @@ async def _must_be_empty(session: AsyncSession, resources: list[Seeded]) -> None
     ]
     if filled:
         raise Refused(
-            f"there are rows in {', '.join(filled)} already. Set DATABASE_URL to another database, or "
-            "drop all tables of this one by uv run alembic downgrade base."
+            f"the database already has rows in {', '.join(filled)}. Set DATABASE_URL to another one, or "
+            "drop all tables of this one with uv run alembic downgrade base."
         )
 
 
@@ -112,13 +112,13 @@ async def _insert(
                     await session.execute(insert(table), values)
     except (Conflict, MissingReference, Invalid, exc.StatementError) as error:
         if len(numbers) == 1:
-            raise resource.refused(numbers[0], _reason(resource, error)) from error
+            raise resource.refused(numbers[0], _message_of(resource, error)) from error
         for number in numbers:
             await _insert(session, resource, rows, [number])
         raise
 
 
-def _reason(resource: Seeded, error: Exception) -> str:
+def _message_of(resource: Seeded, error: Exception) -> str:
     if isinstance(error, Conflict):
         fields = resource.schema.model_fields
         return str(Conflict(*(name for name in error.fields if name in fields)))
