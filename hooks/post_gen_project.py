@@ -41,7 +41,7 @@ SYNC_SPELLING = (
 SPELLED = (
     "app/api/routes/items.py",
     "app/db/engine.py",
-    "app/db/places.py",
+    "app/db/slots.py",
     "app/db/sql/base.py",
     "app/db/sql/columns.py",
     "app/db/session.py",

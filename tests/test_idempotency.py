@@ -95,7 +95,7 @@ def create(port: str, title: str) -> bytes | None:
     except urllib.error.HTTPError as error:
         detail = json.load(error)["detail"]
         # Postgres may not have noticed yet that the client of a transaction was killed.
-        if not (error.code == 503 or "has not ended" in detail):
+        if not (error.code == 503 or "is still running" in detail):
             raise AssertionError(detail) from error
     except (OSError, HTTPException):
         pass

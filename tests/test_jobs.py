@@ -47,7 +47,7 @@ UNDO: dict[str, Edit] = {
     ),
     "a claim is kept as long as its job runs": (
         PROGRAM,
-        "await queue.keep([*self.running])",
+        "await queue.renew([*self.running])",
         "pass",
     ),
     "a worker that has lost its claim does not end the job": (QUEUE, CLAIMED_BY_US, ""),
@@ -80,7 +80,7 @@ UNDO: dict[str, Edit] = {
     ),
     "jobs that do not finish in time are released": (
         PROGRAM,
-        "await queue.give_back(left)",
+        "await queue.release(unfinished)",
         "pass",
     ),
 }
@@ -144,7 +144,7 @@ def test_all_parts_and_a_resource_pass_all_checks_together(
             worker.terminate()
             output, _ = worker.communicate(timeout=30)
         assert worker.returncode == 0, output
-        assert "There are none." in service.run("make", "queue", DATABASE_URL=database_url)
+        assert "No jobs." in service.run("make", "queue", DATABASE_URL=database_url)
 
 
 def a_route_adds_a_job(service: Service) -> None:

@@ -66,169 +66,171 @@ UNDO: dict[str, list[Edit]] = {
     "A backup that fails leaves no file": [
         ("tools/files.py", "part.unlink(missing_ok=True)", "pass"),
     ],
-    "A client is told of success after the COMMIT": [(STORE, UNIT, UNHEARD)],
-    "An error rolls everything back": [(STORE, UNIT, COMMIT_ANYWAY)],
-    "What was answered survives `kill -9`": [(STORE, UNIT, NEVER)],
-    "A request that hangs is answered in time": [
+    "Success is reported only after the COMMIT": [(STORE, UNIT, UNHEARD)],
+    "An error rolls the transaction back": [(STORE, UNIT, COMMIT_ANYWAY)],
+    "Acknowledged writes survive `kill -9`": [(STORE, UNIT, NEVER)],
+    "Hanging requests time out": [
         ("app/api/middleware.py", "call_later(self.timeout, ", "call_later(60, "),
     ],
     "A stale `If-Match` changes nothing": [
         (REPOSITORY, "yield self.table.version", "self.table.version")
     ],
-    "The clock of an item never goes back": [
+    "`updated_at` never goes back": [
         (REPOSITORY, "case((before > now, before), else_=now)", "now"),
     ],
-    "Rows of one instant have an order": [
+    "Rows created at the same time have a stable order": [
         (STATEMENTS, "for field, descending in order]", "for field, descending in order[:1]]"),
     ],
-    "An instant comes back in UTC": [
+    "Instants are read back in UTC": [
         (BASE, "{stored}+00:00", "{stored}+01:00"),
     ],
-    "A decimal is exact": [
+    "Decimals are exact": [
         (
             DECIMALS,
             "divmod(numerator * self.units, denominator)",
             "int(float(value) * self.units), 0",
         ),
     ],
-    "SQL computes decimals right or not at all": [
+    "SQL computes decimals exactly or raises an error": [
         (DECIMALS, "_check(element.operator, operands)", "pass"),
     ],
-    "A writer begins with the lock": [(ENGINE, '"BEGIN IMMEDIATE"', '"BEGIN DEFERRED"')],
-    "A reader does not wait for the writer": [
-        (ENGINE, '"begin", begin)', '"begin", begin_to_write)'),
+    "Writers take the lock first": [(ENGINE, '"BEGIN IMMEDIATE"', '"BEGIN DEFERRED"')],
+    "Readers do not wait for the writer": [
+        (ENGINE, '"begin", begin)', '"begin", begin_immediate)'),
         (ENGINE, "query_only=True", "query_only=False"),
     ],
-    "A long read holds up nobody": [
+    "Long reads do not block the event loop": [
         (
             "app/db/driver.py",
-            "set_progress_handler(lambda: True, SHORT)",
+            "set_progress_handler(lambda: True, MAX_STEPS)",
             "set_progress_handler(None, 0)",
         ),
     ],
-    "A slow disk holds up others once": [("app/db/driver.py", "ended - begun > SLOW", "False")],
+    "A slow disk blocks the event loop once": [
+        ("app/db/driver.py", "ended - started > SLOW", "False")
+    ],
     "Writers wait for each other": [
         (ENGINE, '{"timeout": settings.database_timeout', '{"timeout": 0'),
         (ENGINE, "pool_timeout=settings.database_timeout", "pool_timeout=0.001"),
     ],
     "WAL": [(ENGINE, "journal_mode = WAL", "journal_mode = DELETE"), (ENV, "= WAL", "= DELETE")],
     "Foreign keys are enforced": [(ENGINE, "foreign_keys = ON", "foreign_keys = OFF")],
-    "The setting decides what a power cut may take": [
+    "`DATABASE_SYNCHRONOUS` sets what a power failure may lose": [
         (ENGINE, "synchronous = {synchronous}", "synchronous = NORMAL"),
     ],
-    "Unknown fields are refused": [(SCHEMAS, 'extra="forbid", ', "")],
-    "NUL is refused": [(SCHEMAS, r'pattern=r"^[^\x00]*$"', "")],
-    "A stored instant can be read again": [
+    "Unknown fields are rejected": [(SCHEMAS, 'extra="forbid", ', "")],
+    "NUL is rejected": [(SCHEMAS, r'pattern=r"^[^\x00]*$"', "")],
+    "Stored instants can be read back": [
         (SCHEMAS, "    AfterValidator(_in_utc),\n", ""),
     ],
-    "Nothing that was sent is sent back": [
+    "Error responses do not echo input": [
         (ERRORS, "    RequestValidationError: on_invalid_request,\n", ""),
     ],
-    "A body has a limit": [(MIDDLEWARE, "                    check(size)\n", "")],
-    "No redirect repeats the Host header": [
+    "Body size is limited": [(MIDDLEWARE, "                    check(size)\n", "")],
+    "No redirect echoes the Host header": [
         (MAIN, "redirect_slashes=False", "redirect_slashes=True")
     ],
-    "Who cannot be served is told within a second": [
-        ("app/db/places.py", "Semaphore(number)", "Semaphore(10_000)"),
+    "Requests beyond capacity get a 503 within a second": [
+        ("app/db/slots.py", "Semaphore(number)", "Semaphore(10_000)"),
     ],
-    "One request too many is told to come back": [
+    "Concurrent requests are limited": [
         (MIDDLEWARE, "Semaphore(settings.max_concurrent_requests)", "Semaphore(10_000)"),
     ],
     "A read sees one snapshot": [
         (STORE, "AsyncSession(self.snapshot,", "AsyncSession(self.reader,")
     ],
-    "An error that is caught loses nothing without a word": [
+    "A caught error still fails the block": [
         (STORE, "if not session.is_active:", "if False:"),
     ],
-    "A write in a write is refused at once": [
-        (STORE, "            raise Nested", "            pass")
-    ],
-    "`/livez` and `/readyz` are always let in": [
+    "Nested writes are rejected": [(STORE, "            raise Nested", "            pass")],
+    "Probes have reserved slots": [
         (MIDDLEWARE, "for path in PROBES", "for path in ()"),
     ],
-    "`/readyz` has a connection of its own": [(ENGINE, "max_overflow + 1", "max_overflow")],
-    "Handlers that wait keep no thread from others": [
+    "`/readyz` has a reserved connection": [(ENGINE, "max_overflow + 1", "max_overflow")],
+    "Blocked handlers do not starve others of threads": [
         (THREADS, "few + 2 * len(running & before)", "few")
     ],
-    "Every request that is let in has a thread": [
-        (THREADS, "few + 2 * len(running & before)", "few")
+    "Every admitted request gets a thread": [(THREADS, "few + 2 * len(running & before)", "few")],
+    "Slow senders hold no slots": [(MAIN, LIMIT, ""), (MAIN, ADMISSION, ADMISSION + LIMIT)],
+    "Slow readers hold no slots": [
+        (MIDDLEWARE, "            release.close()\n", ""),
     ],
-    "A slow sender takes nobody's place": [(MAIN, LIMIT, ""), (MAIN, ADMISSION, ADMISSION + LIMIT)],
-    "A slow reader takes nobody's place": [
-        (MIDDLEWARE, "            leave.close()\n", ""),
+    "An error releases its slot": [
+        (MIDDLEWARE, "        with release:\n", "        if release:\n")
     ],
-    "An error gives its place back": [(MIDDLEWARE, "        with leave:\n", "        if leave:\n")],
-    "A client that vanishes leaves nothing": [
+    "A disconnect during the body reaches no route": [
         (MIDDLEWARE, 'if message["type"] == "http.disconnect":', "if False:"),
     ],
-    "An unexpected error is a 500 and no more": [
+    "Unexpected errors reveal no details": [
         (OBSERVATION, "except Exception:", "except Exception as error:"),
-        (OBSERVATION, '"Something went wrong here."', "str(error)"),
+        (OBSERVATION, '"An unexpected error occurred."', "str(error)"),
     ],
-    "A file that was moved is not written to": [
+    "A moved database file is not written to": [
         (ENGINE, "found != first", "False"),
     ],
-    "A file that is missing is not made": [(ENGINE, '"mode": "rw"', '"mode": "rwc"')],
-    "A restart while idle is not noticed": [
+    "A missing database file is not created": [(ENGINE, '"mode": "rw"', '"mode": "rwc"')],
+    "A database restart while idle fails no request": [
         (ENGINE, "raise exc.InvalidatePoolError from error", "return"),
     ],
-    "A server that vanishes is noticed": [
+    "A vanished server is detected": [
         (ENGINE, '"tcp_user_timeout": seconds * 1000', '"tcp_user_timeout": 0'),
     ],
-    "A statement ends": [(ENGINE, '"statement_timeout": seconds', '"statement_timeout": 0')],
-    "A lock is not waited for without end": [
+    "Statements time out": [(ENGINE, '"statement_timeout": seconds', '"statement_timeout": 0')],
+    "Waiting for a lock times out": [
         (ENGINE, '"lock_timeout": settings.database_lock_timeout', '"lock_timeout": 0'),
     ],
-    "A transaction that does nothing ends": [
+    "Idle transactions time out": [
         (ENGINE, '"idle_in_transaction_session_timeout": seconds,', ""),
     ],
-    "PgBouncer may be in between": [
+    "PgBouncer is supported": [
         (ENGINE, 'arguments | {"prepare_threshold": None}', "arguments"),
     ],
-    "A migration does not hold up everybody": [
+    "Migrations time out waiting for a lock": [
         (ENV, "set_lock_timeout(settings.database_lock_timeout)", UNLIMITED),
     ],
-    "The settings do not show the password": [
+    "The settings do not reveal the password": [
         (SETTINGS, "        return url\n", "        return url.get_secret_value()\n"),
     ],
-    "Nor do their errors": [(SETTINGS, ", hide_input_in_errors=True", "")],
-    "A token that is not valid is refused": [
+    "Errors in settings do not reveal the password": [
+        (SETTINGS, ", hide_input_in_errors=True", "")
+    ],
+    "Invalid tokens are rejected": [
         ("app/api/issuer.py", '["exp", "iss", "sub", self.audience_claim]', "[]"),
     ],
-    "An issuer that hangs holds no request": [
+    "Requests time out while the issuer hangs": [
         ("app/api/issuer.py", "min(FETCH_SECONDS, settings.request_timeout)", "10"),
     ],
-    "Everything asks for a token unless it is listed": [
+    "Every route requires a token unless listed": [
         ("app/api/auth.py", "or not is_open(path)", 'or path.startswith("/v1/")'),
     ],
-    "Production is not open by mistake": [
+    "Production without authentication requires AUTH=none": [
         (SETTINGS, 'if self.app_env == "production" and', "if False and"),
     ],
-    "Another host is refused": [
+    "Unknown hosts are rejected": [
         (
             MIDDLEWARE,
-            'known = scope["type"] == "http" and route_path(scope) in PROBES',
-            "known = True",
+            'is_probe = scope["type"] == "http" and route_path(scope) in PROBES',
+            "is_probe = True",
         ),
     ],
-    "Workers share the clients that come": [(SERVER, '{"backlog": 2}', '{"backlog": 100}')],
+    "Workers share new connections": [(SERVER, '{"backlog": 2}', '{"backlog": 100}')],
     "The body of a response does not wait for its headers": [
         (SERVER, "socket.TCP_NODELAY, 1", "socket.TCP_NODELAY, 0"),
     ],
-    "A body that does not end is not waited for": [
+    "Slow bodies time out": [
         (MIDDLEWARE, TIMEOUT, "asyncio.timeout(None) as timeout"),
     ],
-    "A page runs no script of others": [
+    "Documentation pages run only their own scripts": [
         ("app/api/routes/docs.py", "script-src 'self'", "script-src 'unsafe-inline' 'self'"),
     ],
-    "Who sends requests here learns first that it stops": [
+    "Shutdown fails readiness first": [
         (SERVER, "        state.draining = True\n", ""),
     ],
-    "A schema ahead of the code is ready": [
+    "A newer schema is ready": [
         (STORE, "if revision in self._outdated:", "if revision != self._head:"),
     ],
-    "No proxy keeps a response": [(OBSERVATION, 'b"private, no-cache" if', 'b"no-cache" if')],
-    "No log line tells what was asked for": [
+    "Proxies do not cache responses": [(OBSERVATION, 'b"private, no-cache" if', 'b"no-cache" if')],
+    "Logs contain no request parameters": [
         (
             OBSERVATION,
             'getattr(scope.get("route"), "path_format", "")',
@@ -248,11 +250,11 @@ UNDO_ON = {
         "Old `-wal` files are not applied to a restored database": [
             (DUMPS, "if leftover.exists():", "if False:")
         ],
-        "A taken name is a 409": [(DRIVER, "if code in UNIQUE:", "if False:")],
-        "No error of the database tells a value": [(ENGINE, '"hide_parameters": True,', "")],
-        "A database that is gone is a 503": [(DRIVER, "    sqlite3.SQLITE_CANTOPEN,\n", "")],
+        "A duplicate name is a 409": [(DRIVER, "if code in UNIQUE:", "if False:")],
+        "Database errors contain no values": [(ENGINE, '"hide_parameters": True,', "")],
+        "An unavailable database is a 503": [(DRIVER, "    sqlite3.SQLITE_CANTOPEN,\n", "")],
         "Replicas migrate one at a time": [(ENV, "BEGIN IMMEDIATE", "BEGIN")],
-        "An upgrade is applied whole or not at all": [
+        "Upgrades are atomic": [
             (ENV, "            transactional_ddl=True,\n", ""),
         ],
     },
@@ -271,18 +273,18 @@ UNDO_ON = {
                 'f"--dbname={url.render_as_string(hide_password=False)}"',
             ),
         ],
-        "An instant is in UTC in each timezone": [
+        "Instants are in UTC in any session timezone": [
             (BASE, "value.tzinfo is UTC else value.astimezone(UTC)", "True else value"),
         ],
-        "A taken name is a 409": [
+        "A duplicate name is a 409": [
             (DRIVER, "errors.UniqueViolation | errors.ExclusionViolation", "()"),
         ],
-        "No error of the database tells a value": [(ENGINE, "hide_parameters=True,", "")],
-        "A database that is gone is a 503": [(DRIVER, "if lost or", "if")],
+        "Database errors contain no values": [(ENGINE, "hide_parameters=True,", "")],
+        "An unavailable database is a 503": [(DRIVER, "if lost or", "if")],
         "Replicas migrate one at a time": [
-            (ENV, "            _wait_for_others(connection, settings)\n", ""),
+            (ENV, "            _wait_for_lock(connection, settings)\n", ""),
         ],
-        "An upgrade is applied whole or not at all": [
+        "Upgrades are atomic": [
             (
                 ENV,
                 "            render_item=render_item,\n",

@@ -181,7 +181,7 @@ def its_commit_hooks_need_no_network(service: Service) -> None:
 def its_tests_can_use_the_server_of_the_wheel(service: Service) -> None:
     force = (
         "import os, psycopg, tests.postgres as p\n"
-        "p.PLACES, os.environ['PATH'] = (), ''\n"
+        "p.SEARCH_PATHS, os.environ['PATH'] = (), ''\n"
         "with p.throwaway_server() as url:\n"
         "    print(*psycopg.connect(url).execute('SHOW server_version').fetchone())\n"
     )

@@ -47,12 +47,12 @@ UNDO: dict[str, Edit] = {
     ),
     "finding out which emails have an account, by responses or their time": (
         "app/services/passwords.py",
-        "    stored = password_hash or NOBODY\n",
+        "    stored = password_hash or DUMMY_HASH\n",
         "    if password_hash is None:\n        return False\n    stored = password_hash\n",
     ),
     "guessing passwords of one account, however many addresses are used": (
         ATTEMPTS,
-        "if tries > limit:",
+        "if attempts > limit:",
         "if False:",
     ),
     "guessing passwords from one address behind a proxy": (
@@ -62,7 +62,7 @@ UNDO: dict[str, Edit] = {
     ),
     "guessing the password with a stolen access token": (
         ROUTES,
-        "change.password.get_secret_value(), *tries)",
+        "change.password.get_secret_value(), *keys)",
         "change.password.get_secret_value())",
     ),
     "an API key that creates another one before it is revoked": (
@@ -87,8 +87,8 @@ UNDO: dict[str, Edit] = {
     ),
     "finding out which emails have an account, by email changes": (
         ROUTES,
-        "tries = address(request), attempts.account(user.subject)",
-        "tries = (attempts.account(user.subject),)",
+        "keys = address(request), attempts.account(user.subject)",
+        "keys = (attempts.account(user.subject),)",
     ),
     "a body that sets a role": ("app/schemas/base.py", 'extra="forbid"', 'extra="ignore"'),
 }
@@ -102,7 +102,7 @@ UNDO_OWNED: dict[str, Edit] = {
     "a reference to another user's row": (OWNED, ADDS_OWNER, ""),
     "a report that forgets the owner": (
         OWNED,
-        "if unseen or (owned and owner is None):",
+        "if without_column or (owned and owner is None):",
         "if False:",
     ),
 }

@@ -49,8 +49,8 @@ def main(arguments: list[str] | None = None, application: str = "app.main:create
     except CommandError as error:
         sys.exit(f"The database cannot be migrated. {error}")
     check_address(settings.host, settings.port)
-    several = settings.workers > 1
-    with TemporaryDirectory(prefix="metrics-") if several else nullcontext() as folder:
+    has_several_workers = settings.workers > 1
+    with TemporaryDirectory(prefix="metrics-") if has_several_workers else nullcontext() as folder:
         if folder:
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
         uvicorn.run(
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None, application: str = "app.main:create
             timeout_keep_alive=settings.keep_alive_timeout,
             # uvloop accepts one connection per iteration: the last of 128 simultaneous connections
             # waits up to a second. Apart from that, asyncio's own loop is about as fast here.
-            loop="app.server:SharingLoop" if several or options.reload else "asyncio",
+            loop="app.server:SharingLoop" if has_several_workers or options.reload else "asyncio",
             http="httptools",
             timeout_graceful_shutdown=settings.shutdown_timeout,
             access_log=False,  # app.api.observation logs each request

@@ -48,7 +48,7 @@ def configure_logging(settings: Settings) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    theirs: list[Processor] = [
+    foreign: list[Processor] = [
         structlog.stdlib.ExtraAdder(),
         structlog.stdlib.add_logger_name,
         _without_colours,
@@ -56,7 +56,7 @@ def configure_logging(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*theirs, *shared],
+            foreign_pre_chain=[*foreign, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )

@@ -14,20 +14,22 @@ live_gauge = partial(Gauge, multiprocess_mode="livesum")  # the sum of all live 
 
 REQUESTS = Histogram(
     "http_server_request_duration_seconds",
-    "From the head of a request to the end of its answer.",
+    "From the headers of a request to the end of its response.",
     ["http_request_method", "http_route", "http_response_status_code"],
 )
-ACTIVE = live_gauge("http_server_active_requests", "In work now.")
+ACTIVE = live_gauge("http_server_active_requests", "Requests being processed.")
 
 CONNECTIONS = live_gauge(
     "db_client_connection_count",
     "Connections to the database: used by a request, or idle.",
     ["db_client_connection_state"],
 )
-PLACES = live_gauge("db_client_connection_max", "Connections that requests may use.")
-PENDING = live_gauge("db_client_connection_pending_requests", "Waiting for one.")
-WAITS = Histogram("db_client_connection_wait_time_seconds", "How long a request waited for one.")
-TIMEOUTS = Counter("db_client_connection_timeouts", "Requests that waited in vain.")
+MAX_CONNECTIONS = live_gauge("db_client_connection_max", "Connections that requests may use.")
+PENDING = live_gauge("db_client_connection_pending_requests", "Requests waiting for a connection.")
+WAITS = Histogram("db_client_connection_wait_time_seconds", "Time spent waiting for a connection.")
+TIMEOUTS = Counter(
+    "db_client_connection_timeouts", "Requests that timed out waiting for a connection."
+)
 
 USED, IDLE = CONNECTIONS.labels("used"), CONNECTIONS.labels("idle")
 

@@ -41,7 +41,7 @@ Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) el
 Seconds = Annotated[float, Field(ge=0.001, le=3600)]
 
 
-def _listed(value: object) -> object:
+def _split_list(value: object) -> object:
     """Splits a comma-separated or JSON list, and removes quotes around its parts."""
     if not isinstance(value, str):
         return value
@@ -91,7 +91,7 @@ def _root_path(path: str) -> str:
     return path
 
 
-Listed = BeforeValidator(_listed)
+Listed = BeforeValidator(_split_list)
 Hosts = Annotated[
     tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, Listed, Field(min_length=1)
 ]
@@ -207,14 +207,14 @@ class Settings(BaseSettings):
         return {name: value for name, value in stripped.items() if value != ""}
 
     @model_validator(mode="after")
-    def _must_not_contradict_itself(self) -> Self:
+    def _must_be_consistent(self) -> Self:
         if self.auth_jwks_url and self.auth_audience:
             if self.auth:
                 raise ValueError(f"AUTH={self.auth} excludes AUTH_JWKS_URL: unset one of them")
             if not self.issuers:
-                raise ValueError("AUTH_ISSUER must be set: AUTH_JWKS_URL does not tell it")
+                raise ValueError("AUTH_ISSUER must be set: it cannot be derived from AUTH_JWKS_URL")
         elif self.auth_jwks_url or self.auth_audience or self.auth_issuer:
-            raise ValueError("AUTH_JWKS_URL and AUTH_AUDIENCE must be set, both of them")
+            raise ValueError("AUTH_JWKS_URL and AUTH_AUDIENCE must be set together")
         return self
 
     def check_auth(self) -> None:
@@ -231,7 +231,7 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _must_fit_the_driver(cls, url: SecretStr) -> SecretStr:
+    def _must_match_the_driver(cls, url: SecretStr) -> SecretStr:
         try:
             parsed = make_url(url.get_secret_value())
         except (ArgumentError, ValueError):
@@ -242,7 +242,7 @@ class Settings(BaseSettings):
         if parsed.host or parsed.username or parsed.query or str(parsed.database)[:5] == "file:":
             raise ValueError(f"must be a path and nothing more, like {DEFAULT_URL}")
         if parsed.database in {None, "", ":memory:"}:
-            raise ValueError("must name a file: each connection to :memory: has its own")
+            raise ValueError("must name a file: each connection to :memory: has its own database")
 {% else %}
         if parsed.get_backend_name() not in {"postgresql", "postgres"}:
             raise ValueError(f"must start with postgresql://, like {DEFAULT_URL}")
@@ -257,7 +257,7 @@ def _check_file(name: Any) -> None:
         if path.resolve().is_dir() or path.is_fifo():
             raise OSError("it is not a file")
         if "\0" in path.read_text(encoding="utf-8"):
-            raise UnicodeError("it has NUL characters, as a text in UTF-16 has")
+            raise UnicodeError("it contains NUL characters, as UTF-16 does")
 
 
 def read_settings() -> Settings:
@@ -268,9 +268,9 @@ def read_settings() -> Settings:
     except (UnicodeError, OSError) as error:
         sys.exit(f".env cannot be read: {error}. Save it as a text file in UTF-8.")
     except ValidationError as error:
-        wrong = [
+        messages = [
             f"{str(*e['loc'][:1]).upper() or 'AUTH'}: {e['msg'].removeprefix('Value error, ')}"
             for e in error.errors()
             if e["type"] != "default_factory_not_called"  # caused by another error
         ]
-        sys.exit("\n".join(["The environment or .env is not right:", *wrong]))
+        sys.exit("\n".join(["Invalid settings in the environment or .env:", *messages]))

@@ -21,24 +21,24 @@ class Issuer:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.published = ["first"]
-        self.answer: bytes | None = None
-        self.asked = 0
+        self.response: bytes | None = None
+        self.fetches = 0
 
     def document(self) -> bytes:
-        self.asked += 1
+        self.fetches += 1
         keys = (
             {**RSAAlgorithm.to_jwk(KEYS[name].public_key(), as_dict=True), "kid": name}
             for name in self.published
         )
-        return self.answer or json.dumps({"keys": [*keys]}).encode()
+        return self.response or json.dumps({"keys": [*keys]}).encode()
 
     def token(self, key: str = "first", algorithm: str = "RS256", **changes: object) -> str:
         claims = {"iss": self.url, "aud": "items", "exp": time.time() + 600, "sub": "me"} | changes
-        given = {name: value for name, value in claims.items() if value is not None}
+        payload = {name: value for name, value in claims.items() if value is not None}
         secret: Any = KEYS.get(key, KEYS["first"])
         if algorithm != "RS256":
             secret = "public" * 10 if algorithm == "HS256" else None
-        return jwt.encode(given, secret, algorithm, headers={"kid": key})
+        return jwt.encode(payload, secret, algorithm, headers={"kid": key})
 
     def trusted(self, settings: Settings) -> Settings:
         """Returns the settings of a service that accepts this issuer's tokens."""

@@ -13,15 +13,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def http_server(answer: Callable[[str, bytes], bytes]) -> Iterator[int]:
-    """Runs an HTTP server that responds with `answer(path, body)`, and yields its port."""
+def http_server(respond: Callable[[str, bytes], bytes]) -> Iterator[int]:
+    """Runs an HTTP server that responds with `respond(path, body)`, and yields its port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(answer(self.path, body))
+            self.wfile.write(respond(self.path, body))
 
         do_POST = do_GET  # noqa: N815 - the name that http.server requires
 

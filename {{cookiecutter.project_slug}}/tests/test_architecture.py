@@ -46,7 +46,7 @@ ALLOWED = {"repositories/store.py": {"sqlalchemy"}}
 
 
 @pytest.mark.parametrize("layer", FORBIDDEN)
-def test_a_layer_imports_nothing_that_it_must_not_know(layer: str) -> None:
+def test_layers_import_only_allowed_modules(layer: str) -> None:
     modules = list((APP / layer).rglob("*.py"))
     assert layer == "services" or any(imports(module) for module in modules)
     for module in modules:
@@ -68,7 +68,7 @@ def private_names(module: Path) -> set[str]:
     return {name for name in imports(module) | taken if PRIVATE.search(name)}
 
 
-def test_no_private_name_of_a_library_is_used() -> None:
+def test_the_app_uses_no_private_names_of_libraries() -> None:
     """Private names may change in any release; Ruff's SLF001 finds private attributes only."""
     assert {module: names for module in APP.rglob("*.py") if (names := private_names(module))} == {}
 
@@ -82,7 +82,7 @@ def test_no_private_name_of_a_library_is_used() -> None:
         ("from __future__ import annotations\nimport library\nlibrary.__version__", set()),
     ],
 )
-def test_a_private_name_is_found(tmp_path: Path, source: str, expected: set[str]) -> None:
+def test_private_names_are_detected(tmp_path: Path, source: str, expected: set[str]) -> None:
     module = tmp_path / "module.py"
     module.write_text(source, encoding="utf-8")
     assert private_names(module) == expected

@@ -14,9 +14,9 @@ from tests.api.client import URL, in_memory
 DASHBOARD = json.loads((Path(__file__).parent.parent / "grafana.json").read_text(encoding="utf-8"))
 TARGETS = [target for panel in DASHBOARD["panels"] for target in panel["targets"]]
 # Prometheus adds these labels to every sample.
-ADDED = {"job", "instance"}
+TARGET_LABELS = {"job", "instance"}
 # Exported on Linux only, but the tests run on other systems too.
-OF_LINUX = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
+LINUX_ONLY = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
 FUNCTIONS = {"histogram_quantile", "label_values", "or", "rate", "sum", "vector"}
 
 Labels = dict[str, set[str]]
@@ -26,7 +26,7 @@ Labels = dict[str, set[str]]
 def labels(client: TestClient) -> Labels:
     """The labels of each metric, by name."""
     client.get(URL)
-    known: Labels = {name: set() for name in OF_LINUX}
+    known: Labels = {name: set() for name in LINUX_ONLY}
     for family in text_string_to_metric_families(client.get("/metrics").text):
         for sample in family.samples:
             known.setdefault(sample.name, set()).update(sample.labels)
@@ -42,11 +42,11 @@ def unknown(expression: str, labels: Labels) -> Iterator[str]:
     metrics = {name for name in re.findall(r"[a-z_]\w*", rest) if name not in FUNCTIONS}
     yield from metrics - labels.keys()
     used = {*matched, *", ".join(grouped).split(", ")} - {""}
-    yield from used - ADDED.union(*(labels.get(name, ()) for name in metrics))
+    yield from used - TARGET_LABELS.union(*(labels.get(name, ()) for name in metrics))
 
 
 @in_memory
-def test_the_dashboard_shows_what_the_service_tells(labels: Labels) -> None:
+def test_the_dashboard_queries_only_exported_metrics(labels: Labels) -> None:
     variables = [one["query"] for one in DASHBOARD["templating"]["list"] if one["type"] == "query"]
     for expression in [*variables, *(target["expr"] for target in TARGETS)]:
         assert list(unknown(expression, labels)) == [], expression
@@ -64,14 +64,14 @@ def test_the_dashboard_shows_what_the_service_tells(labels: Labels) -> None:
         ("label_values(http_server_active_requests, path)", "path"),
     ],
 )
-def test_a_name_that_the_service_does_not_tell_is_found(
+def test_unknown_metrics_and_labels_are_detected(
     expression: str, name: str, labels: Labels
 ) -> None:
     assert list(unknown(expression, labels)) == [name]
 
 
-def test_a_legend_names_only_what_its_expression_groups_by() -> None:
+def test_legends_use_only_labels_of_their_query() -> None:
     for target in TARGETS:
         named = set(re.findall(r"{(\w+)}", target["legendFormat"]))
         grouped = re.findall(r"by \(([^)]*)\)", target["expr"])
-        assert named <= ADDED.union(*(group.split(", ") for group in grouped)), target
+        assert named <= TARGET_LABELS.union(*(group.split(", ") for group in grouped)), target

@@ -32,24 +32,24 @@ def log_something(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not isinstance(structlog.get_config()["logger_factory"], structlog.stdlib.LoggerFactory)
 
 
-def test_machines_get_one_json_object_a_line(
+def test_json_logs_have_one_object_per_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log_something(Settings(log_format="json"), monkeypatch)
-    structlog.get_logger().error("no such number", given="\ud800", raw=b"\xff")
+    structlog.get_logger().error("no such number", value="\ud800", raw=b"\xff")
     *records, odd = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [record["logger"] for record in records] == ["uvicorn.error", "app"]
-    assert (odd["given"], odd["raw"]) == ("\ud800", repr(b"\xff"))
+    assert (odd["value"], odd["raw"]) == ("\ud800", repr(b"\xff"))
     for record in records:
         assert (record["level"], record["event"]) == ("error", "no such number")
         assert "ValueError: invalid literal" in record["exception"]
 
 
-def test_people_get_lines_that_they_can_read(
+def test_console_logs_are_readable(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log_something(Settings(log_format="console"), monkeypatch)
-    told = capsys.readouterr().err
-    assert told.count("no such number") == 2
-    assert told.count("ValueError: invalid literal") == 2
-    assert "too much detail" not in told
+    output = capsys.readouterr().err
+    assert output.count("no such number") == 2
+    assert output.count("ValueError: invalid literal") == 2
+    assert "too much detail" not in output

@@ -28,11 +28,11 @@ def served(monkeypatch: pytest.MonkeyPatch, unmigrated: Settings) -> dict[str, A
     monkeypatch.setenv("DATABASE_URL", unmigrated.database_url.get_secret_value())
     monkeypatch.setenv("PORT", str(free_port()))  # the service itself may be running
     options: dict[str, Any] = {}
-    monkeypatch.setattr(uvicorn, "run", lambda app, **given: options.update(given, app=app))
+    monkeypatch.setattr(uvicorn, "run", lambda app, **kwargs: options.update(kwargs, app=app))
     return options
 
 
-def test_the_server_listens_where_the_environment_says(
+def test_the_environment_sets_the_server_options(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOST", "0.0.0.0")  # noqa: S104 - no server is started
@@ -54,7 +54,7 @@ def test_development_migrates_first(served: dict[str, Any], database: Engine) ->
     assert inspect(database).has_table("alembic_version")
 
 
-def test_production_leaves_migrating_to_the_deployment(
+def test_production_does_not_migrate(
     served: dict[str, Any], database: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("APP_ENV", "production")
@@ -64,21 +64,21 @@ def test_production_leaves_migrating_to_the_deployment(
     assert not inspect(database).has_table("alembic_version")
 
 
-def test_two_newest_revisions_keep_production_from_starting(
+def test_production_does_not_start_with_several_heads(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(migrate.FOLDER, tmp_path / "migrations")
     (folder / "versions" / "branch.py").write_text("revision, down_revision = 'branch', None\n")
     monkeypatch.setenv("APP_ENV", "production")
     monkeypatch.setenv("AUTH", "none")
-    with monkeypatch.context() as branched:
-        branched.setattr(migrate, "FOLDER", folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "FOLDER", folder)
         with pytest.raises(SystemExit, match="join them with make migration-merge"):
             main([])
     assert not served
 
 
-def test_production_does_not_start_open_to_everybody_by_mistake(
+def test_production_does_not_start_without_authentication(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("APP_ENV", "production")
@@ -87,7 +87,7 @@ def test_production_does_not_start_open_to_everybody_by_mistake(
     assert not served
 
 
-def test_an_address_that_cannot_be_listened_on_is_named(
+def test_an_unavailable_address_is_reported(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -101,7 +101,7 @@ def test_an_address_that_cannot_be_listened_on_is_named(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_several_workers_share_a_folder_for_their_metrics(
+def test_several_workers_share_a_metrics_folder(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     monkeypatch.setenv("WORKERS", str(workers))
@@ -110,19 +110,19 @@ def test_several_workers_share_a_folder_for_their_metrics(
     assert ("PROMETHEUS_MULTIPROC_DIR" in os.environ) == (workers > 1)
 
 
-def test_a_wrong_setting_is_named_and_nothing_starts(
+def test_an_invalid_setting_is_reported(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PORT", "http")
     with pytest.raises(SystemExit) as caught:
         main([])
-    first, *wrong = str(caught.value).splitlines()
-    assert "not right" in first
-    assert [line.partition(":")[0] for line in wrong] == ["PORT"]
+    first, *messages = str(caught.value).splitlines()
+    assert "Invalid settings" in first
+    assert [line.partition(":")[0] for line in messages] == ["PORT"]
     assert not served
 
 
-def test_a_database_of_a_newer_service_is_told_and_nothing_starts(
+def test_a_schema_of_a_newer_release_is_reported(
     served: dict[str, Any], unmigrated: Settings, database: Engine
 ) -> None:
     command.stamp(config(unmigrated), "head")
@@ -135,9 +135,7 @@ def test_a_database_of_a_newer_service_is_told_and_nothing_starts(
     assert not served
 
 
-def test_an_error_of_a_revision_keeps_its_traceback(
-    served: dict[str, Any], database: Engine
-) -> None:
+def test_errors_in_revisions_keep_their_traceback(served: dict[str, Any], database: Engine) -> None:
     with database.begin() as connection:
         connection.execute(text("CREATE TABLE items (id INTEGER)"))
     with pytest.raises(DBAPIError, match="already exists"):
@@ -147,7 +145,7 @@ def test_an_error_of_a_revision_keeps_its_traceback(
     assert not served
 
 
-def test_a_database_that_does_not_answer_is_told_and_nothing_starts(
+def test_an_unreachable_database_is_reported(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", UNREACHABLE_URL)

@@ -7,25 +7,25 @@ from pydantic import SecretStr, ValidationError
 from app.settings import Settings, read_settings
 
 
-def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_override_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "9000")
     monkeypatch.setenv("LOG_LEVEL", "WARNING")
     settings = Settings()
     assert (settings.port, settings.log_level) == (9000, "warning")
 
 
-def test_the_example_shows_every_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_file_lists_every_default(monkeypatch: pytest.MonkeyPatch) -> None:
     example = (Path(__file__).parent.parent / ".env.example").read_text(encoding="utf-8")
-    shown = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", example, re.MULTILINE))
-    assert {name.lower() for name in shown} == Settings.model_fields.keys()
+    listed = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    assert {name.lower() for name in listed} == Settings.model_fields.keys()
     monkeypatch.delenv("DATABASE_URL")
     default = Settings()
-    for name, value in shown.items():
+    for name, value in listed.items():
         monkeypatch.setenv(name, value)
     assert Settings() == default
 
 
-def test_production_logs_json_unless_told() -> None:
+def test_production_logs_json_by_default() -> None:
     assert Settings().log_format == "console"
     assert Settings(app_env="production").log_format == "json"
     chosen = Settings(app_env="production", log_format="console")
@@ -33,26 +33,26 @@ def test_production_logs_json_unless_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("mysql://me:secret@here/db", "must start with"),
         ("secret", "must be a URL"),
         ("any://me:secret@here:port/db", "must be a URL"),
     ],
 )
-def test_a_wrong_database_is_refused_without_telling_its_password(
-    url: str, told: str, monkeypatch: pytest.MonkeyPatch
+def test_database_url_errors_do_not_reveal_the_password(
+    url: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(ValidationError) as caught:
         Settings()
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
 {% if cookiecutter.database == "sqlite" %}
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
-def test_a_database_in_memory_is_refused(url: str) -> None:
+def test_an_in_memory_database_is_rejected(url: str) -> None:
     with pytest.raises(ValidationError, match="must name a file"):
         Settings(database_url=SecretStr(url))
 
@@ -66,16 +66,14 @@ def test_a_database_in_memory_is_refused(url: str) -> None:
         "sqlite://host/orders.db",
     ],
 )
-def test_a_url_with_more_than_a_path_is_refused(url: str) -> None:
+def test_a_database_url_with_more_than_a_path_is_rejected(url: str) -> None:
     with pytest.raises(ValidationError, match="must be a path and nothing more"):
         Settings(database_url=SecretStr(url))
 
 
 {% endif %}
 @pytest.mark.parametrize("seconds", ["0", "-1", "inf", "nan", "3601", "soon"])
-def test_a_timeout_is_between_nothing_and_an_hour(
-    seconds: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_timeouts_out_of_range_are_rejected(seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_TIMEOUT", seconds)
     with pytest.raises(ValidationError, match="database_timeout"):
         Settings()
@@ -93,7 +91,7 @@ def test_a_timeout_is_between_nothing_and_an_hour(
         ("CORS_ORIGINS", "\"app://a\", 'http://[::1]:3000'", ("app://a", "http://[::1]:3000")),
     ],
 )
-def test_lists_may_be_written_in_any_usual_way(
+def test_lists_accept_several_formats(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv(variable, value)
@@ -111,7 +109,7 @@ def test_lists_may_be_written_in_any_usual_way(
         *(("ROOT_PATH", value) for value in ("api", "/api/", "/..", "/a b")),
     ],
 )
-def test_what_no_client_sends_is_refused_with_an_example(
+def test_invalid_values_are_rejected_with_an_example(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
@@ -119,7 +117,7 @@ def test_what_no_client_sends_is_refused_with_an_example(
         read_settings()
 
 
-def test_white_space_around_a_value_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whitespace_around_values_is_stripped(monkeypatch: pytest.MonkeyPatch) -> None:
     url = Settings().database_url
     monkeypatch.setenv("DATABASE_URL", f" {url.get_secret_value()}\n")
     monkeypatch.setenv("AUTH_AUDIENCE", " \n")
@@ -134,7 +132,7 @@ def test_white_space_around_a_value_is_left_out(monkeypatch: pytest.MonkeyPatch)
     "content",
     ["HOST=é".encode("utf-16"), "HOST=x".encode("utf-16-le"), "HOST=é".encode("latin-1"), None],
 )
-def test_an_env_file_that_is_no_text_is_named(
+def test_an_invalid_env_file_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
 ) -> None:
     file = tmp_path / ".env"
@@ -151,7 +149,7 @@ def test_an_env_file_that_is_no_text_is_named(
         read_settings()
 
 
-def test_the_password_does_not_show() -> None:
+def test_the_repr_of_settings_hides_the_password() -> None:
     url = "{{ 'sqlite:///p4ss.db' if cookiecutter.database == 'sqlite' else 'postgresql://me:p4ss@here/db' }}"
     settings = Settings(database_url=SecretStr(url))
     assert "p4ss" not in repr(settings)

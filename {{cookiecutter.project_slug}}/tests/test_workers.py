@@ -47,44 +47,44 @@ def _seconds_of_requests(host: str, port: int) -> list[float]:
     seconds = []
     with closing(HTTPConnection(host, port, timeout=10)) as connection:
         for _ in range(10):
-            begun = time.monotonic()
+            started = time.monotonic()
             connection.request("GET", "/livez", headers={"Host": "testserver"})
             with connection.getresponse() as response:
                 assert response.read()
             assert response.status == 200
-            seconds.append(time.monotonic() - begun)
+            seconds.append(time.monotonic() - started)
     return seconds
 
 
-def test_sigterm_is_told_before_the_server_learns_of_it() -> None:
+def test_sigterm_starts_draining_before_the_server_stops() -> None:
     state, stopped_at = State({"draining": False}), asyncio.Queue[float]()
 
     async def scenario() -> None:
         with server.draining(state, seconds=0.2):
-            begun = time.monotonic()
+            started = time.monotonic()
             signal.raise_signal(signal.SIGTERM)
             assert state.draining
-            assert await stopped_at.get() - begun >= 0.2
+            assert await stopped_at.get() - started >= 0.2
             signal.raise_signal(signal.SIGTERM)
             await stopped_at.get()
 
     before = signal.signal(signal.SIGTERM, lambda *_: stopped_at.put_nowait(time.monotonic()))
-    ours = signal.getsignal(signal.SIGTERM)
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         asyncio.run(scenario())
-        assert signal.getsignal(signal.SIGTERM) is ours
+        assert signal.getsignal(signal.SIGTERM) is handler
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def test_what_a_killed_worker_had_in_work_is_not_counted(
+def test_gauges_of_killed_workers_are_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
+    exited = subprocess.Popen([sys.executable, "-c", ""])
+    exited.wait()
     alive = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    files = [tmp_path / f"gauge_livesum_{process.pid}.db" for process in (gone, alive)]
+    files = [tmp_path / f"gauge_livesum_{process.pid}.db" for process in (exited, alive)]
     for file in files:
         file.touch()
     assert metrics.registry() is not prometheus_client.REGISTRY
@@ -92,25 +92,25 @@ def test_what_a_killed_worker_had_in_work_is_not_counted(
     alive.communicate()
 
 
-def test_a_worker_leaves_connections_to_the_others() -> None:
+def test_workers_share_new_connections() -> None:
     accepted: list[int] = []
 
     async def scenario() -> None:
-        made: list[asyncio.Protocol] = []
+        connections: list[asyncio.Protocol] = []
 
-        class Made(asyncio.Protocol):
+        class Accepting(asyncio.Protocol):
             def connection_made(self, _: asyncio.BaseTransport) -> None:
-                made.append(self)
+                connections.append(self)
 
         with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as clients:
             loop = asyncio.get_running_loop()
-            serving = await loop.create_server(Made, sock=listener, backlog=100)
+            serving = await loop.create_server(Accepting, sock=listener, backlog=100)
             for _ in range(20):  # each connects without waiting for others to be accepted
                 client = socket.create_connection(listener.getsockname(), timeout=0.5)
                 clients.enter_context(client)
             for _ in range(50):
                 await asyncio.sleep(0)  # one iteration of the event loop
-                accepted.append(len(made))
+                accepted.append(len(connections))
             serving.close()
 
     with asyncio.Runner(loop_factory=server.SharingLoop) as runner:

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketClose
 
 from app.api.errors import RETRY_LATER, problem
 from app.api.paths import METRICS, UNCHECKED, is_open, route_path
-from app.api.users import CHALLENGE, NEEDED
+from app.api.users import CHALLENGE, UNAUTHENTICATED
 from app.repositories.errors import Unavailable
 from app.schemas.identity import User
 from app.settings import Settings
@@ -40,16 +40,16 @@ class Authentication:
 
     def __init__(self, app: ASGIApp, verifier: Verifier, settings: Settings) -> None:
         self.app, self.verifier = app, verifier
-        self.closed = {METRICS} if settings.metrics == "token" else set()
+        self.protected = {METRICS} if settings.metrics == "token" else set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = None if scope["type"] == "lifespan" else await self._refusal(scope)
-        await (refusal or self.app)(scope, receive, send)
+        rejection = None if scope["type"] == "lifespan" else await self._rejection(scope)
+        await (rejection or self.app)(scope, receive, send)
 
-    async def _refusal(self, scope: Scope) -> ASGIApp | None:
+    async def _rejection(self, scope: Scope) -> ASGIApp | None:
         """Returns the response to a request without a valid token; otherwise sets its user."""
         path = route_path(scope)
-        needs_token = path in self.closed or not is_open(path)
+        needs_token = path in self.protected or not is_open(path)
         if path in UNCHECKED and not needs_token:
             return None
         connection = HTTPConnection(scope)
@@ -57,17 +57,17 @@ class Authentication:
         if scheme.lower() != "bearer":
             if not needs_token:
                 return None
-            return refused(scope, 401, f"{NEEDED}: there is none", CHALLENGE)
+            return rejected(scope, 401, UNAUTHENTICATED, CHALLENGE)
         try:
             connection.state.user = await self.verifier.user(token, connection)
         except Unavailable as error:
-            return refused(scope, 503, str(error), RETRY_LATER)
+            return rejected(scope, 503, str(error), RETRY_LATER)
         except InvalidToken as error:
-            return refused(scope, 401, f"{NEEDED}: {error}", CHALLENGE)
+            return rejected(scope, 401, f"Invalid bearer token: {error}", CHALLENGE)
         return None
 
 
-def refused(scope: Scope, status: int, detail: str, headers: dict[str, str]) -> ASGIApp:
+def rejected(scope: Scope, status: int, detail: str, headers: dict[str, str]) -> ASGIApp:
     """Returns a problem response; a WebSocket is closed with the equivalent code."""
     if scope["type"] == "websocket":
         return WebSocketClose(CLOSE_CODES[status], detail)

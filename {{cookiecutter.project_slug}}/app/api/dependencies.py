@@ -44,19 +44,19 @@ def single_values(query: type[Query]) -> params.Depends:
     """
     single = {name for name, info in query.model_fields.items() if not _is_tuple(info.annotation)}
 
-    async def has_no_parameter_twice(connection: HTTPConnection) -> None:
-        times = Counter(name for name, _ in connection.query_params.multi_items())
-        if twice := sorted(name for name in single if times[name] > 1):
+    async def reject_repeated_parameters(connection: HTTPConnection) -> None:
+        counts = Counter(name for name, _ in connection.query_params.multi_items())
+        if repeated := sorted(name for name in single if counts[name] > 1):
             raise RequestValidationError(
                 [
                     {"type": "value_error", "loc": ("query", name), "msg": "must be given once"}
-                    for name in twice
+                    for name in repeated
                 ]
             )
 
-    depends: params.Depends = Depends(has_no_parameter_twice)
+    depends: params.Depends = Depends(reject_repeated_parameters)
     return depends
 
 
 def _is_tuple(annotation: object) -> bool:
-    return any(get_origin(one) is tuple for one in (annotation, *get_args(annotation)))
+    return any(get_origin(type_) is tuple for type_ in (annotation, *get_args(annotation)))

@@ -28,14 +28,14 @@ STATUS: dict[type[errors.RepositoryError], int] = {
     errors.Unavailable: 503,
 }
 RETRY_LATER = {"Retry-After": "1"}  # in seconds
-NO_JSON = "is not JSON in UTF-8"
+NOT_JSON = "is not JSON in UTF-8"
 # Valid JSON that Python's parser cannot handle.
-TOO_MUCH: dict[type[BaseException], str] = {
+PARSER_LIMITS: dict[type[BaseException], str] = {
     RecursionError: "is nested too deeply",
     ValueError: "has a number with too many digits",
 }
 # Pydantic's own messages name Python types.
-IN_JSON = {
+JSON_MESSAGES = {
     "dict_type": "Input should be an object",
     "model_type": "Input should be an object",
     "model_attributes_type": "Input should be an object",
@@ -146,29 +146,29 @@ async def on_invalid_request(_: Request, error: RequestValidationError) -> Probl
     # Input is never echoed: it may not even be valid JSON.
     fields = [
         FieldProblem(
-            location=str(wrong["loc"][0]),
-            field=".".join(str(part) for part in wrong["loc"][1:]),
-            detail=_detail(wrong),
+            location=str(details["loc"][0]),
+            field=".".join(str(part) for part in details["loc"][1:]),
+            detail=_detail(details),
         )
-        for wrong in error.errors()
-        if wrong["type"] != "json_invalid"
+        for details in error.errors()
+        if details["type"] != "json_invalid"
     ]
-    return _not_valid(fields) if fields else _unreadable(NO_JSON)
+    return _invalid_request(fields) if fields else _unreadable_body(NOT_JSON)
 
 
-def _detail(wrong: Mapping[str, Any]) -> str:
-    if message := IN_JSON.get(wrong["type"]):
-        return message.format_map(wrong.get("ctx", {}))
-    detail: str = wrong["msg"]
+def _detail(details: Mapping[str, Any]) -> str:
+    if message := JSON_MESSAGES.get(details["type"]):
+        return message.format_map(details.get("ctx", {}))
+    detail: str = details["msg"]
     return detail.removeprefix("Value error, ")
 
 
-def _not_valid(fields: Sequence[FieldProblem]) -> ProblemResponse:
+def _invalid_request(fields: Sequence[FieldProblem]) -> ProblemResponse:
     return problem(422, "The request is not valid.", fields)
 
 
-def _unreadable(detail: str) -> ProblemResponse:
-    return _not_valid([FieldProblem(location="body", field="", detail=detail)])
+def _unreadable_body(detail: str) -> ProblemResponse:
+    return _invalid_request([FieldProblem(location="body", field="", detail=detail)])
 
 
 async def on_http_exception(request: Request, error: HTTPException) -> Response:
@@ -179,16 +179,16 @@ async def on_http_exception(request: Request, error: HTTPException) -> Response:
     """
     if error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__:
         # FastAPI raises it for a body that the JSON parser cannot read, such as invalid UTF-8.
-        return _unreadable(TOO_MUCH.get(type(error.__cause__), NO_JSON))
+        return _unreadable_body(PARSER_LIMITS.get(type(error.__cause__), NOT_JSON))
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed_methods(request))
     if not is_body_allowed_for_status_code(error.status_code):
         return Response(status_code=error.status_code, headers=headers)
-    given: Any = jsonable_encoder(error.detail)  # Starlette declares it as a string
-    if isinstance(given, str):
-        return problem(error.status_code, given, headers=headers)
-    members = given if isinstance(given, dict) else {"details": given}
+    content: Any = jsonable_encoder(error.detail)  # Starlette declares it as a string
+    if isinstance(content, str):
+        return problem(error.status_code, content, headers=headers)
+    members = content if isinstance(content, dict) else {"details": content}
     detail = members.get("detail")
     if not isinstance(detail, str):
         detail = _phrase(error.status_code)

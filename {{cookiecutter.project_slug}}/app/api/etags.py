@@ -12,7 +12,7 @@ from app.api.errors import header
 from app.schemas.base import MAX_INT, Entity
 
 # Tags in an If-Match header beyond this number are ignored: the client has to read it again.
-MOST_TAGS = 100
+MAX_TAGS = 100
 # If-Match compares only the first version in a tag: the entity's own.
 TAG = re.compile(r'"([0-9]{1,10})(?:-[0-9]+)*"')
 
@@ -24,7 +24,7 @@ IfNoneMatch = Annotated[Tags, Header(description="The `ETag` that the client has
 ETAG = header("The version, for `If-Match` and `If-None-Match`.")
 TAGGED: dict[int, dict[str, Any]] = {
     200: {"headers": {"ETag": ETAG}},
-    201: {"headers": {"ETag": ETAG, "Location": header("The path of what was created.")}},
+    201: {"headers": {"ETag": ETAG, "Location": header("The path of the created record.")}},
     304: {"headers": {"ETag": ETAG}, "description": "The client has it."},
 }
 
@@ -60,7 +60,7 @@ def versions(headers: list[str] | None) -> Collection[int] | None:
     tags = _tags(headers)
     if headers is None or tags == ["*"]:
         return None
-    numbers = {int(tag[1]) for tag in map(TAG.fullmatch, tags[:MOST_TAGS]) if tag}
+    numbers = {int(tag[1]) for tag in map(TAG.fullmatch, tags[:MAX_TAGS]) if tag}
     return {number for number in numbers if number <= MAX_INT}
 
 

@@ -32,7 +32,7 @@ class Issuer(Verifier):
         self.audience, self.audience_claim = settings.auth_audience, settings.auth_audience_claim
         self.roles_claim = settings.auth_roles_claim
         has_aud = self.audience_claim == "aud"
-        self.expected: dict[str, Any] = {
+        self.decode_options: dict[str, Any] = {
             "algorithms": [settings.auth_algorithm],
             "audience": self.audience if has_aud else None,
             "issuer": settings.issuers,
@@ -46,9 +46,9 @@ class Issuer(Verifier):
         self.timeout = min(FETCH_SECONDS, settings.request_timeout)
         self.client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=self.timeout)
         self.keys: dict[str, jwt.PyJWK] = {}
-        self.expire = self.fetch_from = 0.0
-        self.is_read = False
-        self.fetching = asyncio.Lock()
+        self.expires_at = self.next_fetch_at = 0.0
+        self.has_fetched = False
+        self.lock = asyncio.Lock()
 
     async def user(self, token: str, connection: HTTPConnection) -> User:
         try:
@@ -63,21 +63,21 @@ class Issuer(Verifier):
             raise InvalidToken(str(error)) from error
 
     async def _claims(self, token: str) -> dict[str, Any]:
-        name = jwt.get_unverified_header(token).get("kid", "")
+        key_id = jwt.get_unverified_header(token).get("kid", "")
         # A token with a known key does not wait while another request fetches the keys again.
-        if name not in self.keys or (monotonic() > self.expire and not self.fetching.locked()):
-            async with self.fetching:
+        if key_id not in self.keys or (monotonic() > self.expires_at and not self.lock.locked()):
+            async with self.lock:
                 await self._fetch()
-        if name not in self.keys:
-            unknown = jwt.InvalidTokenError if self.is_read else jwt.PyJWKClientError
-            raise unknown("its key is not known")
-        claims = jwt.decode(token, self.keys[name], **self.expected)
+        if key_id not in self.keys:
+            error_type = jwt.InvalidTokenError if self.has_fetched else jwt.PyJWKClientError
+            raise error_type("unknown key")
+        claims = jwt.decode(token, self.keys[key_id], **self.decode_options)
         if self.audience_claim != "aud" and claims[self.audience_claim] != self.audience:
             raise jwt.InvalidAudienceError("Audience doesn't match")
         return claims
 
     async def _fetch(self) -> None:
-        if monotonic() < self.fetch_from:
+        if monotonic() < self.next_fetch_at:
             return
         try:
             # The client's own timeout applies to each of its reads, of which there may be many.
@@ -87,11 +87,11 @@ class Issuer(Verifier):
                 )
         except (jwt.PyJWTError, OSError, ValueError, RecursionError) as error:
             log.warning("AUTH_JWKS_URL cannot be read: %s", error)  # earlier keys stay valid
-            self.is_read, keep, pause = False, COOLDOWN_SECONDS, RETRY_SECONDS
+            self.has_fetched, lifetime, pause = False, COOLDOWN_SECONDS, RETRY_SECONDS
         else:
             self.keys = {str(key.key_id): key for key in keys}
-            self.is_read, keep, pause = True, KEYS_SECONDS, COOLDOWN_SECONDS
-        self.expire, self.fetch_from = monotonic() + keep, monotonic() + pause
+            self.has_fetched, lifetime, pause = True, KEYS_SECONDS, COOLDOWN_SECONDS
+        self.expires_at, self.next_fetch_at = monotonic() + lifetime, monotonic() + pause
 
 
 def roles_of(claims: dict[str, Any], claim: str) -> frozenset[str]:

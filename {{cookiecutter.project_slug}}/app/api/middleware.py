@@ -23,10 +23,10 @@ from app.settings import Settings
 T = TypeVar("T")
 
 MINUTE = 60.0  # seconds
-MOST_CLIENTS = 10_000  # that are tracked before idle ones are forgotten
-IN_MEMORY = 1_000_000  # bytes; a larger body is stored in a file
-PART = 65_536  # bytes
-SLOWEST = 1_000  # bytes per second, the minimum rate for a large body
+MAX_CLIENTS = 10_000  # that are tracked before idle ones are forgotten
+MAX_IN_MEMORY = 1_000_000  # bytes; a larger body is stored in a file
+CHUNK = 65_536  # bytes
+MIN_RATE = 1_000  # bytes per second, the minimum rate for a large body
 
 
 class KnownHosts(TrustedHostMiddleware):
@@ -36,8 +36,8 @@ class KnownHosts(TrustedHostMiddleware):
         super().__init__(app, settings.allowed_hosts, www_redirect=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        known = scope["type"] == "http" and route_path(scope) in PROBES
-        await (self.app if known else super().__call__)(scope, receive, send)
+        is_probe = scope["type"] == "http" and route_path(scope) in PROBES
+        await (self.app if is_probe else super().__call__)(scope, receive, send)
 
 
 class RateLimit:
@@ -57,16 +57,16 @@ class RateLimit:
         if scope["type"] == "http" and route_path(scope) not in PROBES:
             wait = self._wait(_client(HTTPConnection(scope)))
         if wait:
-            told = f"Too many requests: at most {MINUTE / self.interval:g} a minute."
+            detail = f"Too many requests: at most {MINUTE / self.interval:g} per minute."
             headers = {"Retry-After": str(ceil(wait))}
-            await problem(429, told, headers=headers)(scope, receive, send)
+            await problem(429, detail, headers=headers)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
     def _wait(self, client: str) -> float:
         """Returns the seconds until the client may send again; 0 admits this request."""
         now = monotonic()
-        if len(self.paid_until) > MOST_CLIENTS:
+        if len(self.paid_until) > MAX_CLIENTS:
             self.paid_until = {key: until for key, until in self.paid_until.items() if until > now}
         until = max(now, self.paid_until.get(client, now)) + self.interval
         if until - now > MINUTE + self.interval / 2:
@@ -111,15 +111,15 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        with SpooledTemporaryFile(max_size=IN_MEMORY) as body:
+        with SpooledTemporaryFile(max_size=MAX_IN_MEMORY) as body:
             try:
                 size = await self._read(scope, receive, body)
             except TooLarge as error:
                 await problem(413, str(error))(scope, receive, send)
                 return
             except TimeoutError as error:
-                late = problem(408, str(error), headers={"Connection": "close"})
-                await late(scope, receive, send)
+                response = problem(408, str(error), headers={"Connection": "close"})
+                await response(scope, receive, send)
                 return
             if size is not None:
                 await self.app(scope, _replay(body, size, receive), send)
@@ -128,31 +128,31 @@ class BodyLimit:
         self, scope: Scope, receive: Receive, body: SpooledTemporaryFile[bytes]
     ) -> int | None:
         """Returns its size; None if the client disconnects. Raises `TimeoutError` or `TooLarge`."""
-        limit, where = self._limit(route_path(scope))
-        announced = Headers(scope=scope).get("content-length", "")
+        limit, setting = self._limit(route_path(scope))
+        content_length = Headers(scope=scope).get("content-length", "")
 
         def check(size: int) -> None:
             if size > limit:
-                raise TooLarge(f"A body may have at most {limit:,} bytes here: see {where}.")
+                raise TooLarge(f"The body exceeds {limit:,} bytes: see {setting}.")
 
-        check(int(announced[:18]) if announced.isdecimal() else 0)
-        begun, size, more = asyncio.get_running_loop().time(), 0, True
+        check(int(content_length[:18]) if content_length.isdecimal() else 0)
+        started, size, more = asyncio.get_running_loop().time(), 0, True
         try:
             async with asyncio.timeout(self.timeout) as timeout:
                 while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         return None
-                    part = message.get("body", b"")
+                    chunk = message.get("body", b"")
                     more = message.get("more_body", False)
-                    size += len(part)
+                    size += len(chunk)
                     check(size)
-                    await _in_time(size, body.write, part)
-                    timeout.reschedule(begun + self.timeout + size / SLOWEST)
+                    await _file_io(size, body.write, chunk)
+                    timeout.reschedule(started + self.timeout + size / MIN_RATE)
         except TimeoutError:
             raise TimeoutError(
-                f"The body came too slowly: it has {self.timeout} seconds, and one more for each "
-                f"{SLOWEST:,} bytes."
+                f"Request body timed out: it may take {self.timeout} seconds, plus one for each "
+                f"{MIN_RATE:,} bytes."
             ) from None
         return size
 
@@ -167,27 +167,27 @@ class BodyLimit:
 def _replay(body: SpooledTemporaryFile[bytes], size: int, receive: Receive) -> Receive:
     """Returns a `receive` for the body, in parts if it is in a file, and then for a disconnect."""
     body.seek(0)
-    given, is_given = 0, False
+    sent, is_complete = 0, False
 
     async def replay() -> Message:
-        nonlocal given, is_given
-        if is_given:
+        nonlocal sent, is_complete
+        if is_complete:
             return await receive()
-        part = await _in_time(size, body.read, PART if size > IN_MEMORY else size)
-        given += len(part)
-        is_given = given == size
-        return {"type": "http.request", "body": part, "more_body": not is_given}
+        chunk = await _file_io(size, body.read, CHUNK if size > MAX_IN_MEMORY else size)
+        sent += len(chunk)
+        is_complete = sent == size
+        return {"type": "http.request", "body": chunk, "more_body": not is_complete}
 
     return replay
 
 
-async def _in_time(size: int, call: Callable[[Any], T], argument: object) -> T:
+async def _file_io(size: int, call: Callable[[Any], T], argument: object) -> T:
     """Runs `call`, in a thread if the body is in a file: disks may be slow."""
-    return await run_sync(call, argument) if size > IN_MEMORY else call(argument)
+    return await run_sync(call, argument) if size > MAX_IN_MEMORY else call(argument)
 
 
 class Deadline:
-    """Answers 503 if the response has not begun within `REQUEST_TIMEOUT`.
+    """Answers 503 if the response has not started within `REQUEST_TIMEOUT`.
 
     The request is cancelled but not waited for: a driver may block for as long as its server
     hangs, and a thread cannot be cancelled at all.
@@ -202,30 +202,30 @@ class Deadline:
         if scope["type"] != "http" or request is None:
             await self.app(scope, receive, send)
             return
-        answer: asyncio.Task[None] | None = None
+        response: asyncio.Task[None] | None = None
 
         def expire() -> None:
-            nonlocal answer
-            told = f"This took longer than {self.timeout:g} seconds. What it changes may be stored."
-            late = problem(503, told, headers=RETRY_LATER)
-            answer = asyncio.create_task(late(scope, receive, send))
+            nonlocal response
+            detail = f"Timed out after {self.timeout:g} seconds. Changes may have been stored."
+            timed_out = problem(503, detail, headers=RETRY_LATER)
+            response = asyncio.create_task(timed_out(scope, receive, send))
             request.cancel()
 
-        async def observed(message: Message) -> None:
+        async def send_wrapper(message: Message) -> None:
             timer.cancel()
-            if answer is None:
+            if response is None:
                 await send(message)
 
         timer = asyncio.get_running_loop().call_later(self.timeout, expire)
         try:
-            await self.app(scope, receive, observed)
+            await self.app(scope, receive, send_wrapper)
         except asyncio.CancelledError:
-            if answer is None or request.uncancel():
+            if response is None or request.uncancel():
                 raise
         finally:
             timer.cancel()
-            if answer is not None:
-                await answer
+            if response is not None:
+                await response
 
 
 class Admission:
@@ -237,7 +237,7 @@ class Admission:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.timeout = settings.database_pool_timeout
-        self.places = asyncio.Semaphore(settings.max_concurrent_requests)
+        self.slots = asyncio.Semaphore(settings.max_concurrent_requests)
         self.reserved = {path: asyncio.Semaphore(1) for path in PROBES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -245,24 +245,24 @@ class Admission:
             await self.app(scope, receive, send)
             return
 
-        places = self.reserved.get(route_path(scope), self.places)
+        slots = self.reserved.get(route_path(scope), self.slots)
         try:
             # A free slot needs no timer.
-            async with asyncio.timeout(self.timeout if places.locked() else None):
-                await places.acquire()
+            async with asyncio.timeout(self.timeout if slots.locked() else None):
+                await slots.acquire()
         except TimeoutError:
-            busy = problem(503, "Too many requests are being served now.", headers=RETRY_LATER)
-            await busy(scope, receive, send)
+            response = problem(503, "Too many concurrent requests.", headers=RETRY_LATER)
+            await response(scope, receive, send)
             return
 
         # The slot is released when the response begins: by then its transaction has ended, and a
         # client that reads slowly does not block others.
-        leave = ExitStack()
-        leave.callback(places.release)
+        release = ExitStack()
+        release.callback(slots.release)
 
-        async def observed(message: Message) -> None:
-            leave.close()
+        async def send_wrapper(message: Message) -> None:
+            release.close()
             await send(message)
 
-        with leave:
-            await self.app(scope, receive, observed)
+        with release:
+            await self.app(scope, receive, send_wrapper)

@@ -16,7 +16,7 @@ from app.api.paths import PROBES, route_path
 from app.metrics import ACTIVE, REQUESTS
 
 # https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers
-SAFE_HEADERS = {
+SECURITY_HEADERS = {
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"cross-origin-resource-policy": b"same-origin",
     b"referrer-policy": b"no-referrer",
@@ -26,15 +26,15 @@ SAFE_HEADERS = {
 REQUEST_ID = re.compile(r"[\w.-]{1,128}", re.ASCII)
 # https://www.w3.org/TR/trace-context/#traceparent-header
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-CLIENT_LEFT = 499  # as in nginx: the client closed the connection
+CLIENT_DISCONNECTED = 499  # as in nginx: the client closed the connection
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 def request_id(headers: Headers) -> str:
     """The caller's `X-Request-ID` or trace id if valid, else a new one."""
-    if REQUEST_ID.fullmatch(given := headers.get("x-request-id", "")):
-        return given
+    if REQUEST_ID.fullmatch(value := headers.get("x-request-id", "")):
+        return value
     trace = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     return trace[1] if trace else uuid4().hex
 
@@ -59,20 +59,20 @@ class UnexpectedErrors:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        has_begun = False
+        has_started = False
 
-        async def observed(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
+        async def send_wrapper(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
-            await self.app(scope, receive, observed)
+            await self.app(scope, receive, send_wrapper)
         except Exception:
-            if has_begun or scope["type"] != "http":
+            if has_started or scope["type"] != "http":
                 raise
             log.exception("unexpected error", logger=__name__)
-            await problem(500, "Something went wrong here.")(scope, receive, send)
+            await problem(500, "An unexpected error occurred.")(scope, receive, send)
 
 
 class Observation:
@@ -86,36 +86,36 @@ class Observation:
             await self.app(scope, receive, send)
             return
 
-        begun = perf_counter()
+        started = perf_counter()
         status = 0
         id_ = request_id(Headers(scope=scope))
         state = scope["app"].state  # a mounted application replaces it
 
         def record() -> None:
-            self._record(scope, status or CLIENT_LEFT, perf_counter() - begun)
+            self._record(scope, status or CLIENT_DISCONNECTED, perf_counter() - started)
 
-        async def observed(message: Message) -> None:
+        async def send_wrapper(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                given = [header for header in message["headers"] if header[0] != b"x-request-id"]
-                names = {name for name, _ in given}
-                added = [header for header in SAFE_HEADERS.items() if header[0] not in names]
+                headers = [header for header in message["headers"] if header[0] != b"x-request-id"]
+                names = {name for name, _ in headers}
+                added = [header for header in SECURITY_HEADERS.items() if header[0] not in names]
                 if b"cache-control" not in names:
                     added.append((b"cache-control", cache_control(scope, status)))
                 added.append((b"x-request-id", id_.encode()))
                 if state.draining:
                     added.append((b"connection", b"close"))  # the next request goes elsewhere
-                message["headers"] = [*given, *added]
+                message["headers"] = [*headers, *added]
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body"):
-                in_work.close()
+                on_end.close()
 
         # Ends with the response: background tasks that run afterwards are not included.
-        with bound_contextvars(request_id=id_), ExitStack() as in_work:
-            in_work.callback(record)
-            in_work.enter_context(ACTIVE.track_inprogress())
-            await self.app(scope, receive, observed)
+        with bound_contextvars(request_id=id_), ExitStack() as on_end:
+            on_end.callback(record)
+            on_end.enter_context(ACTIVE.track_inprogress())
+            await self.app(scope, receive, send_wrapper)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         # The route's template, not the path: labels have few values, whatever clients send.
@@ -123,5 +123,5 @@ class Observation:
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
         REQUESTS.labels(method, route, status).observe(seconds)
         fields = {"method": method, "route": route, "status": status, "seconds": round(seconds, 6)}
-        tell = log.debug if route in PROBES else log.info
-        tell("request", logger=__name__, **fields)
+        log_request = log.debug if route in PROBES else log.info
+        log_request("request", logger=__name__, **fields)

@@ -10,7 +10,7 @@ from app.repositories.errors import Forbidden
 from app.schemas.identity import User
 
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
-NEEDED = "A valid bearer token is needed"
+UNAUTHENTICATED = "Missing bearer token."
 
 ANONYMOUS = User(subject="anonymous", claims={})
 """Every caller, without roles, if authentication is off: in development, and with AUTH=none."""
@@ -29,7 +29,7 @@ async def current_user(user: OptionalUser, settings: SettingsDep) -> User:
     if user:
         return user
     if settings.checks_tokens:
-        raise HTTPException(401, f"{NEEDED}: there is none", CHALLENGE)
+        raise HTTPException(401, UNAUTHENTICATED, CHALLENGE)
     return ANONYMOUS
 
 

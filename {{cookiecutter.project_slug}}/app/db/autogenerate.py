@@ -34,10 +34,10 @@ from app.db.base import Base
 KEPT: frozenset[str] = frozenset()
 
 # A temporary table, created in a savepoint that is rolled back.
-TRIAL = "alembic_trial"
+TEMPORARY = "alembic_trial"
 
 {% if cookiecutter.database == "sqlite" %}
-BESIDE = text(
+TABLE_OBJECTS = text(
     "SELECT type, name, sql FROM sqlite_master WHERE tbl_name = :name AND type IN ('index', 'trigger')"
     " AND sql IS NOT NULL ORDER BY type, name"
 )
@@ -61,7 +61,7 @@ class Autogenerate:
         warnings.filterwarnings("ignore", r".*expression-based index")
 {% endif %}
         self._inspector = inspect(connection)
-        self._left: set[str] = set()
+        self._ignored: set[str] = set()
         self.options: dict[str, Any] = {
             "autogenerate_plugins": [
                 "alembic.autogenerate.*",
@@ -70,7 +70,7 @@ class Autogenerate:
             ],
             "include_name": self._include_name,
             "include_object": self._include_object,
-            "process_revision_directives": self._explain,
+            "process_revision_directives": self._report,
         }
 
     def _include_name(self, name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
@@ -79,7 +79,7 @@ class Autogenerate:
         if name is None or kind != "table" or parents["schema_qualified_table_name"] in known:
             return True
         key = self._inspector.get_pk_constraint(name, schema=parents["schema_name"])
-        return self._is_ours(f"table {name}", name, key["name"] == f"pk_{name}")
+        return self._is_managed(f"table {name}", name, key["name"] == f"pk_{name}")
 
     def _include_object(
         self, item: Any, name: str | None, kind: str, reflected: bool, model: Any
@@ -91,56 +91,58 @@ class Autogenerate:
             columns = "_".join(column.name for column in item.columns)
             is_conventional = name == f"ix_{item.table.name}_{columns}"
 {% if cookiecutter.database == "sqlite" %}
-            return self._is_ours(f"index {name}", name, is_conventional)
+            return self._is_managed(f"index {name}", name, is_conventional)
 {% else %}
-            goes = _goes_with_a_column(item, item.table)
-            return self._is_ours(f"index {name}", name, is_conventional or goes)
+            uses_dropped_column = _uses_dropped_column(item, item.table)
+            return self._is_managed(f"index {name}", name, is_conventional or uses_dropped_column)
 {% endif %}
         if isinstance(item, Column):
-            return self._is_ours(f"column {item}", str(item), True)
+            return self._is_managed(f"column {item}", str(item), True)
         if isinstance(item, Constraint):
             start = tuple(f"{prefix}_{item.table.name}_" for prefix in ("uq", "ck", "fk"))
-            return self._is_ours(f"constraint {name}", name, name.startswith(start))
-        return self._is_ours(f"{kind} {name}", name, True)
+            return self._is_managed(f"constraint {name}", name, name.startswith(start))
+        return self._is_managed(f"{kind} {name}", name, True)
 
-    def _is_ours(self, item: str, name: str, is_conventional: bool) -> bool:
+    def _is_managed(self, item: str, name: str, is_conventional: bool) -> bool:
         if is_conventional and name not in KEPT:
             return True
-        self._left.add(item)
+        self._ignored.add(item)
         return False
 
-    def _explain(
+    def _report(
         self, context: object, revision: object, scripts: list[ops.MigrationScript]
     ) -> None:
         lines = [line for script in scripts for line in _renames(script)]
 {% if cookiecutter.database == "sqlite" %}
         for script in scripts:
-            self._repeat(script)
+            self._recreate_indexes_and_triggers(script)
 {% endif %}
-        if self._left:
-            lines.append(f"Left alone, for no model has made it: {', '.join(sorted(self._left))}.")
+        if self._ignored:
+            lines.append(
+                f"Ignored, because no model defines them: {', '.join(sorted(self._ignored))}."
+            )
         for line in lines:
             self._config.print_stdout("%s", line)
 
 {% if cookiecutter.database == "sqlite" %}
-    def _repeat(self, script: ops.MigrationScript) -> None:
+    def _recreate_indexes_and_triggers(self, script: ops.MigrationScript) -> None:
         """Recreates triggers and expression indexes, because altering a table may recreate it."""
         changes = [*script.upgrade_ops.ops] if script.upgrade_ops else []
         for table in changes:
             if not isinstance(table, ops.ModifyTableOps) or all(map(_is_of_index, table.ops)):
                 continue
             indexes = Base.metadata.tables[table.table_name].indexes
-            models = {index.name for index in indexes if not _is_of_expressions(index)}
-            gone = {each.index_name for each in table.ops if isinstance(each, ops.DropIndexOp)}
+            in_models = {index.name for index in indexes if not _is_of_expressions(index)}
+            dropped = {each.index_name for each in table.ops if isinstance(each, ops.DropIndexOp)}
             columns = {each.column_name for each in table.ops if isinstance(each, ops.DropColumnOp)}
-            beside = self._connection.execute(BESIDE, {"name": table.table_name})
-            for kind, name, statement in beside:
-                if name not in models | gone:
+            found = self._connection.execute(TABLE_OBJECTS, {"name": table.table_name})
+            for kind, name, statement in found:
+                if name not in in_models | dropped:
                     # Alembic recreates an index without its collations and its direction.
                     lines = (f'DROP {kind} IF EXISTS "{name}"', statement)
-                    goes = not columns.isdisjoint(re.findall(r"\w+", statement))
+                    uses_dropped_column = not columns.isdisjoint(re.findall(r"\w+", statement))
                     for direction in (
-                        *([] if goes else script.upgrade_ops_list),
+                        *([] if uses_dropped_column else script.upgrade_ops_list),
                         *script.downgrade_ops_list,
                     ):
                         direction.ops += [ops.ExecuteSQLOp(line) for line in lines]
@@ -148,11 +150,11 @@ class Autogenerate:
 {% endif %}
 
 {% if cookiecutter.database == "postgres" %}
-def _goes_with_a_column(index: Index, table: Table) -> bool:
+def _uses_dropped_column(index: Index, table: Table) -> bool:
     """Returns whether the index uses a column that was removed from the model."""
-    left = {column.name for column in table.columns}
-    left -= {column.name for column in Base.metadata.tables[table.name].columns}
-    return not left.isdisjoint(re.findall(r"\w+", " ".join(map(str, index.expressions))))
+    dropped = {column.name for column in table.columns}
+    dropped -= {column.name for column in Base.metadata.tables[table.name].columns}
+    return not dropped.isdisjoint(re.findall(r"\w+", " ".join(map(str, index.expressions))))
 
 
 {% endif %}
@@ -169,15 +171,15 @@ def _is_of_index(change: ops.MigrateOperation) -> bool:
 def _renames(script: ops.MigrationScript) -> Iterator[str]:
     """Yields hints for possible renames, which autogenerate treats as a removal and an addition."""
     changes = script.upgrade_ops.ops if script.upgrade_ops else []
-    gone = [change.table_name for change in changes if isinstance(change, ops.DropTableOp)]
-    new = [change.table_name for change in changes if isinstance(change, ops.CreateTableOp)]
-    for old, name in product(gone, new):
+    dropped = [change.table_name for change in changes if isinstance(change, ops.DropTableOp)]
+    added = [change.table_name for change in changes if isinstance(change, ops.CreateTableOp)]
+    for old, name in product(dropped, added):
         yield _rename(f"table {old}", name, f'op.rename_table("{old}", "{name}")')
     for table in changes:
         if isinstance(table, ops.ModifyTableOps):
-            gone = [each.column_name for each in table.ops if isinstance(each, ops.DropColumnOp)]
-            new = [each.column.name for each in table.ops if isinstance(each, ops.AddColumnOp)]
-            for old, name in product(gone, new):
+            dropped = [each.column_name for each in table.ops if isinstance(each, ops.DropColumnOp)]
+            added = [each.column.name for each in table.ops if isinstance(each, ops.AddColumnOp)]
+            for old, name in product(dropped, added):
 {% if cookiecutter.database == "sqlite" %}
                 line = f'batch_op.alter_column("{old}", new_column_name="{name}")'
 {% else %}
@@ -188,7 +190,7 @@ def _renames(script: ops.MigrationScript) -> Iterator[str]:
 
 def _rename(old: str, new: str, line: str) -> str:
     return (
-        f"The {old} is dropped with all that it holds, and {new} is added. If it is renamed, write "
+        f"The {old} is dropped with its data, and {new} is added. If it was renamed, write "
         f"{line} instead of both, and the reverse in downgrade()."
     )
 
@@ -203,7 +205,7 @@ def _compare_checks(
     before = _conditions(autogenerate.connection, name, schema)
     checks = {c.name: c.sqltext for c in model.constraints if isinstance(c, CheckConstraint)}
     for key in sorted(before.keys() & checks.keys()):
-        after = _spelled(autogenerate.connection, model, key)
+        after = _normalized(autogenerate.connection, model, key)
         if before[key] != after:
             # An expression would attach the new constraint to the model.
             is_text = isinstance(checks[key], TextClause)
@@ -226,9 +228,11 @@ def _compare_indexes(
     """Finds missing expression indexes; SQLAlchemy does not reflect those of SQLite."""
     _, name, _, model = compared
     if model is not None and autogenerate.connection is not None:
-        beside = {row.name for row in autogenerate.connection.execute(BESIDE, {"name": name})}
+        existing = {
+            row.name for row in autogenerate.connection.execute(TABLE_OBJECTS, {"name": name})
+        }
         for index in sorted(model.indexes, key=lambda each: str(each.name)):
-            if _is_of_expressions(index) and index.name not in beside:
+            if _is_of_expressions(index) and index.name not in existing:
                 changes.ops.append(ops.CreateIndexOp.from_index(index))
     return PriorityDispatchResult.CONTINUE
 
@@ -237,16 +241,16 @@ _checks.add_autogenerate_comparator(_compare_indexes, "table", "expressions")
 {% endif %}
 
 
-def _spelled(connection: Connection, model: Table, name: str) -> str | None:
+def _normalized(connection: Connection, model: Table, name: str) -> str | None:
     """Returns a model's condition as the database spells it, from a temporary table."""
-    trial = model.to_metadata(MetaData(), name=TRIAL)
-    trial.indexes.clear()
-    trial.primary_key.name = None  # the name of its index is taken
-    trial.constraints.intersection_update([c for c in trial.constraints if c.name == name])
+    temporary = model.to_metadata(MetaData(), name=TEMPORARY)
+    temporary.indexes.clear()
+    temporary.primary_key.name = None  # the name of its index is taken
+    temporary.constraints.intersection_update([c for c in temporary.constraints if c.name == name])
     savepoint = connection.begin_nested()
     try:
-        trial.create(connection)
-        return _conditions(connection, TRIAL, model.schema)[name]
+        temporary.create(connection)
+        return _conditions(connection, TEMPORARY, model.schema)[name]
     except DBAPIError:  # it needs something that the revision creates, such as a function
         return None
     finally:

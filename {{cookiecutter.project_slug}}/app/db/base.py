@@ -83,8 +83,8 @@ def has(column: InstrumentedAttribute[Any], element: int | str) -> ColumnElement
     """Whether the array contains this element."""
 {% if cookiecutter.database == "sqlite" %}
     elements = func.json_each(column).table_valued("value")
-    is_there = select(elements).where(elements.c.value == element).exists()
-    return case((column.is_not(None), is_there))  # NULL for an array that is null
+    contains_element = select(elements).where(elements.c.value == element).exists()
+    return case((column.is_not(None), contains_element))  # NULL for an array that is null
 {% else %}
     return column.contains([element])
 {% endif %}

@@ -17,9 +17,9 @@ FOLDER = Path(__file__).parent / "migrations"
 
 def config(settings: Settings) -> Config:
     """Returns Alembic's configuration, as in `command.upgrade(config(settings), "head")`."""
-    made = Config(attributes={"settings": settings})
-    made.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    return made
+    configuration = Config(attributes={"settings": settings})
+    configuration.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    return configuration
 
 
 def upgrade(settings: Settings) -> None:
@@ -43,7 +43,7 @@ def outdated(head: str | None) -> set[str | None]:
     A revision that it does not know is newer: during a rolling update, replicas of the previous
     release have to work on the next schema.
     """
-    return {None, *(one.revision for one in ScriptDirectory(FOLDER).walk_revisions())} - {head}
+    return {None, *(each.revision for each in ScriptDirectory(FOLDER).walk_revisions())} - {head}
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app.db.engine import make_engines
 from app.db.migrate import head, outdated
-from app.db.places import places
+from app.db.slots import slots
 from app.db.sql.columns import ONE_STATEMENT
 from app.db.sql.items import SqlItemRepository
 from app.db.telemetry import observe
@@ -19,7 +19,7 @@ from app.repositories.store import Repositories, Store
 from app.settings import Settings
 
 # The session of the current `write()` block.
-writing: ContextVar[AsyncSession | None] = ContextVar("writing", default=None)
+current_write: ContextVar[AsyncSession | None] = ContextVar("current_write", default=None)
 
 
 def repositories(session: AsyncSession) -> Repositories:
@@ -32,7 +32,7 @@ def repositories(session: AsyncSession) -> Repositories:
 class SqlStore(Store):
     def __init__(self, settings: Settings) -> None:
         self.reader, self.snapshot, self.writer = make_engines(settings)
-        self._to_read, self._to_write = places(settings)
+        self._read_slots, self._write_slots = slots(settings)
         observe(self.reader.sync_engine, self.snapshot.sync_engine, self.writer.sync_engine)
         self._head = head()
         self._outdated = outdated(self._head)
@@ -42,12 +42,12 @@ class SqlStore(Store):
 
     @asynccontextmanager
     async def read(self, *, snapshot: bool = True) -> AsyncIterator[Repositories]:
-        reading = self._in_a_snapshot() if snapshot else self._statement_by_statement()
-        async with self._to_read.taken(), reading as session:
+        reading = self._snapshot_session() if snapshot else self._autocommit_session()
+        async with self._read_slots.acquired(), reading as session:
             yield self.repositories(session)
 
     @asynccontextmanager
-    async def _in_a_snapshot(self) -> AsyncIterator[AsyncSession]:
+    async def _snapshot_session(self) -> AsyncIterator[AsyncSession]:
         async with (
             AsyncSession(self.snapshot, expire_on_commit=False) as session,
             session.begin(),  # so an added row is rejected instead of lost
@@ -55,7 +55,7 @@ class SqlStore(Store):
             yield session
 
     @asynccontextmanager
-    async def _statement_by_statement(self) -> AsyncIterator[AsyncSession]:
+    async def _autocommit_session(self) -> AsyncIterator[AsyncSession]:
         session = AsyncSession(self.reader, expire_on_commit=False, info={ONE_STATEMENT: True})
         try:
             yield session
@@ -68,14 +68,14 @@ class SqlStore(Store):
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Repositories]:
-        outer = writing.get()
+        outer = current_write.get()
         if outer is not None and outer.in_transaction() and outer.bind is self.writer:
             raise Nested
         async with (
-            self._to_write.taken(),
+            self._write_slots.acquired(),
             AsyncSession(self.writer, expire_on_commit=False) as session,
         ):
-            token = writing.set(session)
+            token = current_write.set(session)
             try:
                 async with session.begin():
                     yield self.repositories(session)
@@ -83,19 +83,19 @@ class SqlStore(Store):
                         raise RolledBack  # otherwise the block would end without an error
 {% if cookiecutter.database == "sqlite" %}
             except exc.TimeoutError as error:
-                raise Unavailable("The writers before this one have taken too long.") from error
+                raise Unavailable("Timed out waiting for other writers.") from error
 {% endif %}
             except StaleDataError as error:
-                raise Refused("Another request has just changed it: read it again.") from error
+                raise Refused("Another request has changed the record: read it again.") from error
             finally:
-                writing.reset(token)
+                current_write.reset(token)
 
     async def check(self) -> None:
         try:
             async with self.reader.connect() as connection:
                 revision = await connection.scalar(text("SELECT version_num FROM alembic_version"))
         except (exc.DBAPIError, exc.TimeoutError) as error:
-            raise Unavailable("The database has no schema, or does not answer.") from error
+            raise Unavailable("The database has no schema or does not respond.") from error
         if revision in self._outdated:
             raise Unavailable(f"The schema is at {revision}, this service needs {self._head}.")
 

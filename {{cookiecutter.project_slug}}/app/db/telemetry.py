@@ -13,13 +13,13 @@ def observe(*engines: Engine) -> None:
     """Observes engines; an engine must precede those that its `execution_options` created."""
     pools: set[Any] = {engine.pool for engine in engines}  # two engines may share one
 
-    def show(returning: int) -> None:
+    def update_gauges(returning: int) -> None:
         USED.set(sum(pool.checkedout() for pool in pools) - returning)
         IDLE.set(sum(pool.checkedin() for pool in pools) + returning)
 
     for pool in pools:
-        event.listen(pool, "checkout", lambda *_: show(0))
-        event.listen(pool, "checkin", lambda *_: show(1))
+        event.listen(pool, "checkout", lambda *_: update_gauges(0))
+        event.listen(pool, "checkin", lambda *_: update_gauges(1))
     # The variables that make FastAPI export its spans.
     if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in os.environ):
         # Derived engines share the dialect and its listeners: a second set would trace twice.
@@ -37,8 +37,8 @@ def _trace(engine: Engine) -> None:
         verb = statement.split(maxsplit=1)[0]
         context.span = tracer.start_span(verb, kind=trace.SpanKind.CLIENT, attributes=attributes)
 
-    def end(*given: Any) -> None:
-        given[4].span.end()
+    def end(*args: Any) -> None:
+        args[4].span.end()
 
     def fail(error: ExceptionContext) -> None:
         span = getattr(error.execution_context, "span", trace.INVALID_SPAN)

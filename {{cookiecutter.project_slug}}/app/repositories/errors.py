@@ -28,14 +28,14 @@ class Conflict(Refused):
     """A unique value is already taken; `fields` are the fields that form it, if known."""
 
     def __init__(self, *fields: str) -> None:
-        super().__init__(f"This {_listed(fields)} is already taken.", *fields)
+        super().__init__(f"This {_joined(fields)} is already taken.", *fields)
 
 
 class MissingReference(Refused):
     """A referenced record does not exist; `fields` are the referring fields, if known."""
 
     def __init__(self, *fields: str) -> None:
-        super().__init__(f"The record that {_listed(fields)} refers to does not exist.", *fields)
+        super().__init__(f"The record that {_joined(fields)} refers to does not exist.", *fields)
 
 
 class InUse(Refused):
@@ -71,7 +71,7 @@ class Nested(RuntimeError):
     """Programming error: a nested `store.write()` would wait for the lock of the outer one."""
 
     def __init__(self) -> None:
-        super().__init__("store.write() inside of store.write(): hand on its repositories instead")
+        super().__init__("store.write() inside store.write(): use the outer block's repositories")
 
 
 class RolledBack(RuntimeError):
@@ -79,10 +79,10 @@ class RolledBack(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(
-            "An error within store.write() was caught, but has undone the whole block: "
-            "wrap what may fail in repositories.session.begin_nested()"
+            "An error inside store.write() was caught, but has rolled back the whole block: "
+            "wrap statements that may fail in repositories.session.begin_nested()"
         )
 
 
-def _listed(fields: Sequence[str]) -> str:
+def _joined(fields: Sequence[str]) -> str:
     return " and ".join(fields) or "value"

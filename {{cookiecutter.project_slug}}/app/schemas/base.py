@@ -54,15 +54,15 @@ HTTP_URL = re.compile(rf"https?://{_HOST}([/?]{_PATH})?(#{_PATH})?")
 USER_NAME = re.compile(r"https?://[^/?#]*@")
 
 
-def _written(pattern: str, kind: type, told: str) -> BeforeValidator:
+def _in_format(pattern: str, type_: type, expected: str) -> BeforeValidator:
     """Rejects numbers, which Pydantic would read as seconds or as inexact floats."""
 
     def check(value: object) -> object:
-        if isinstance(value, kind):
+        if isinstance(value, type_):
             return value
         if isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII):
             return value
-        raise ValueError(f"must be {told}")
+        raise ValueError(f"must be {expected}")
 
     return BeforeValidator(check)
 
@@ -75,7 +75,7 @@ def _in_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-def _whole(value: object) -> object:
+def _float_as_integer(value: object) -> object:
     # In JSON Schema, and in languages whose only numbers are floats, 1.0 is an integer.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -84,7 +84,7 @@ def _without_sign_of_zero(value: float) -> float:
     return value + 0.0  # turns -0.0 into 0.0
 
 
-def _of_the_web(value: str) -> str:
+def _http_url(value: str) -> str:
     if not value.isascii():
         raise ValueError("must be in ASCII: a host like xn--bcher-kva.example, a path like /%C3%A9")
     if USER_NAME.match(value):
@@ -98,7 +98,7 @@ def _of_the_web(value: str) -> str:
     return value
 
 
-def _alone(value: object) -> object:
+def _without_name(value: object) -> object:
     # Pydantic would silently drop the name.
     if isinstance(value, str) and "<" in value:
         raise ValueError("must be an address without a name, like ada@example.com")
@@ -117,31 +117,31 @@ def _storable(value: object, depth: int = 0) -> object:
         is_whole = isinstance(value, float) and value.is_integer()
         return int(value) if is_whole else value
     if isinstance(value, dict):
-        return {_storable(key): _storable(one, depth + 1) for key, one in value.items()}
-    return [_storable(one, depth + 1) for one in value] if isinstance(value, list) else value
+        return {_storable(key): _storable(item, depth + 1) for key, item in value.items()}
+    return [_storable(item, depth + 1) for item in value] if isinstance(value, list) else value
 
 
 # No database can store NUL characters in text that other programs can read.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
-Whole = BeforeValidator(_whole)
+Whole = BeforeValidator(_float_as_integer)
 OneZero = AfterValidator(_without_sign_of_zero)
 UtcDatetime = Annotated[
     AwareDatetime,
-    _written(INSTANT, datetime, "an instant like 2026-01-31T12:00:00Z, with its timezone"),
+    _in_format(INSTANT, datetime, "an instant like 2026-01-31T12:00:00Z, with its timezone"),
     AfterValidator(_in_utc),
 ]
-Day = Annotated[date, _written(DAY, date, "a day like 2026-01-31")]
+Day = Annotated[date, _in_format(DAY, date, "a day like 2026-01-31")]
 
 
-def _digits(most: int) -> str:
-    return "[0-9]{1," + str(most) + "}"
+def _digits(maximum: int) -> str:
+    return "[0-9]{1," + str(maximum) + "}"
 
 
 # With more places, Python formats small decimals like 0E-7.
-PLAIN_PLACES = 6
+MAX_PLAIN_PLACES = 6
 
 
-def _in_full(value: Decimal) -> str:
+def _without_exponent(value: Decimal) -> str:
     return f"{value:f}"
 
 
@@ -154,43 +154,43 @@ class Digits:
 
     @property
     def pattern(self) -> str:
-        whole, places = self.digits - self.places, self.places
-        before = _digits(whole) if whole else "0"
+        integer_digits, places = self.digits - self.places, self.places
+        before = _digits(integer_digits) if integer_digits else "0"
         return rf"-?{before}(\.{_digits(places)})?" if places else f"-?{before}"
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        told = (
+        expected = (
             f"a number without an exponent, in JSON in quotes, with {self.digits} digits at most, "
             f"{self.places} of them after the point"
         )
         type_: Any = Annotated[
             Decimal,
-            _written(self.pattern, Decimal, told),
-            AfterValidator(self._to_the_last_place),
+            _in_format(self.pattern, Decimal, expected),
+            AfterValidator(self._quantized),
             WithJsonSchema({"type": "string", "pattern": f"^{self.pattern}$"}),
         ]
-        if self.places > PLAIN_PLACES:
-            type_ = Annotated[type_, PlainSerializer(_in_full, str, when_used="json")]
+        if self.places > MAX_PLAIN_PLACES:
+            type_ = Annotated[type_, PlainSerializer(_without_exponent, str, when_used="json")]
         return handler.generate_schema(type_)
 
-    def _to_the_last_place(self, value: Decimal) -> Decimal:
+    def _quantized(self, value: Decimal) -> Decimal:
         return (value + 0).quantize(Decimal(1).scaleb(-self.places))  # turns -0.00 into 0.00
 
 
 Exact = Annotated[Decimal, Digits(DIGITS, PLACES)]
 EmailAddress = Annotated[
-    EmailStr, BeforeValidator(_alone), Field(max_length=254, examples=["ada@example.com"])
+    EmailStr, BeforeValidator(_without_name), Field(max_length=254, examples=["ada@example.com"])
 ]
 # Stays as it was sent: Pydantic's own HttpUrl adds a slash.
-HttpUrl = Annotated[str, AfterValidator(_of_the_web), Field(json_schema_extra={"format": "uri"})]
+HttpUrl = Annotated[str, AfterValidator(_http_url), Field(json_schema_extra={"format": "uri"})]
 JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_storable)]
 
 
 def _distinct(ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
     if len({*ids}) < len(ids):
-        raise ValueError("must hold each id once")
+        raise ValueError("must not contain duplicates")
     return ids
 
 

@@ -37,14 +37,14 @@ class Query(Schema):
     entity: ClassVar[type[Entity]]
 
     sort: tuple[str, ...] | str  # one field, or several
-    limit: int = Field(50, ge=1, le=100, description="The most items that the page may hold.")
+    limit: int = Field(50, ge=1, le=100, description="Maximum number of items on the page.")
     cursor: Cursor | None = Field(
         None, description="The `next_cursor` of the page before, same sort."
     )
 
     created_after: UtcDatetime | None = Field(None, description="Later than this instant.")
     created_before: UtcDatetime | None = Field(None, description="Earlier than this instant.")
-    total: bool = Field(False, description="Whether to count all that match, on all pages.")
+    total: bool = Field(False, description="Whether to count the matches on all pages.")
 
     @property
     def sort_keys(self) -> SortKeys:
@@ -70,7 +70,7 @@ class Query(Schema):
 class Page(BaseModel, Generic[E]):
     items: list[E]
     next_cursor: str | None = Field(description="Gets the next page; null on the last one.")
-    total: int | MISSING = Field(MISSING, description="Of all pages, if the query asks for it.")
+    total: int | MISSING = Field(MISSING, description="Matches on all pages, if requested.")
 
     @classmethod
     def of(cls, rows: list[E], query: Query) -> Self:

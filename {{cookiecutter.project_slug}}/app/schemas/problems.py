@@ -16,4 +16,4 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    errors: list[FieldProblem] = Field([], description="One entry for each field that is wrong.")
+    errors: list[FieldProblem] = Field([], description="One entry per invalid field.")

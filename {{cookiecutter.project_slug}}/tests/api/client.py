@@ -78,8 +78,8 @@ def executed() -> Iterator[list[tuple[str, Any]]]:
     """Records each statement of the block, with its parameters, as passed to the driver."""
     sent: list[tuple[str, Any]] = []
 
-    def listen(*given: Any) -> None:
-        sent.append((given[2], given[3]))
+    def listen(*args: Any) -> None:
+        sent.append((args[2], args[3]))
 
     event.listen(Engine, "before_cursor_execute", listen)
     yield sent

@@ -59,7 +59,7 @@ def status(client: TestClient, token: str) -> int:
     return client.get(URL, headers=bearing(token)).status_code
 
 
-def test_who_has_a_valid_token_is_let_in(client: TestClient, issuer: Issuer) -> None:
+def test_a_valid_token_is_accepted(client: TestClient, issuer: Issuer) -> None:
     app = application(client)
 
     @app.get("/me")
@@ -70,7 +70,7 @@ def test_who_has_a_valid_token_is_let_in(client: TestClient, issuer: Issuer) -> 
     assert user["subject"] == "me"
     assert user["claims"]["email"] == "me@example.com"
     assert client.get("/me", headers=bearing(issuer.token())).json()["subject"] == "me"
-    assert issuer.asked == 1
+    assert issuer.fetches == 1
 
 
 def paths(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[type[BaseRoute], str]]:
@@ -95,7 +95,7 @@ def websocket_code(client: TestClient, path: str, headers: dict[str, str]) -> in
         return error.code
 
 
-def is_refused(client: TestClient, route: type[BaseRoute], path: str, token: str = "") -> bool:
+def is_rejected(client: TestClient, route: type[BaseRoute], path: str, token: str = "") -> bool:
     headers = bearing(token) if token else {}
     if issubclass(route, WebSocketRoute):
         return websocket_code(client, path, headers) == 4401
@@ -131,7 +131,7 @@ OPEN_PATHS = {
 
 
 @pytest.mark.parametrize("root_path", ["", "/api", "/docs/assets"])
-def test_every_route_asks_for_a_token_unless_it_is_listed(
+def test_every_route_requires_a_token_unless_listed(
     secured: Settings, issuer: Issuer, root_path: str
 ) -> None:
     app = create_app(secured)
@@ -139,21 +139,21 @@ def test_every_route_asks_for_a_token_unless_it_is_listed(
     with TestClient(app, root_path=root_path) as client:
         routes = [*paths(app.routes)]
         assert len(routes) > 20
-        answered = {path for kind, path in routes if not is_refused(client, kind, root_path + path)}
-        assert answered == OPEN_PATHS
+        found = {path for kind, path in routes if not is_rejected(client, kind, root_path + path)}
+        assert found == OPEN_PATHS
         for kind, path in routes:
-            assert not is_refused(client, kind, root_path + path, issuer.token()), path
+            assert not is_rejected(client, kind, root_path + path, issuer.token()), path
 
 
-def test_a_websocket_is_told_that_tokens_cannot_be_checked_now(
+def test_websockets_close_with_1013_while_keys_are_unavailable(
     client: TestClient, issuer: Issuer
 ) -> None:
     add_routes(application(client))
-    issuer.answer = b"down"
+    issuer.response = b"down"
     assert websocket_code(client, "/v1/changes", bearing(issuer.token())) == 1013
 
 
-def test_metrics_may_ask_for_a_token(secured: Settings, issuer: Issuer) -> None:
+def test_metrics_can_require_a_token(secured: Settings, issuer: Issuer) -> None:
     closed = secured.model_copy(update={"metrics": "token"})
     with TestClient(create_app(closed)) as client:
         problem(client.get("/metrics"), 401)
@@ -161,9 +161,7 @@ def test_metrics_may_ask_for_a_token(secured: Settings, issuer: Issuer) -> None:
         assert client.get("/livez").status_code == 200
 
 
-def test_a_browser_of_another_origin_may_send_a_token_and_read_why_it_is_refused(
-    secured: Settings, issuer: Issuer
-) -> None:
+def test_cors_allows_tokens_and_exposes_401_responses(secured: Settings, issuer: Issuer) -> None:
     origin = {"Origin": "https://app.example.com"}
     app = create_app(secured.model_copy(update={"cors_origins": (origin["Origin"],)}))
     with TestClient(app) as client:
@@ -178,7 +176,7 @@ def test_a_browser_of_another_origin_may_send_a_token_and_read_why_it_is_refused
         assert client.get(URL, headers=origin | bearing(issuer.token())).status_code == 200
 
 
-def test_an_open_path_may_know_its_user(
+def test_open_paths_have_an_optional_user(
     client: TestClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = application(client)
@@ -201,7 +199,7 @@ def test_an_open_path_may_know_its_user(
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_test_may_act_as_any_user() -> None:
+def test_tests_can_act_as_any_user() -> None:
     app = create_app(settings_for(UNREACHABLE_URL))
     app.get("/me")(subject_of)
     with TestClient(app) as client:
@@ -214,7 +212,7 @@ def subject_of(user: CurrentUser) -> str:
     return user.subject
 
 
-def test_without_authentication_everybody_is_anonymous() -> None:
+def test_without_authentication_users_are_anonymous() -> None:
     app = create_app(settings_for(UNREACHABLE_URL))
 
     @app.get("/me")
@@ -262,7 +260,7 @@ def test_the_anonymous_user_has_no_role() -> None:
         problem(client.get("/admin"), 403)
 
 
-def test_the_audience_may_be_another_claim(secured: Settings, issuer: Issuer) -> None:
+def test_the_audience_claim_can_be_configured(secured: Settings, issuer: Issuer) -> None:
     """Access tokens of Amazon Cognito contain `client_id` instead of `aud`."""
     app = create_app(secured.model_copy(update={"auth_audience_claim": "client_id"}))
     with TestClient(app) as client:
@@ -271,7 +269,7 @@ def test_the_audience_may_be_another_claim(secured: Settings, issuer: Issuer) ->
         assert status(client, issuer.token(aud="items")) == 401
 
 
-def test_who_has_none_is_told_what_is_needed(client: TestClient) -> None:
+def test_a_missing_token_gets_a_challenge(client: TestClient) -> None:
     for headers in ({}, {"Authorization": "Basic bWU6c2VjcmV0"}, {"Authorization": "Bearer"}):
         response = client.get(URL, headers=headers)
         problem(response, 401)
@@ -279,8 +277,8 @@ def test_who_has_none_is_told_what_is_needed(client: TestClient) -> None:
     problem(client.post(URL, content=b"x" * 2_000_000), 401)  # before the body is read
 
 
-def test_the_probes_and_the_docs_need_none(client: TestClient, issuer: Issuer) -> None:
-    issuer.answer = b"down"
+def test_probes_and_docs_need_no_token(client: TestClient, issuer: Issuer) -> None:
+    issuer.response = b"down"
     for path in ("/livez", "/readyz", "/metrics", "/docs", "/openapi.json"):
         assert client.get(path).status_code == 200
     for path in ("/livez", "/readyz", "/metrics"):
@@ -307,7 +305,7 @@ def test_the_probes_and_the_docs_need_none(client: TestClient, issuer: Issuer) -
     ],
     ids=lambda wrong: f"{wrong}"[:30],
 )
-def test_a_token_that_is_not_valid_is_refused(
+def test_an_invalid_token_is_rejected(
     client: TestClient, issuer: Issuer, wrong: dict[str, Any]
 ) -> None:
     assert status(client, issuer.token()) == 200
@@ -315,43 +313,43 @@ def test_a_token_that_is_not_valid_is_refused(
 
 
 @pytest.mark.parametrize("token", ["", "a", "a.b.c", "..", "\xff", "e30.e30.", "eyJraWQiOjF9.e30."])
-def test_what_is_no_token_is_refused(client: TestClient, issuer: Issuer, token: str) -> None:
+def test_a_malformed_token_is_rejected(client: TestClient, issuer: Issuer, token: str) -> None:
     sent = {b"Authorization": f"Bearer {token}".encode("latin-1")}
     problem(client.get(URL, headers=sent), 401)
 
 
-def test_a_signature_of_another_key_is_refused(client: TestClient, issuer: Issuer) -> None:
-    head, body, _ = issuer.token().split(".")
+def test_a_signature_by_another_key_is_rejected(client: TestClient, issuer: Issuer) -> None:
+    header, payload, _ = issuer.token().split(".")
     signature = issuer.token(key="second").split(".")[2]
-    assert status(client, f"{head}.{body}.{signature}") == 401
+    assert status(client, f"{header}.{payload}.{signature}") == 401
 
 
-def test_a_new_key_is_found_and_not_more_often_than_that(
+def test_keys_are_fetched_for_unknown_ids_with_a_cooldown(
     client: TestClient, issuer: Issuer, clock: Clock
 ) -> None:
     assert status(client, issuer.token()) == 200
     issuer.published = ["second"]
     assert {status(client, issuer.token("second")) for _ in range(5)} == {401}
-    assert issuer.asked == 1
+    assert issuer.fetches == 1
     clock.now += issuers.COOLDOWN_SECONDS
     assert status(client, issuer.token("second")) == 200
     assert status(client, issuer.token("first")) == 401  # this key was revoked
 
 
-def test_a_new_key_that_cannot_be_read_yet_is_no_wrong_token(
+def test_an_unknown_key_is_a_503_while_keys_are_unavailable(
     client: TestClient, issuer: Issuer, clock: Clock
 ) -> None:
     assert status(client, issuer.token()) == 200
-    issuer.published, issuer.answer = ["first", "second"], b"down"
+    issuer.published, issuer.response = ["first", "second"], b"down"
     clock.now += issuers.COOLDOWN_SECONDS
     assert status(client, issuer.token("second")) == 503
     assert status(client, issuer.token("first")) == 200
-    issuer.answer = None
+    issuer.response = None
     clock.now += issuers.RETRY_SECONDS
     assert status(client, issuer.token("second")) == 200
 
 
-def test_a_withdrawn_key_is_forgotten(
+def test_a_revoked_key_is_rejected(
     client: TestClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(issuers, "KEYS_SECONDS", 0)
@@ -363,34 +361,34 @@ def test_a_withdrawn_key_is_forgotten(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response_body",
     [b"down", b"[]", b"{}", b'{"keys": []}', b"[" * 200_000],
     ids=lambda sent: repr(sent[:8]),
 )
-def test_keys_that_cannot_be_read_leave_those_from_before(
-    client: TestClient, issuer: Issuer, answer: bytes, monkeypatch: pytest.MonkeyPatch
+def test_cached_keys_stay_valid_when_a_fetch_fails(
+    client: TestClient, issuer: Issuer, response_body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(issuers, "KEYS_SECONDS", 0)
     monkeypatch.setattr(issuers, "COOLDOWN_SECONDS", 0)
     monkeypatch.setattr(issuers, "RETRY_SECONDS", 0)
-    issuer.answer = answer
+    issuer.response = response_body
     response = client.get(URL, headers=bearing(issuer.token()))
     problem(response, 503)
     assert response.headers["retry-after"] == "1"
-    issuer.answer = None
+    issuer.response = None
     assert status(client, issuer.token()) == 200
-    issuer.answer = answer
+    issuer.response = response_body
     assert status(client, issuer.token()) == 200
 
 
-def test_the_document_says_what_is_needed(client: TestClient) -> None:
+def test_openapi_documents_the_bearer_token(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     (name,) = document["components"]["securitySchemes"]
     assert document["security"] == [{name: []}]
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("values", "message"),
     [
         ({"auth_jwks_url": "https://me.example/keys"}, "AUTH_AUDIENCE"),
         ({"auth_audience": "items"}, "AUTH_JWKS_URL"),
@@ -406,18 +404,18 @@ def test_the_document_says_what_is_needed(client: TestClient) -> None:
         ),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(given: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
-        Settings(**given)
+def test_inconsistent_settings_are_rejected(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Settings(**values)
 
 
-def test_production_lets_everybody_in_only_if_told_to() -> None:
+def test_production_without_authentication_requires_auth_none() -> None:
     with pytest.raises(ValueError, match="AUTH=none"):
         create_app(Settings(app_env="production"))
     assert create_app(Settings(app_env="production", auth="none"))
 
 
-def test_the_issuer_may_have_another_address_than_its_keys() -> None:
+def test_the_issuer_can_differ_from_the_jwks_url() -> None:
     issuers = Settings(
         auth_jwks_url=HttpUrl("https://keys.example/42"),
         auth_audience="items",

@@ -26,7 +26,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
-def test_a_commit_that_fails_is_a_problem_and_stores_nothing(
+def test_a_failed_commit_is_a_problem_and_stores_nothing(
     client: TestClient, database: Engine
 ) -> None:
     execute(database, REFUSE_COMMITS)

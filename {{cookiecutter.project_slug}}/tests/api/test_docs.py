@@ -18,7 +18,7 @@ from tests.openapi import COMMITTED, document, settings
 
 @in_memory
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
-def test_a_page_loads_only_what_this_service_has(client: TestClient, path: str) -> None:
+def test_pages_load_assets_from_this_service_only(client: TestClient, path: str) -> None:
     page = client.get(path).text
     addresses = re.findall(r'(?:src|href|spec-url)="([^"]+)"', page)
     assert len(addresses) >= 3
@@ -28,13 +28,13 @@ def test_a_page_loads_only_what_this_service_has(client: TestClient, path: str) 
 
 
 @in_memory
-def test_redoc_has_its_logo_from_nowhere(client: TestClient) -> None:
+def test_redoc_loads_no_external_logo(client: TestClient) -> None:
     assert "cdn.redoc.ly" not in client.get(REDOC_URL).text
 
 
 @in_memory
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
-def test_a_page_may_run_its_own_scripts_and_no_others(client: TestClient, path: str) -> None:
+def test_pages_allow_only_their_own_scripts(client: TestClient, path: str) -> None:
     response = client.get(path)
     policy = response.headers["content-security-policy"]
     scripts = re.findall("<script>(.*?)</script>", response.text, re.DOTALL)
@@ -44,14 +44,14 @@ def test_a_page_may_run_its_own_scripts_and_no_others(client: TestClient, path: 
     assert allowed[1].split() == hashes
 
 
-def test_the_docs_can_be_switched_off() -> None:
+def test_the_docs_can_be_disabled() -> None:
     settings = settings_for(UNREACHABLE_URL).model_copy(update={"docs": False})
     with TestClient(create_app(settings)) as client:
         for path in ("/docs", "/redoc", "/openapi.json", "/docs/assets/swagger-ui.css", REDOC_URL):
             assert client.get(path).status_code == 404
 
 
-def test_the_committed_document_is_the_one_that_is_served() -> None:
+def test_the_committed_openapi_document_is_up_to_date() -> None:
     with TestClient(create_app(settings())) as client:
         assert client.get("/openapi.json").json() == document()
     committed = json.loads(COMMITTED.read_text(encoding="utf-8"))

@@ -31,7 +31,7 @@ def test_an_unknown_path_is_a_problem(client: TestClient) -> None:
     problem(client.get(f"{URL}/"), 404)
 
 
-def test_a_method_that_a_path_does_not_know_is_a_problem(client: TestClient) -> None:
+def test_an_unsupported_method_is_a_problem(client: TestClient) -> None:
     for path, allowed in ((URL, "GET, POST"), (f"{URL}/{UUID(int=1)}", "GET, PATCH, DELETE")):
         response = client.put(path)
         problem(response, 405)
@@ -57,7 +57,7 @@ def test_a_method_that_a_path_does_not_know_is_a_problem(client: TestClient) -> 
     ],
     ids=lambda body: repr(body[:20]),
 )
-def test_a_body_that_is_no_widget_is_a_problem(client: TestClient, body: bytes) -> None:
+def test_an_invalid_body_is_a_problem(client: TestClient, body: bytes) -> None:
     response = client.post(URL, content=body, headers={"Content-Type": "application/json"})
     assert {location for location, _ in wrong_fields(response)} == {"body"}
 
@@ -75,21 +75,19 @@ def test_a_body_that_is_no_widget_is_a_problem(client: TestClient, body: bytes) 
     ],
     ids=lambda value: repr(value[:20]),
 )
-def test_a_body_is_told_what_is_wrong_in_words_of_json(
-    client: TestClient, body: bytes, detail: str
-) -> None:
+def test_body_errors_use_json_terms(client: TestClient, body: bytes, detail: str) -> None:
     response = client.post(URL, content=body, headers={"Content-Type": "application/json"})
     assert [error["detail"] for error in problem(response, 422)["errors"]] == [detail]
 
 
 @in_memory
-def test_too_many_values_of_a_parameter_are_told_in_words_of_json(client: TestClient) -> None:
+def test_parameter_errors_use_json_terms(client: TestClient) -> None:
     response = client.get(URL, params={"sort": ["name", "created_at", "quantity"]})
     (error,) = problem(response, 422)["errors"]
     assert error["detail"] == "Input should have at most 2 items"
 
 
-def test_a_body_of_another_type_is_a_problem(client: TestClient) -> None:
+def test_a_body_of_another_content_type_is_a_problem(client: TestClient) -> None:
     assert wrong_fields(client.post(URL, content=b'{"name": "x"}'))
     assert wrong_fields(client.post(URL, data={"name": "x"}))
 
@@ -97,11 +95,11 @@ def test_a_body_of_another_type_is_a_problem(client: TestClient) -> None:
 MAX_BODY_BYTES = Settings().max_body_bytes
 
 
-def test_a_body_that_is_too_large_is_refused(client: TestClient) -> None:
+def test_a_too_large_content_length_is_rejected(client: TestClient) -> None:
     problem(client.post(URL, content=b" " * (MAX_BODY_BYTES + 1)), 413)
 
 
-def test_a_body_that_turns_out_too_large_is_refused(client: TestClient) -> None:
+def test_a_too_large_streamed_body_is_rejected(client: TestClient) -> None:
     def chunks() -> Iterator[bytes]:
         for _ in range(11):
             yield b" " * (MAX_BODY_BYTES // 10)
@@ -110,7 +108,7 @@ def test_a_body_that_turns_out_too_large_is_refused(client: TestClient) -> None:
     problem(client.post(URL, content=chunks(), headers=headers), 413)
 
 
-def test_an_unexpected_error_is_a_problem_that_tells_nothing(
+def test_an_unexpected_error_reveals_no_details(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = application(client)
@@ -129,7 +127,7 @@ PAY = "Payment Required"
 
 @in_memory
 @pytest.mark.parametrize(
-    ("status", "given", "expected"),
+    ("status", "exception_detail", "expected"),
     [
         (402, "Pay first.", {"detail": "Pay first."}),
         (402, {"balance": 30}, {"detail": PAY, "balance": 30}),
@@ -141,13 +139,13 @@ PAY = "Payment Required"
     ],
 )
 def test_an_http_exception_is_a_problem(
-    client: TestClient, status: int, given: Any, expected: dict[str, object]
+    client: TestClient, status: int, exception_detail: Any, expected: dict[str, object]
 ) -> None:
     app = application(client)
 
     @app.get("/raises")
     def raises() -> None:
-        raise HTTPException(status, given)
+        raise HTTPException(status, exception_detail)
 
     body = problem(client.get("/raises"), status)
     title = PAY if status == 402 else "Unknown Error"
@@ -169,7 +167,7 @@ def test_an_http_exception_without_a_body_has_none(client: TestClient) -> None:
 
 
 @in_memory
-def test_a_refused_value_is_logged_with_its_constraint(
+def test_a_violated_constraint_is_logged(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = application(client)
@@ -213,7 +211,7 @@ NOBODY = UUID(int=0)
     ],
     ids=repr,
 )
-def test_a_repository_error_is_a_problem_in_its_own_words(
+def test_repository_errors_keep_their_messages(
     client: TestClient, error: RepositoryError, status: int, detail: str, fields: list[str]
 ) -> None:
     app = application(client)
@@ -239,7 +237,7 @@ class Unknown(RepositoryError): ...
 
 
 @in_memory
-def test_a_repository_error_has_the_status_of_its_kind_or_is_logged(
+def test_repository_errors_inherit_their_status_or_are_a_500(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = application(client)
@@ -258,7 +256,7 @@ def test_a_repository_error_has_the_status_of_its_kind_or_is_logged(
     assert "Unknown: a secret" in caplog.text
 
 
-def test_an_error_after_the_answer_began_is_the_servers_to_handle(client: TestClient) -> None:
+def test_errors_after_the_response_started_reach_the_server(client: TestClient) -> None:
     app = application(client)
 
     @app.get("/torn")

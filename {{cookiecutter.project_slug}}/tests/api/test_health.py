@@ -13,13 +13,13 @@ from tests.database import UNREACHABLE_URL
 from tests.widgets import create_app
 
 
-def test_a_service_whose_database_answers_is_ready(client: TestClient) -> None:
+def test_the_service_is_ready_if_its_database_responds(client: TestClient) -> None:
     for path in ("/livez", "/readyz"):
         response = client.get(path)
         assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
-def test_a_service_without_its_database_lives_but_is_not_ready() -> None:
+def test_without_a_database_the_service_is_live_but_not_ready() -> None:
     with TestClient(create_app(settings_for(UNREACHABLE_URL))) as client:
         assert client.get("/livez").status_code == 200
         response = client.get("/readyz")
@@ -28,13 +28,13 @@ def test_a_service_without_its_database_lives_but_is_not_ready() -> None:
         problem(client.get("/v1/widgets"), 503)
 
 
-def test_probes_may_ask_for_the_head_alone(client: TestClient) -> None:
+def test_probes_accept_head_requests(client: TestClient) -> None:
     for path in ("/livez", "/readyz"):
         response = client.head(path)
         assert (response.status_code, response.content) == (200, b"")
 
 
-def test_a_service_that_is_draining_lives_but_is_not_ready(client: TestClient) -> None:
+def test_a_draining_service_is_live_but_not_ready(client: TestClient) -> None:
     app = application(client)
     app.state.draining = True
     assert client.get("/livez").status_code == 200
@@ -43,7 +43,7 @@ def test_a_service_that_is_draining_lives_but_is_not_ready(client: TestClient) -
     assert (response.status_code, response.headers["connection"]) == (200, "close")
 
 
-def test_a_service_closes_its_store_when_it_stops() -> None:
+def test_the_store_is_closed_at_shutdown() -> None:
     store = MagicMock(spec=Store)
     with TestClient(create_app(settings_for(UNREACHABLE_URL), store)) as client:
         assert client.get("/readyz").status_code == 200
@@ -51,12 +51,12 @@ def test_a_service_closes_its_store_when_it_stops() -> None:
     store.close.assert_called_once_with()
 
 
-def test_a_service_whose_database_has_no_tables_is_not_ready(unmigrated: Settings) -> None:
+def test_a_service_without_tables_is_not_ready(unmigrated: Settings) -> None:
     with TestClient(create_app(unmigrated)) as client:
         problem(client.get("/readyz"), 503)
 
 
-def test_a_service_whose_database_is_at_an_older_revision_is_not_ready(
+def test_a_service_with_an_older_schema_is_not_ready(
     settings: Settings,
 ) -> None:
     command.stamp(config(settings), "base")
@@ -67,9 +67,7 @@ def test_a_service_whose_database_is_at_an_older_revision_is_not_ready(
         assert client.get("/readyz").status_code == 200
 
 
-def test_a_service_whose_database_is_already_at_the_next_revision_is_ready(
-    settings: Settings, database: Engine
-) -> None:
+def test_a_service_with_a_newer_schema_is_ready(settings: Settings, database: Engine) -> None:
     with TestClient(create_app(settings)) as client:
         set_revision(database, "of_the_next_release")
         ahead = client.get("/readyz")

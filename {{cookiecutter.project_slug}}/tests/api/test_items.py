@@ -26,7 +26,7 @@ def create(client: TestClient, /, **fields: object) -> dict[str, Any]:
     return item
 
 
-def test_a_created_item_tells_where_it_is_and_which_version(client: TestClient) -> None:
+def test_a_created_item_has_a_location_and_an_etag(client: TestClient) -> None:
     sent = body()
     response = client.post(URL, json=sent)
     assert response.status_code == 201, response.text
@@ -42,7 +42,7 @@ def test_a_created_item_tells_where_it_is_and_which_version(client: TestClient) 
     assert client.get(again.url, headers=known).status_code == 304
 
 
-def test_an_item_may_do_without_what_has_a_default(client: TestClient) -> None:
+def test_fields_with_a_default_may_be_omitted(client: TestClient) -> None:
     defaults = {
         "description": None,
         "quantity": 0,
@@ -57,7 +57,7 @@ def test_an_item_may_do_without_what_has_a_default(client: TestClient) -> None:
 
 
 @in_memory
-def test_an_item_needs_what_has_no_default(client: TestClient) -> None:
+def test_missing_required_fields_are_rejected(client: TestClient) -> None:
     assert wrong_fields(client.post(URL, json={})) == [
         ("body", "name"),
     ]
@@ -89,7 +89,7 @@ def test_an_item_needs_what_has_no_default(client: TestClient) -> None:
         ("available_from", "2026-01-31T12:00:00"),
     ],
 )
-def test_a_value_that_is_wrong_is_refused_by_the_name_of_its_field(
+def test_an_invalid_value_is_reported_with_its_field(
     client: TestClient, field: str, value: object
 ) -> None:
     url = f"{URL}/{create(client)['id']}"
@@ -109,7 +109,7 @@ def test_a_value_that_is_wrong_is_refused_by_the_name_of_its_field(
         ("available_from", "2026-02-28T12:00:00Z", None),
     ],
 )
-def test_a_patch_changes_what_it_names_and_nothing_else(
+def test_a_patch_changes_only_its_fields(
     client: TestClient, field: str, before: object, after: object
 ) -> None:
     item = create(client, **{field: before})
@@ -125,7 +125,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(
 
 
 @pytest.mark.parametrize("field", ["name"])
-def test_a_value_that_is_taken_is_a_conflict(client: TestClient, field: str) -> None:
+def test_a_duplicate_value_is_a_conflict(client: TestClient, field: str) -> None:
     item, other = create(client), create(client)
     again = {field: item[field]}
     url = f"{URL}/{other['id']}"
@@ -134,14 +134,14 @@ def test_a_value_that_is_taken_is_a_conflict(client: TestClient, field: str) -> 
     assert client.get(url).json() == other
 
 
-def test_what_is_not_there_is_not_found(client: TestClient) -> None:
+def test_an_unknown_id_is_not_found(client: TestClient) -> None:
     url = f"{URL}/{uuid4()}"
     problem(client.get(url), 404)
     problem(client.patch(url, json={"name": "another"}), 404)
     problem(client.delete(url), 404)
 
 
-def test_a_deleted_item_is_gone(client: TestClient) -> None:
+def test_a_deleted_item_is_not_found(client: TestClient) -> None:
     url = f"{URL}/{create(client)['id']}"
     assert client.delete(url).status_code == 204
     problem(client.get(url), 404)
@@ -157,16 +157,16 @@ def test_a_list_can_be_filtered(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at", "name", "-name"])
-def test_pages_hold_every_item_once_and_in_order(client: TestClient, sort: str) -> None:
+def test_pages_contain_every_item_once_and_in_order(client: TestClient, sort: str) -> None:
     created = [create(client) for _ in range(3)]
     key = sort.removeprefix("-")
     created.sort(key=lambda item: item[key])
-    seen: list[str] = []
+    listed: list[str] = []
     query: dict[str, str | int] = {"sort": sort, "limit": 2}
     for _ in range(2):
         page = client.get(URL, params=query).json()
-        seen += [item["id"] for item in page["items"]]
+        listed += [item["id"] for item in page["items"]]
         query["cursor"] = page["next_cursor"]
     expected = [item["id"] for item in created]
-    assert seen == (expected[::-1] if sort.startswith("-") else expected)
+    assert listed == (expected[::-1] if sort.startswith("-") else expected)
     assert query["cursor"] is None

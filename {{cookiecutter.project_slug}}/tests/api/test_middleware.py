@@ -21,7 +21,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.middleware import IN_MEMORY, BodyLimit, Deadline, RateLimit
+from app.api.middleware import MAX_IN_MEMORY, BodyLimit, Deadline, RateLimit
 from app.api.paths import BODY_LIMITS
 from app.api.users import ANONYMOUS
 from app.settings import Settings
@@ -40,18 +40,18 @@ def busy(settings: Settings) -> Iterator[TestClient]:
 
 
 @contextmanager
-def a_request_in_work(client: TestClient) -> Iterator[None]:
+def running_request(client: TestClient) -> Iterator[None]:
     app = application(client)
-    begun, end = Event(), Event()
+    started, end = Event(), Event()
 
     @app.get("/slow")
     def slow() -> None:
-        begun.set()
+        started.set()
         end.wait()
 
     with ThreadPoolExecutor() as clients:
         response = clients.submit(client.get, "/slow")
-        begun.wait()
+        started.wait()
         try:
             yield
         finally:
@@ -59,8 +59,8 @@ def a_request_in_work(client: TestClient) -> Iterator[None]:
         assert response.result().status_code == 200
 
 
-def test_one_request_too_many_is_told_to_come_back(busy: TestClient) -> None:
-    with a_request_in_work(busy):
+def test_requests_beyond_the_limit_get_a_503(busy: TestClient) -> None:
+    with running_request(busy):
         response = busy.get(URL)
         problem(response, 503)
         assert response.headers["retry-after"] == "1"
@@ -68,38 +68,38 @@ def test_one_request_too_many_is_told_to_come_back(busy: TestClient) -> None:
 
 
 {% if cookiecutter.concurrency == "sync" %}
-def test_every_request_that_is_let_in_has_a_thread() -> None:
+def test_every_admitted_request_gets_a_thread() -> None:
     limits = {"max_concurrent_requests": 50}
     app = create_app(settings_for(UNREACHABLE_URL).model_copy(update=limits))
-    all_are_here = Barrier(50)
+    all_started = Barrier(50)
 
     @app.get("/together")
     def together() -> None:
-        all_are_here.wait(timeout=5)
+        all_started.wait(timeout=5)
 
     with TestClient(app) as client, ThreadPoolExecutor(50) as clients:
-        answers = [*clients.map(client.get, ["/together"] * 50)]
-    assert {answer.status_code for answer in answers} == {200}
+        responses = [*clients.map(client.get, ["/together"] * 50)]
+    assert {response.status_code for response in responses} == {200}
 
 
 {% endif %}
-def test_a_request_that_waits_for_another_service_takes_no_connection(settings: Settings) -> None:
+def test_waiting_for_another_service_holds_no_connection(settings: Settings) -> None:
     limits = {"database_pool_size": 1, "database_pool_timeout": 0.05}
     with (
         TestClient(create_app(settings.model_copy(update=limits))) as client,
-        a_request_in_work(client),
+        running_request(client),
     ):
         create(client)
         assert client.get(URL).status_code == 200
 
 
-def test_probes_are_answered_however_many_requests_there_are(busy: TestClient) -> None:
-    with a_request_in_work(busy):
+def test_probes_have_reserved_slots(busy: TestClient) -> None:
+    with running_request(busy):
         assert busy.get("/livez").status_code == 200
         assert busy.get("/readyz").status_code == 200
 
 
-def test_an_error_makes_room_for_the_next_request(busy: TestClient) -> None:
+def test_an_error_releases_its_slot(busy: TestClient) -> None:
     app = application(busy)
 
     @app.get("/broken")
@@ -110,7 +110,7 @@ def test_an_error_makes_room_for_the_next_request(busy: TestClient) -> None:
         problem(busy.get("/broken"), 500)
 
 
-def test_who_reads_slowly_has_no_place_any_more(busy: TestClient) -> None:
+def test_a_slow_reader_holds_no_slot(busy: TestClient) -> None:
     app = application(busy)
 
     @app.get("/stream")
@@ -132,7 +132,7 @@ def test_a_background_task_holds_no_slot(busy: TestClient) -> None:
     assert statuses == [200]
 
 
-def test_a_client_that_leaves_before_its_body_is_there_reaches_no_route(
+def test_a_disconnect_during_the_body_reaches_no_route(
     settings: Settings,
 ) -> None:
     app, send = AsyncMock(), AsyncMock()
@@ -144,7 +144,7 @@ def test_a_client_that_leaves_before_its_body_is_there_reaches_no_route(
     send.assert_not_called()
 
 
-def test_a_body_that_does_not_end_is_refused(settings: Settings) -> None:
+def test_a_slow_body_times_out(settings: Settings) -> None:
     app, send = AsyncMock(), AsyncMock()
     scope = {"type": "http", "headers": [], "method": "POST", "path": URL}
     slow = AsyncMock(side_effect=partial(asyncio.sleep, 2, {"type": "http.request"}))
@@ -153,7 +153,7 @@ def test_a_body_that_does_not_end_is_refused(settings: Settings) -> None:
     assert send.await_args_list[0].args[0]["status"] == 408
 
 
-def test_a_client_that_sends_too_many_requests_is_told_when_to_come_back(
+def test_clients_beyond_the_rate_limit_get_a_429(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -161,9 +161,9 @@ def test_a_client_that_sends_too_many_requests_is_told_when_to_come_back(
     app = create_app(settings.model_copy(update={"rate_limit": 6}))
     with TestClient(app) as client:
         assert [client.get(URL).status_code for _ in range(7)] == [200] * 6 + [429]
-        told = client.get(URL)
-        assert problem(told, 429)["detail"] == "Too many requests: at most 6 a minute."
-        assert told.headers["retry-after"] == "10"
+        response = client.get(URL)
+        assert problem(response, 429)["detail"] == "Too many requests: at most 6 per minute."
+        assert response.headers["retry-after"] == "10"
         assert client.get("/livez").status_code == 200
         now += 10
         assert [client.get(URL).status_code for _ in range(2)] == [200, 429]
@@ -182,7 +182,7 @@ def test_a_client_that_sends_too_many_requests_is_told_when_to_come_back(
         ({"state": {"user": ANONYMOUS}}, {"client": ("anonymous", 1)}, False),
     ],
 )
-def test_a_client_is_a_user_or_an_address(
+def test_the_rate_limit_is_per_user_or_address(
     one: dict[str, Any], other: dict[str, Any], is_same: bool
 ) -> None:
     app, send = AsyncMock(), AsyncMock()
@@ -193,8 +193,8 @@ def test_a_client_is_a_user_or_an_address(
     assert app.await_count == (1 if is_same else 2)
 
 
-def test_clients_that_have_been_quiet_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.api.middleware.MOST_CLIENTS", 1)
+def test_idle_clients_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.middleware.MAX_CLIENTS", 1)
     limited = RateLimit(AsyncMock(), 6_000_000)
     for number in range(3):
         scope = {"type": "http", "path": URL, "headers": [], "client": (f"10.0.0.{number}", 1)}
@@ -203,7 +203,7 @@ def test_clients_that_have_been_quiet_are_forgotten(monkeypatch: pytest.MonkeyPa
     assert len(limited.paid_until) <= 2
 
 
-def test_a_body_that_comes_slowly_and_steadily_is_read(settings: Settings) -> None:
+def test_a_slow_but_steady_body_is_read(settings: Settings) -> None:
     read = bytearray()
 
     async def app(_: Scope, receive: Receive, __: Send) -> None:
@@ -222,10 +222,10 @@ def test_a_body_that_comes_slowly_and_steadily_is_read(settings: Settings) -> No
     assert len(read) == 10_000
 
 
-def test_an_upload_is_in_a_file_and_no_larger_than_its_path_allows(
+def test_uploads_are_spooled_to_a_file_and_limited_by_path(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BODY_LIMITS, "/v1/files", 3 * IN_MEMORY)
+    monkeypatch.setitem(BODY_LIMITS, "/v1/files", 3 * MAX_IN_MEMORY)
     app = create_app(settings)
 
     @app.post("/v1/files/{name}")
@@ -233,34 +233,34 @@ def test_an_upload_is_in_a_file_and_no_larger_than_its_path_allows(
         return len(await request.body())
 
     with TestClient(app) as client:
-        content = b"x" * (2 * IN_MEMORY)
+        content = b"x" * (2 * MAX_IN_MEMORY)
         assert client.post("/v1/files/a", content=content).json() == len(content)
-        told = problem(client.post("/v1/files/a", content=content * 2), 413)
-        assert "3,000,000 bytes here: see BODY_LIMITS" in told["detail"]
-        told = problem(client.post("/v1/filesystem", content=content), 413)
-        assert "1,000,000 bytes here: see MAX_BODY_BYTES" in told["detail"]
+        error = problem(client.post("/v1/files/a", content=content * 2), 413)
+        assert "3,000,000 bytes: see BODY_LIMITS" in error["detail"]
+        error = problem(client.post("/v1/filesystem", content=content), 413)
+        assert "1,000,000 bytes: see MAX_BODY_BYTES" in error["detail"]
 
 
-def test_a_request_that_hangs_is_answered_in_time_and_cancelled(settings: Settings) -> None:
-    seen: list[str] = []
+def test_a_hanging_request_times_out_and_is_cancelled(settings: Settings) -> None:
+    events: list[str] = []
 
     async def hangs(_: Scope, __: Receive, send: Send) -> None:
         try:
             await asyncio.sleep(1)
         except asyncio.CancelledError:
-            seen.append("cancelled")
+            events.append("cancelled")
             await asyncio.sleep(0.1)  # like a driver that waits for its server
             await send({"type": "http.response.start", "status": 200, "headers": []})
             raise
 
     send = deadline(hangs, settings)
-    assert seen == ["cancelled"]
+    assert events == ["cancelled"]
     start, body = (call.args[0] for call in send.await_args_list)
     assert (start["status"], dict(start["headers"])[b"retry-after"]) == (503, b"1")
-    assert b"took longer than 0.05 seconds" in body["body"]
+    assert b"Timed out after 0.05 seconds" in body["body"]
 
 
-def test_a_response_that_has_begun_may_take_longer(settings: Settings) -> None:
+def test_a_started_response_may_take_longer(settings: Settings) -> None:
     async def streams(_: Scope, __: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await asyncio.sleep(0.1)
@@ -273,7 +273,7 @@ def test_a_response_that_has_begun_may_take_longer(settings: Settings) -> None:
     ]
 
 
-def test_who_cancels_a_request_cancels_it(settings: Settings) -> None:
+def test_cancellation_from_outside_is_propagated(settings: Settings) -> None:
     async def is_cancelled(*_: object) -> None:
         raise asyncio.CancelledError
 
@@ -291,7 +291,7 @@ def deadline(app: ASGIApp, settings: Settings) -> AsyncMock:
 
 
 @in_memory
-def test_a_host_that_is_not_ours_is_refused(client: TestClient) -> None:
+def test_unknown_hosts_are_rejected(client: TestClient) -> None:
     assert client.get(URL, headers={"Host": "evil.example"}).status_code == 400
     assert client.get(URL, headers={"Host": ""}).status_code == 400
     for path in ("/livez", "/readyz", "/metrics"):
@@ -303,24 +303,24 @@ PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "PATCH"}
 
 
 @in_memory
-def test_no_other_origin_may_read_the_answers(client: TestClient) -> None:
+def test_other_origins_are_not_allowed_by_default(client: TestClient) -> None:
     for response in (client.get(URL, headers=PREFLIGHT), client.options(URL, headers=PREFLIGHT)):
         assert not [name for name in response.headers if name.startswith("access-control")]
 
 
-def test_an_origin_that_is_named_may(settings: Settings) -> None:
+def test_a_configured_origin_is_allowed(settings: Settings) -> None:
     app = create_app(settings.model_copy(update={"cors_origins": (ORIGIN,)}))
     with TestClient(app) as client:
         allowed = client.options(URL, headers=PREFLIGHT).headers
         assert allowed["access-control-allow-origin"] == ORIGIN
         assert "PATCH" in allowed["access-control-allow-methods"]
-        answer = client.get(URL, headers={"Origin": ORIGIN}).headers
-        assert "ETag" in answer["access-control-expose-headers"]
+        headers = client.get(URL, headers={"Origin": ORIGIN}).headers
+        assert "ETag" in headers["access-control-expose-headers"]
         other = client.get(URL, headers={"Origin": "https://evil.example"}).headers
         assert "access-control-allow-origin" not in other
 
 
-def test_an_origin_that_is_named_may_read_errors_and_send_any_header() -> None:
+def test_a_configured_origin_may_read_errors_and_send_any_header() -> None:
     settings = settings_for(UNREACHABLE_URL).model_copy(update={"cors_origins": (ORIGIN,)})
     app = create_app(settings)
 
@@ -343,7 +343,7 @@ def test_an_origin_that_is_named_may_read_errors_and_send_any_header() -> None:
 PREFIX = "/api"
 
 
-def test_a_prefix_that_a_proxy_strips_is_in_each_address(settings: Settings) -> None:
+def test_links_include_the_root_path(settings: Settings) -> None:
     app = create_app(settings)
     # The server prepends ROOT_PATH to the path of the request.
     with TestClient(app, root_path=PREFIX) as client:

@@ -34,7 +34,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
     ],
 )
 @in_memory
-def test_an_answer_has_the_id_of_its_request(
+def test_responses_have_a_request_id(
     client: TestClient, headers: dict[str, str], expected: str
 ) -> None:
     assert re.fullmatch(expected, client.get(URL, headers=headers).headers["x-request-id"])
@@ -42,7 +42,7 @@ def test_an_answer_has_the_id_of_its_request(
 
 @in_memory
 @pytest.mark.parametrize("path", [URL, "/nowhere", "/docs", "/readyz"])
-def test_every_answer_tells_browsers_to_be_careful(client: TestClient, path: str) -> None:
+def test_responses_have_security_headers(client: TestClient, path: str) -> None:
     headers = client.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["content-security-policy"].startswith("default-src 'none';")
@@ -51,23 +51,23 @@ def test_every_answer_tells_browsers_to_be_careful(client: TestClient, path: str
 
 
 @in_memory
-def test_browsers_ask_again_for_what_they_keep_and_keep_nothing_else(client: TestClient) -> None:
+def test_only_reads_may_be_cached_and_are_revalidated(client: TestClient) -> None:
     @application(client).get("/public")
     def public() -> Response:
         return Response(headers={"Cache-Control": "max-age=60"})
 
     created = client.post(URL, json={"name": "bolt"})
     url, known = created.headers["location"], {"If-None-Match": created.headers["etag"]}
-    kept = [client.get(url), client.get(url, headers=known), client.get(URL), client.get("/docs")]
-    assert [response.status_code for response in kept] == [200, 304, 200, 200]
-    assert {response.headers["cache-control"] for response in kept} == {"private, no-cache"}
-    unkept = [created, client.delete(url), client.get(url), *map(client.get, PROBES)]
-    assert {response.headers["cache-control"] for response in unkept} == {"no-store"}
+    reads = [client.get(url), client.get(url, headers=known), client.get(URL), client.get("/docs")]
+    assert [response.status_code for response in reads] == [200, 304, 200, 200]
+    assert {response.headers["cache-control"] for response in reads} == {"private, no-cache"}
+    others = [created, client.delete(url), client.get(url), *map(client.get, PROBES)]
+    assert {response.headers["cache-control"] for response in others} == {"no-store"}
     assert client.get("/public").headers["cache-control"] == "max-age=60"
 
 
 @in_memory
-def test_a_mounted_application_is_observed_too(client: TestClient) -> None:
+def test_mounted_applications_are_observed(client: TestClient) -> None:
     other = FastAPI()
 
     @other.get("/thing")
@@ -87,7 +87,7 @@ def requests(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, int]]:
 
 
 @in_memory
-def test_a_request_is_logged_by_its_route_without_what_it_asked_for(
+def test_requests_are_logged_by_route_without_parameters(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     widget = create(client, name="bolt")
@@ -102,7 +102,7 @@ def test_a_request_is_logged_by_its_route_without_what_it_asked_for(
 
 
 @in_memory
-def test_what_is_logged_in_a_request_has_its_id(client: TestClient) -> None:
+def test_log_records_have_the_request_id(client: TestClient) -> None:
     app = application(client)
 
     @app.get("/logging")
@@ -142,7 +142,7 @@ def test_requests_are_counted_by_route_and_status(client: TestClient) -> None:
 
 
 @in_database
-def test_each_session_has_waited_for_its_connection(client: TestClient) -> None:
+def test_session_waits_are_measured(client: TestClient) -> None:
     waits = ("db_client_connection_wait_time_seconds_count",)
     before = samples(client)
     widget = create(client, name="bolt")
@@ -170,7 +170,7 @@ def test_a_request_ends_with_its_response(
 
 
 @in_memory
-def test_a_response_that_breaks_off_is_recorded_once(
+def test_an_aborted_response_is_recorded_once(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = application(client)
@@ -191,7 +191,7 @@ def test_a_response_that_breaks_off_is_recorded_once(
 
 @in_memory
 @pytest.mark.usefixtures("client")
-def test_a_client_that_leaves_within_the_response_is_recorded_once(
+def test_a_disconnect_during_the_response_is_recorded_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app = Observation(StreamingResponse(iter([b"some", b"more"])))
@@ -203,7 +203,7 @@ def test_a_client_that_leaves_within_the_response_is_recorded_once(
     assert requests(caplog) == [("GET", "", 200)]
 
 
-def test_a_client_that_left_is_counted_too() -> None:
+def test_a_disconnect_before_the_response_is_recorded() -> None:
     app = AsyncMock()
     scope = {"type": "http", "method": "GET", "headers": [], "app": Mock()}
     asyncio.run(Observation(app)(scope, AsyncMock(), send := AsyncMock()))

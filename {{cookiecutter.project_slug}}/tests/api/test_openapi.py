@@ -24,7 +24,7 @@ def document(client: TestClient) -> dict[str, Any]:
     return again
 
 
-def test_every_schema_is_there(document: dict[str, Any]) -> None:
+def test_every_referenced_schema_exists(document: dict[str, Any]) -> None:
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert references(document) <= known
     assert "#/components/schemas/Problem" in references(document)
@@ -51,7 +51,7 @@ def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
         )
 
 
-def test_a_widget_is_documented_as_it_is_answered(
+def test_widgets_match_their_documented_schema(
     document: dict[str, Any], client: TestClient
 ) -> None:
     widget = client.post("/v1/widgets", json={"name": "bolt"}).json()
@@ -59,7 +59,7 @@ def test_a_widget_is_documented_as_it_is_answered(
     assert set(widget) == set(schema["properties"]) == set(schema["required"])
 
 
-def test_headers_are_documented_as_they_are_answered(
+def test_response_headers_match_their_documentation(
     document: dict[str, Any], client: TestClient
 ) -> None:
     def documented(path: str, method: str, status: int) -> set[str]:
@@ -77,7 +77,7 @@ def test_headers_are_documented_as_they_are_answered(
         assert documented(one, "delete", status) == {"Retry-After"}
 
 
-def test_a_problem_is_documented_as_it_is_answered(
+def test_problems_match_their_documented_schema(
     document: dict[str, Any], client: TestClient
 ) -> None:
     problem = client.get("/v1/widgets/none").json()

@@ -17,14 +17,14 @@ ID = "019ad1c0-0000-7000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
-def refusing() -> Iterator[TestClient]:
+def offline() -> Iterator[TestClient]:
     """A client without a database: a request that gets as far as the database answers 503."""
     app = create_app(settings_for(UNREACHABLE_URL))
     with TestClient(app) as client:
         yield client
 
 
-def test_a_taken_name_is_a_conflict(client: TestClient) -> None:
+def test_a_duplicate_name_is_a_conflict(client: TestClient) -> None:
     create(client, "bolt")
     body = problem(client.post(URL, json={"name": "bolt"}), 409)
     assert body["errors"] == [
@@ -48,7 +48,7 @@ def test_a_taken_name_is_a_conflict(client: TestClient) -> None:
         ("", 412),
     ],
 )
-def test_a_patch_applies_only_to_a_version_that_if_match_names(
+def test_a_patch_applies_only_to_versions_in_if_match(
     client: TestClient, if_match: str, status: int
 ) -> None:
     widget = create(client)
@@ -58,13 +58,13 @@ def test_a_patch_applies_only_to_a_version_that_if_match_names(
     assert client.get(url).json()["quantity"] == (9 if status == 200 else 0)
 
 
-def test_if_match_may_come_in_several_lines(client: TestClient) -> None:
+def test_if_match_may_be_repeated(client: TestClient) -> None:
     url = f"{URL}/{create(client)['id']}"
     headers = [("If-Match", '"7"'), ("If-Match", '"1"')]
     assert client.patch(url, json={"quantity": 9}, headers=headers).status_code == 200
 
 
-def test_a_deletion_applies_only_to_a_version_that_if_match_names(client: TestClient) -> None:
+def test_a_deletion_applies_only_to_versions_in_if_match(client: TestClient) -> None:
     url = f"{URL}/{create(client)['id']}"
     problem(client.delete(url, headers={"If-Match": '"2"'}), 412)
     assert client.delete(url, headers={"If-Match": '"1"'}).status_code == 204
@@ -74,7 +74,7 @@ def test_a_deletion_applies_only_to_a_version_that_if_match_names(client: TestCl
     ("if_none_match", "status"),
     [('"1"', 304), ("*", 304), ('W/"1"', 304), ('"7", "1"', 304), ('"2"', 200), ("1", 200)],
 )
-def test_a_widget_that_the_client_has_is_not_sent_again(
+def test_a_matching_if_none_match_gets_a_304(
     client: TestClient, if_none_match: str, status: int
 ) -> None:
     widget = create(client)
@@ -85,20 +85,20 @@ def test_a_widget_that_the_client_has_is_not_sent_again(
     assert response.content == b"" or response.json() == widget
 
 
-def test_a_list_goes_on_where_its_cursor_says(client: TestClient) -> None:
+def test_a_cursor_continues_the_list(client: TestClient) -> None:
     for number in range(5):
         create(client, f"widget {number}")
-    seen: list[str] = []
+    listed: list[str] = []
     params: dict[str, str | int] = {"limit": 2, "sort": "-name"}
     for _ in range(3):
         response = client.get(URL, params=params)
-        seen += names(response)
+        listed += names(response)
         params["cursor"] = response.json()["next_cursor"]
-    assert seen == ["widget 4", "widget 3", "widget 2", "widget 1", "widget 0"]
+    assert listed == ["widget 4", "widget 3", "widget 2", "widget 1", "widget 0"]
     assert params["cursor"] is None
 
 
-def test_a_list_holds_fifty_widgets_unless_told(client: TestClient) -> None:
+def test_the_default_page_size_is_fifty(client: TestClient) -> None:
     for number in range(51):
         create(client, f"widget {number}")
     assert len(names(client.get(URL))) == 50
@@ -132,10 +132,10 @@ def test_a_list_holds_fifty_widgets_unless_told(client: TestClient) -> None:
         ({"name": "x", "id": "0"}, "id"),
     ],
 )
-def test_a_body_that_is_wrong_is_refused_by_the_name_of_its_field(
-    refusing: TestClient, body: dict[str, object], wrong: str
+def test_an_invalid_body_is_reported_with_its_field(
+    offline: TestClient, body: dict[str, object], wrong: str
 ) -> None:
-    assert wrong_fields(refusing.post(URL, json=body)) == [("body", wrong)]
+    assert wrong_fields(offline.post(URL, json=body)) == [("body", wrong)]
 
 
 @in_memory
@@ -143,7 +143,7 @@ def test_a_body_that_is_wrong_is_refused_by_the_name_of_its_field(
     ("changes", "wrong"),
     [({}, ""), ({"name": None}, "name"), ({"is_active": None}, "is_active"), ({"id": "0"}, "id")],
 )
-def test_a_patch_that_is_wrong_is_refused_by_the_name_of_its_field(
+def test_an_invalid_patch_is_reported_with_its_field(
     client: TestClient, changes: dict[str, object], wrong: str
 ) -> None:
     widget = create(client)
@@ -171,10 +171,10 @@ def test_a_patch_that_is_wrong_is_refused_by_the_name_of_its_field(
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_a_query_that_is_wrong_is_refused_by_the_name_of_its_parameter(
-    refusing: TestClient, params: dict[str, Any], wrong: str
+def test_an_invalid_query_is_reported_with_its_parameter(
+    offline: TestClient, params: dict[str, Any], wrong: str
 ) -> None:
-    assert wrong_fields(refusing.get(URL, params=params)) == [("query", wrong)]
+    assert wrong_fields(offline.get(URL, params=params)) == [("query", wrong)]
 
 
 @pytest.mark.parametrize(
@@ -187,15 +187,15 @@ def test_a_query_that_is_wrong_is_refused_by_the_name_of_its_parameter(
         ),
     ],
 )
-def test_a_parameter_that_takes_one_value_is_given_once(
-    refusing: TestClient, params: dict[str, Any], wrong: list[str]
+def test_repeated_single_value_parameters_are_rejected(
+    offline: TestClient, params: dict[str, Any], wrong: list[str]
 ) -> None:
-    response = refusing.get(URL, params=params)
+    response = offline.get(URL, params=params)
     assert wrong_fields(response) == [("query", name) for name in wrong]
     assert {error["detail"] for error in response.json()["errors"]} == {"must be given once"}
 
 
-def test_a_cursor_belongs_to_one_sort(client: TestClient) -> None:
+def test_a_cursor_is_valid_for_one_sort_only(client: TestClient) -> None:
     create(client, "a")
     create(client, "b")
     cursor = client.get(URL, params={"limit": 1}).json()["next_cursor"]
@@ -220,19 +220,19 @@ def test_a_cursor_belongs_to_one_sort(client: TestClient) -> None:
         {"sort": ["created_at"], "values": [10**30, ID]},
     ],
 )
-def test_a_forged_cursor_is_refused(refusing: TestClient, position: dict[str, Any]) -> None:
+def test_a_forged_cursor_is_rejected(offline: TestClient, position: dict[str, Any]) -> None:
     cursor = urlsafe_b64encode(json.dumps(position).encode()).decode()
     params = {"sort": position.get("sort", "name"), "cursor": cursor}
-    response = refusing.get(URL, params=params)
+    response = offline.get(URL, params=params)
     assert wrong_fields(response) == [("query", "cursor")]
 
 
-def test_an_unknown_sort_is_the_only_thing_wrong_with_its_cursor(client: TestClient) -> None:
+def test_an_unknown_sort_is_reported_without_its_cursor(client: TestClient) -> None:
     response = client.get(URL, params={"sort": "colour", "cursor": "x"})
     assert wrong_fields(response) == [("query", "sort.0")]
 
 
-def test_an_id_that_is_no_uuid_is_not_found(client: TestClient) -> None:
+def test_an_invalid_uuid_is_not_found(client: TestClient) -> None:
     problem(client.get(f"{URL}/one"), 404)
 
 

@@ -20,7 +20,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
-def test_a_stream_has_its_connection_until_it_ends(client: TestClient) -> None:
+def test_a_stream_holds_its_connection_until_it_ends(client: TestClient) -> None:
     @application(client).get("/stream")
     def stream(_: SnapshotDep) -> StreamingResponse:
         return StreamingResponse(str(client.get(path).status_code) for path in (URL, "/stream"))
@@ -29,7 +29,7 @@ def test_a_stream_has_its_connection_until_it_ends(client: TestClient) -> None:
     assert client.get(URL).status_code == 200
 
 
-def test_a_download_may_go_on_where_it_was_cut(client: TestClient, tmp_path: Path) -> None:
+def test_a_download_can_be_resumed(client: TestClient, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"0123456789")
 

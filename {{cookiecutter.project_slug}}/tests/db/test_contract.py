@@ -66,21 +66,21 @@ async def test_an_added_widget_can_be_found_by_its_id(store: Store) -> None:
     assert found.available_from.tzinfo is UTC
 
 
-async def test_a_widget_needs_no_more_than_a_name(store: Store) -> None:
+async def test_a_widget_needs_only_a_name(store: Store) -> None:
     widget = await add(store, "bolt")
     assert (widget.description, widget.quantity, widget.is_active) == (None, 0, True)
     assert widget.available_from is None
     assert await get(store, widget.id) == widget
 
 
-async def test_instants_at_the_edges_of_the_calendar_can_be_read_again(store: Store) -> None:
+async def test_minimum_and_maximum_instants_can_be_read_back(store: Store) -> None:
     for edge in ("0001-01-02T00:00:00Z", "9999-12-30T00:00:00Z"):
         added = await add(store, edge, available_from=edge)
         found = await get(store, added.id)
         assert found.available_from == datetime.fromisoformat(edge)
 
 
-async def test_what_was_never_added_is_not_found(store: Store) -> None:
+async def test_an_unknown_id_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
         await get(store, uuid4())
     with pytest.raises(NotFound):
@@ -109,7 +109,7 @@ async def test_a_widget_may_keep_its_own_name(store: Store) -> None:
     assert updated.name == "bolt"
 
 
-async def test_an_update_changes_what_it_names_and_nothing_else(store: Store) -> None:
+async def test_an_update_changes_only_its_fields(store: Store) -> None:
     widget = await add(store, "bolt", description="M8", quantity=5)
     updated = await update(store, widget, quantity=6)
     assert updated == widget.model_copy(
@@ -125,7 +125,7 @@ async def test_an_update_to_none_clears_a_field(store: Store) -> None:
     assert (cleared.description, cleared.available_from) == (None, None)
 
 
-async def test_an_update_of_what_is_gone_is_not_found(store: Store) -> None:
+async def test_an_update_of_a_removed_widget_is_not_found(store: Store) -> None:
     widget = await add(store, "bolt")
     await remove(store, widget.id)
     with pytest.raises(NotFound):
@@ -143,7 +143,7 @@ async def test_a_stale_version_changes_nothing(store: Store) -> None:
     await remove(store, widget.id, {widget.version, updated.version})
 
 
-async def test_a_removed_widget_is_gone(store: Store) -> None:
+async def test_a_removed_widget_is_not_found(store: Store) -> None:
     widget = await add(store, "bolt")
     await remove(store, widget.id)
     with pytest.raises(NotFound):
@@ -151,7 +151,7 @@ async def test_a_removed_widget_is_gone(store: Store) -> None:
     assert names(await find(store)) == []
 
 
-async def test_an_error_rolls_back_all_that_its_block_wrote(store: Store) -> None:
+async def test_an_error_rolls_back_its_block(store: Store) -> None:
     async def add_and_fail() -> None:
         async with store.write() as repositories:
             await widgets_of(repositories).add(WidgetCreate(name="bolt"))
@@ -180,7 +180,7 @@ async def test_an_error_rolls_back_all_that_its_block_wrote(store: Store) -> Non
     ],
 )
 @pytest.mark.parametrize("limit", [1, 3])
-async def test_pages_hold_every_widget_once_and_in_order(
+async def test_pages_contain_every_widget_once_and_in_order(
     store: Store, sort: tuple[str, ...], limit: int
 ) -> None:
     added = ("b", "a", "B", "é", "z", "_", "\U0001f529")
@@ -191,21 +191,21 @@ async def test_pages_hold_every_widget_once_and_in_order(
         field = attrgetter(key.removeprefix("-"))
         expected.sort(key=field, reverse=key.startswith("-"))
 
-    seen, cursor = [], None
+    listed, cursor = [], None
     while True:
         page = await find(store, sort=sort, limit=limit, cursor=cursor)
-        seen += page.items
+        listed += page.items
         cursor = page.next_cursor
         if cursor is None:
             break
-    assert names(Page(items=seen, next_cursor=None)) == [widget.name for widget in expected]
+    assert names(Page(items=listed, next_cursor=None)) == [widget.name for widget in expected]
 
 
-async def test_a_page_that_ends_with_the_list_has_no_next_one(store: Store) -> None:
+async def test_the_last_page_has_no_cursor(store: Store) -> None:
     for name in ("a", "b"):
         await add(store, name)
-    whole, half = await find(store, limit=2), await find(store, limit=1)
-    assert whole.next_cursor is None
+    full, half = await find(store, limit=2), await find(store, limit=1)
+    assert full.next_cursor is None
     assert half.next_cursor is not None
 
 
@@ -232,7 +232,7 @@ async def test_an_empty_list_is_an_empty_page(store: Store) -> None:
     assert page.model_dump() == {"items": [], "next_cursor": None}
 
 
-async def test_what_was_created_between_two_instants_is_found(store: Store) -> None:
+async def test_lists_can_be_filtered_by_creation_time(store: Store) -> None:
     first, second, third = [await add(store, name) for name in ("a", "b", "c")]
     between = {"created_after": first.created_at, "created_before": third.created_at}
     assert names(await find(store, **between)) == ["b"]
@@ -240,7 +240,7 @@ async def test_what_was_created_between_two_instants_is_found(store: Store) -> N
     assert names(await find(store, created_before=second.created_at)) == ["a"]
 
 
-async def test_the_total_is_of_all_pages_and_counts_what_matches(store: Store) -> None:
+async def test_the_total_counts_matches_on_all_pages(store: Store) -> None:
     for name in ("bolt 1", "bolt 2", "bolt 3", "nut"):
         await add(store, name)
     first = await find(store, name_contains="bolt", limit=2, total=True)
@@ -264,7 +264,7 @@ async def test_the_total_is_of_all_pages_and_counts_what_matches(store: Store) -
         ("nothing like it", []),
     ],
 )
-async def test_name_contains_takes_every_character_as_it_is(
+async def test_name_contains_has_no_wildcards(
     store: Store,
     part: str,
     expected: list[str],
@@ -274,7 +274,7 @@ async def test_name_contains_takes_every_character_as_it_is(
     assert names(await find(store, name_contains=part, sort=("name",))) == expected
 
 
-async def test_filters_work_together_and_across_pages(store: Store) -> None:
+async def test_filters_can_be_combined_and_apply_to_every_page(store: Store) -> None:
     for number in range(6):
         await add(store, f"bolt {number}", is_active=number % 2 == 0)
     await add(store, "nut")
@@ -294,18 +294,18 @@ async def test_filters_work_together_and_across_pages(store: Store) -> None:
     ]
 
 
-async def test_a_write_in_a_write_is_refused_at_once(store: Store) -> None:
+async def test_a_nested_write_is_rejected(store: Store) -> None:
     async def add_in_two() -> None:
         async with store.write():
             await add(store, "bolt")
 
-    message = r"store\.write\(\) inside of store\.write\(\)"
+    message = r"store\.write\(\) inside store\.write\(\)"
     with pytest.raises((Nested, Unavailable), match=message):
         await add_in_two()
     await add(store, "bolt")
 
 
-async def test_a_repository_of_a_read_refuses_to_write(store: Store) -> None:
+async def test_repositories_of_a_read_reject_writes(store: Store) -> None:
     widget = await add(store, "bolt")
 
     async def update_in_a_read() -> None:

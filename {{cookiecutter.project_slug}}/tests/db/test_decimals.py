@@ -127,7 +127,7 @@ OF_ONE: dict[str, tuple[Make, str]] = {
 
 
 @pytest.mark.parametrize(("make", "expected"), OF_ONE.values(), ids=OF_ONE)
-def test_a_computed_decimal_is_right(connection: Connection, make: Make, expected: str) -> None:
+def test_decimal_expressions_are_exact(connection: Connection, make: Make, expected: str) -> None:
     found = connection.scalar(select(make()).where(FIRST))
     assert isinstance(found, Decimal)
     assert found == Decimal(expected)
@@ -157,15 +157,13 @@ OF_ALL: dict[str, tuple[Make, str]] = {
 
 
 @pytest.mark.parametrize(("make", "expected"), OF_ALL.values(), ids=OF_ALL)
-def test_an_aggregate_of_decimals_is_right_to_the_last_place(
-    connection: Connection, make: Make, expected: str
-) -> None:
+def test_decimal_aggregates_are_exact(connection: Connection, make: Make, expected: str) -> None:
     found = connection.scalars(select(make())).first()
     assert isinstance(found, Decimal)
     assert round(found, 4) == Decimal(expected)
 
 
-def test_other_aggregates_are_what_they_were(connection: Connection) -> None:
+def test_other_aggregates_are_unchanged(connection: Connection) -> None:
     counts = select(func.count(total), func.count(tax), func.count(total.distinct()))
     assert tuple(connection.execute(counts).one()) == (3, 2, 3)
     assert connection.scalar(select(func.avg(quantity))) == 2
@@ -208,13 +206,13 @@ CONDITIONS: dict[str, tuple[Make, list[int]]] = {
 
 
 @pytest.mark.parametrize(("make", "expected"), CONDITIONS.values(), ids=CONDITIONS)
-def test_a_condition_on_decimals_finds_what_it_says(
+def test_decimal_conditions_match_the_expected_rows(
     connection: Connection, make: Make, expected: list[int]
 ) -> None:
     assert connection.scalars(select(id_).where(make()).order_by(id_)).all() == expected
 
 
-def test_a_statement_that_runs_again_takes_its_new_numbers(connection: Connection) -> None:
+def test_cached_statements_use_new_values(connection: Connection) -> None:
     for number in (1, Decimal("2.5"), 3, Decimal("4.5")):
         nothing = func.sum(total).filter(id_ > 3)
         first = select(id_).where(total + number == Decimal("5.5") + number)
@@ -231,7 +229,7 @@ def test_parameters_of_a_statement_are_decimals(connection: Connection) -> None:
     assert connection.scalars(statement, {"some": [Decimal(10), Decimal("0.1")]}).all() == [2]
 
 
-def test_decimals_are_sorted_grouped_and_united_as_numbers(connection: Connection) -> None:
+def test_decimals_are_sorted_grouped_and_combined_as_numbers(connection: Connection) -> None:
     ascending = select(total).order_by(total.asc().nulls_last())
     assert connection.scalars(ascending).all() == [Decimal("-1.2"), Decimal("5.5"), 10]
     large = func.max(total).label("large")
@@ -243,13 +241,13 @@ def test_decimals_are_sorted_grouped_and_united_as_numbers(connection: Connectio
     assert connection.scalar(select(func.sum(numbers.c[0]))) == 12
 
 
-def test_an_update_computes_with_what_is_stored(connection: Connection) -> None:
+def test_an_update_computes_with_stored_decimals(connection: Connection) -> None:
     connection.execute(update(orders).values(total=total * 2 + 1, tax=5).where(FIRST))
     row = connection.execute(select(total, tax).where(FIRST)).one()
     assert tuple(row) == (Decimal(12), Decimal(5))
 
 
-def test_a_float_of_a_decimal_is_one_on_request(connection: Connection) -> None:
+def test_decimals_can_be_cast_to_float(connection: Connection) -> None:
     ratio = cast(tax, Float) / cast(total, Float) * 1.5
     assert connection.scalar(select(ratio).where(FIRST)) == pytest.approx(0.5 / 5.5 * 1.5)
 
@@ -315,13 +313,13 @@ OTHERS: dict[str, tuple[Make, object]] = {
 
 @pytest.mark.parametrize(("make", "expected"), OTHERS.values(), ids=OTHERS)
 {% if cookiecutter.database == "sqlite" %}
-def test_other_arithmetic_is_refused(connection: Connection, make: Make, expected: object) -> None:
+def test_other_arithmetic_is_rejected(connection: Connection, make: Make, expected: object) -> None:
     with pytest.raises(TypeError, match=r"Decimals on SQLite do not support .*: compute it in"):
         connection.execute(select(make()).where(FIRST))
 
 
 @pytest.mark.parametrize("number", [1.5, 5.0, True, "5"])
-def test_what_is_no_exact_number_is_refused(connection: Connection, number: Any) -> None:
+def test_inexact_numbers_are_rejected(connection: Connection, number: Any) -> None:
     for make in (
         lambda: total + number,
         lambda: total > number,
@@ -341,7 +339,7 @@ def test_what_is_no_exact_number_is_refused(connection: Connection, number: Any)
             connection.execute(statement)
 
 
-def test_a_fifth_place_is_refused(connection: Connection) -> None:
+def test_a_fifth_place_is_rejected(connection: Connection) -> None:
     for number in (Decimal("0.00001"), Decimal("1." + "0" * 40 + "1")):
         with pytest.raises(ValueError, match="at most 4 places: round it first"):
             _ = number > total
@@ -349,14 +347,14 @@ def test_a_fifth_place_is_refused(connection: Connection) -> None:
             connection.execute(insert(orders).values(total=number))
 
 
-def test_a_third_place_is_refused_where_there_are_two(connection: Connection) -> None:
+def test_places_beyond_the_scale_of_a_column_are_rejected(connection: Connection) -> None:
     with pytest.raises(ValueError, match="at most 2 places: round it first"):
         _ = price > Decimal("0.001")
     with pytest.raises(StatementError, match="at most 2 places: round it first"):
         connection.execute(insert(orders).values(price=Decimal("0.001")))
 
 
-def test_statements_that_differ_in_places_alone_are_not_taken_for_each_other(
+def test_the_statement_cache_distinguishes_scales(
     connection: Connection,
 ) -> None:
     for places in (2, 4):
@@ -364,7 +362,7 @@ def test_statements_that_differ_in_places_alone_are_not_taken_for_each_other(
         assert connection.scalar(select(number)) == Decimal("1.5")
 
 
-def test_a_number_that_overflows_is_refused(connection: Connection) -> None:
+def test_overflows_are_rejected(connection: Connection) -> None:
     connection.execute(update(orders).values(total=Decimal("99999999999999.9999")))
     assert connection.scalar(select(func.max(total))) == Decimal("99999999999999.9999")
     for expression in (total * 1_000_000_000, func.avg(total)):
@@ -376,6 +374,6 @@ def test_stored_units_are_available_by_type_coerce(connection: Connection) -> No
     assert connection.scalar(select(type_coerce(total, Integer)).where(FIRST)) == 55_000
     assert connection.scalar(select(literal_column("total")).select_from(orders)) == 55_000
 {% else %}
-def test_other_arithmetic_is_right(connection: Connection, make: Make, expected: object) -> None:
+def test_other_arithmetic_is_correct(connection: Connection, make: Make, expected: object) -> None:
     assert connection.scalar(select(make()).where(FIRST)) == expected
 {% endif %}

@@ -79,8 +79,8 @@ async def test_a_page_is_read_from_an_index(
     assert re.search(r"SEARCH \w+ USING INDEX \w+ \(", plan), plan
     assert "TEMP B-TREE" not in plan.replace("FOR LAST TERM OF ORDER BY", "")
 {% else %}
-        for way in ("seqscan", "bitmapscan", "sort"):  # faster for a few rows
-            await connection.execute(text(f"SET LOCAL enable_{way} = off"))
+        for option in ("seqscan", "bitmapscan", "sort"):  # faster for a few rows
+            await connection.execute(text(f"SET LOCAL enable_{option} = off"))
         rows = await connection.exec_driver_sql(f"EXPLAIN {sent[-1][0]}", sent[-1][1])
         plan = "\n".join(str(row[-1]) for row in rows)
     assert "Index Cond" in plan, plan

@@ -37,7 +37,7 @@ async def add_part(store: SqlStore, widget_id: UUID) -> Part:
         return await parts.add(PartCreate(widget_id=widget_id))
 
 
-async def test_an_entity_comes_with_what_it_refers_to(sql_store: SqlStore) -> None:
+async def test_an_entity_includes_its_references(sql_store: SqlStore) -> None:
     bolt, nut = await add_widget(sql_store), await add_widget(sql_store, "nut")
     part = await add_part(sql_store, bolt.id)
     assert part.widget == bolt
@@ -50,7 +50,7 @@ async def test_an_entity_comes_with_what_it_refers_to(sql_store: SqlStore) -> No
     assert numbered.widget == nut
 
 
-async def test_an_entity_has_the_ids_of_what_it_is_linked_to(sql_store: SqlStore) -> None:
+async def test_an_entity_includes_its_linked_ids(sql_store: SqlStore) -> None:
     bolt, nut = await add_widget(sql_store), await add_widget(sql_store, "nut")
     async with sql_store.write() as repositories:
         parts = SqlPartRepository(repositories.session)
@@ -68,7 +68,7 @@ async def test_an_entity_has_the_ids_of_what_it_is_linked_to(sql_store: SqlStore
         )
 
 
-async def test_a_link_to_nothing_is_dangling(sql_store: SqlStore) -> None:
+async def test_an_unknown_link_is_a_missing_reference(sql_store: SqlStore) -> None:
     widget = await add_widget(sql_store)
 
     async def add() -> None:
@@ -81,7 +81,7 @@ async def test_a_link_to_nothing_is_dangling(sql_store: SqlStore) -> None:
     assert caught.value.fields == ("spare_ids",)
 
 
-async def test_an_entity_has_its_children_in_their_order(sql_store: SqlStore) -> None:
+async def test_children_keep_their_order(sql_store: SqlStore) -> None:
     bolt, nut = await add_widget(sql_store), await add_widget(sql_store, "nut")
     first, second = PartStep(widget_id=nut.id), PartStep(widget_id=bolt.id)
     async with sql_store.write() as repositories:
@@ -99,7 +99,7 @@ async def test_an_entity_has_its_children_in_their_order(sql_store: SqlStore) ->
         assert await repositories.session.scalar(select(PartStepTable)) is None
 
 
-async def test_a_child_that_refers_to_nothing_is_dangling(sql_store: SqlStore) -> None:
+async def test_an_unknown_reference_of_a_child_is_a_missing_reference(sql_store: SqlStore) -> None:
     widget = await add_widget(sql_store)
 
     async def add() -> None:
@@ -113,7 +113,7 @@ async def test_a_child_that_refers_to_nothing_is_dangling(sql_store: SqlStore) -
     assert caught.value.fields == ("steps",)
 
 
-async def test_a_page_is_one_statement_and_one_for_each_list(sql_store: SqlStore) -> None:
+async def test_a_page_takes_one_statement_and_one_per_list(sql_store: SqlStore) -> None:
     for number in range(3):
         widget = await add_widget(sql_store, f"bolt {number}")
         part = await add_part(sql_store, widget.id)
@@ -129,7 +129,7 @@ async def test_a_page_is_one_statement_and_one_for_each_list(sql_store: SqlStore
     assert len([statement for statement in sent if statement.startswith("SELECT")]) == 3
 
 
-async def test_what_was_not_loaded_is_an_error_and_no_statement(sql_store: SqlStore) -> None:
+async def test_lazy_loading_raises_an_error(sql_store: SqlStore) -> None:
     widget = await add_widget(sql_store)
     part = await add_part(sql_store, widget.id)
     async with sql_store.read() as repositories:
@@ -138,13 +138,13 @@ async def test_what_was_not_loaded_is_an_error_and_no_statement(sql_store: SqlSt
             _ = row.widget
 
 
-async def test_a_reference_to_nothing_is_dangling(sql_store: SqlStore) -> None:
+async def test_an_unknown_reference_is_a_missing_reference(sql_store: SqlStore) -> None:
     with pytest.raises(MissingReference) as caught:
         await add_part(sql_store, uuid4())
     assert caught.value.fields == ("widget_id",)
 
 
-async def test_the_database_refuses_what_dangles_too(sql_store: SqlStore) -> None:
+async def test_the_database_enforces_references(sql_store: SqlStore) -> None:
     async def add_row() -> None:
         async with sql_store.write() as repositories:
             repositories.session.add(PartTable(widget_id=uuid4()))
@@ -153,7 +153,7 @@ async def test_the_database_refuses_what_dangles_too(sql_store: SqlStore) -> Non
         await add_row()
 
 
-async def test_what_is_referred_to_is_in_use(sql_store: SqlStore) -> None:
+async def test_a_referenced_record_is_in_use(sql_store: SqlStore) -> None:
     widget = await add_widget(sql_store)
     await add_part(sql_store, widget.id)
 
@@ -167,7 +167,7 @@ async def test_what_is_referred_to_is_in_use(sql_store: SqlStore) -> None:
         assert await widgets_of(repositories).get(widget.id) == widget
 
 
-async def test_a_unique_index_names_its_field(sql_store: SqlStore) -> None:
+async def test_a_conflict_of_a_unique_index_names_its_field(sql_store: SqlStore) -> None:
     widget = await add_widget(sql_store)
 
     async def add_rows() -> None:
@@ -180,7 +180,7 @@ async def test_a_unique_index_names_its_field(sql_store: SqlStore) -> None:
     assert caught.value.fields == ("serial",)
 
 
-async def test_a_conflict_in_a_table_of_others_names_no_field(
+async def test_a_conflict_in_an_unknown_table_names_no_field(
     sql_store: SqlStore,
     database: Engine,
 ) -> None:
@@ -208,7 +208,7 @@ async def test_a_decimal_stays_exact(sql_store: SqlStore, number: str) -> None:
     assert str(price) == f"{Decimal(number):.4f}"
 
 
-def test_a_column_of_a_table_without_a_class_stands_for_itself() -> None:
+def test_a_column_without_a_mapped_class_is_returned_unchanged() -> None:
     links = Table("links", MetaData(), Column("id"))
     assert attribute(links.c.id) is links.c.id
     assert attribute(WidgetTable.__table__.c.id) is WidgetTable.id

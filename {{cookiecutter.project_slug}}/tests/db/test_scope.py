@@ -27,8 +27,8 @@ class ActiveRepository(ColumnRepository[Active, WidgetCreate, WidgetUpdate, Widg
     def select(cls) -> Select[Any]:
         return super().select().where(WidgetTable.is_active)
 
-    def _wanted(self, id_: UUID, versions: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
-        yield from super()._wanted(id_, versions)
+    def _where(self, id_: UUID, versions: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
+        yield from super()._where(id_, versions)
         yield WidgetTable.is_active.is_(True)
 
     def _conditions(self, query: WidgetFilter) -> Iterator[ColumnElement[bool]]:

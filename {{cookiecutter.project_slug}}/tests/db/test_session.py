@@ -6,7 +6,7 @@ from sqlalchemy import Executable, exc, func, select, text, update
 
 from app.db.base import is_in_either_case
 {% if cookiecutter.database == "sqlite" %}
-from app.db.session import SqlStore, writing
+from app.db.session import SqlStore, current_write
 {% else %}
 from app.db.session import SqlStore
 {% endif %}
@@ -24,7 +24,7 @@ from tests.widgets import (
 )
 
 
-async def test_an_update_does_not_set_the_clock_of_a_widget_back(sql_store: SqlStore) -> None:
+async def test_updated_at_never_goes_back(sql_store: SqlStore) -> None:
     async with sql_store.write() as repositories:
         widget = await widgets_of(repositories).add(WidgetCreate(name="bolt"))
     later = widget.updated_at + timedelta(hours=1)
@@ -35,25 +35,25 @@ async def test_an_update_does_not_set_the_clock_of_a_widget_back(sql_store: SqlS
     assert updated.updated_at == later
 
 
-async def test_widgets_of_one_instant_are_each_on_one_page(sql_store: SqlStore) -> None:
+async def test_widgets_created_at_the_same_time_are_each_on_one_page(sql_store: SqlStore) -> None:
     async with sql_store.write() as repositories:
         added = [await widgets_of(repositories).add(WidgetCreate(name=str(n))) for n in range(7)]
     same = {"created_at": added[0].created_at}
     async with sql_store.writer.begin() as connection:
         await connection.execute(update(WidgetTable).values(same))
     for sort, expected in (("created_at", added), ("-created_at", added[::-1])):
-        seen, cursor = [], None
+        listed, cursor = [], None
         for _ in range(4):
             async with sql_store.read() as repositories:
                 query = {"sort": (sort,), "limit": 2, "cursor": cursor}
                 page = await widgets_of(repositories).find(WidgetFilter.model_validate(query))
-            seen += page.items
+            listed += page.items
             cursor = page.next_cursor
-        assert [widget.id for widget in seen] == [widget.id for widget in expected]
+        assert [widget.id for widget in listed] == [widget.id for widget in expected]
         assert cursor is None
 
 
-async def test_a_session_that_finds_no_free_connection_is_told_to_come_back(
+async def test_a_session_times_out_waiting_for_a_connection(
     settings: Settings,
 ) -> None:
     limits = {"database_pool_size": 1, "database_pool_timeout": 0.05}
@@ -71,17 +71,17 @@ async def test_a_session_that_finds_no_free_connection_is_told_to_come_back(
 
 
 {% if cookiecutter.database == "sqlite" %}
-async def test_a_writer_waits_for_the_one_before_and_not_for_ever(settings: Settings) -> None:
+async def test_a_writer_times_out_waiting_for_another(settings: Settings) -> None:
     store = WidgetSqlStore(settings.model_copy(update={"database_timeout": 0.05}))
 
     async def write_in_a_write() -> None:
         async with store.write() as first:
             await first.session.execute(text("SELECT 1"))
-            writing.set(None)  # as if in another request
+            current_write.set(None)  # as if in another request
             async with store.write() as second:
                 await second.session.execute(text("SELECT 1"))
 
-    with pytest.raises(Unavailable, match="writers before"):
+    with pytest.raises(Unavailable, match="other writers"):
         await write_in_a_write()
     async with store.write() as repositories:
         await widgets_of(repositories).find(WidgetFilter())
@@ -107,8 +107,10 @@ async def test_a_read_sees_one_snapshot(sql_store: SqlStore) -> None:
     [update(WidgetTable).values(quantity=2), text("DELETE FROM widgets")],
     ids=["an update", "text"],
 )
-async def test_a_read_refuses_to_write(
-    sql_store: SqlStore, snapshot: bool, statement: Executable
+async def test_a_read_rejects_writes(
+    sql_store: SqlStore,
+    snapshot: bool,
+    statement: Executable,
 ) -> None:
     async def write() -> None:
         async with sql_store.read(snapshot=snapshot) as repositories:
@@ -119,7 +121,7 @@ async def test_a_read_refuses_to_write(
 
 
 @pytest.mark.parametrize("snapshot", [True, False])
-async def test_an_entity_that_is_added_in_a_read_is_refused(
+async def test_a_row_added_in_a_read_is_rejected(
     sql_store: SqlStore,
     snapshot: bool,
 ) -> None:
@@ -131,7 +133,7 @@ async def test_an_entity_that_is_added_in_a_read_is_refused(
         await add()
 
 
-async def test_an_entity_needs_no_more_than_its_own_fields(sql_store: SqlStore) -> None:
+async def test_a_row_needs_only_its_own_fields(sql_store: SqlStore) -> None:
     row = WidgetTable(name="bolt", quantity=1, is_active=True)
     async with sql_store.write() as repositories:
         repositories.session.add(row)
@@ -142,7 +144,7 @@ async def test_an_entity_needs_no_more_than_its_own_fields(sql_store: SqlStore) 
     assert Widget.model_validate(row) == widget
 
 
-async def test_a_repository_sees_what_the_session_has_added(sql_store: SqlStore) -> None:
+async def test_a_repository_sees_rows_added_to_the_session(sql_store: SqlStore) -> None:
     async with sql_store.write() as repositories:
         row = WidgetTable(name="bolt", quantity=1, is_active=True)
         repositories.session.add(row)
@@ -152,7 +154,7 @@ async def test_a_repository_sees_what_the_session_has_added(sql_store: SqlStore)
         assert (row.quantity, row.version) == (updated.quantity, updated.version) == (2, 2)
 
 
-async def test_each_change_makes_a_new_version(sql_store: SqlStore) -> None:
+async def test_each_update_increments_the_version(sql_store: SqlStore) -> None:
     row = WidgetTable(name="bolt", quantity=1, is_active=True)
     async with sql_store.write() as repositories:
         repositories.session.add(row)
@@ -167,24 +169,24 @@ async def test_each_change_makes_a_new_version(sql_store: SqlStore) -> None:
     assert widget.updated_at > widget.created_at
 
 
-async def test_of_two_changes_to_one_entity_the_second_is_refused(sql_store: SqlStore) -> None:
+async def test_the_second_of_two_concurrent_updates_is_rejected(sql_store: SqlStore) -> None:
     async with sql_store.write() as repositories:
         widget = await widgets_of(repositories).add(WidgetCreate(name="bolt"))
     async with sql_store.read() as repositories:
-        seen = await repositories.session.get_one(WidgetTable, widget.id)
+        row = await repositories.session.get_one(WidgetTable, widget.id)
     async with sql_store.write() as repositories:
         await widgets_of(repositories).update(widget.id, WidgetUpdate(quantity=1))
 
     async def change() -> None:
         async with sql_store.write() as repositories:
-            repositories.session.add(seen)
-            seen.quantity = 2
+            repositories.session.add(row)
+            row.quantity = 2
 
     with pytest.raises(Refused):
         await change()
 
 
-async def test_an_error_that_was_caught_does_not_end_as_if_all_were_stored(
+async def test_a_caught_error_still_fails_the_block(
     sql_store: SqlStore,
 ) -> None:
     async def add_twice() -> None:
@@ -200,7 +202,7 @@ async def test_an_error_that_was_caught_does_not_end_as_if_all_were_stored(
 
 
 {% if cookiecutter.database == "postgres" %}
-async def test_nor_does_that_of_a_statement(sql_store: SqlStore) -> None:
+async def test_a_caught_statement_error_still_fails_the_block(sql_store: SqlStore) -> None:
     async def go_on() -> None:
         async with sql_store.write() as repositories:
             await widgets_of(repositories).add(WidgetCreate(name="bolt"))
@@ -214,7 +216,7 @@ async def test_nor_does_that_of_a_statement(sql_store: SqlStore) -> None:
 
 
 {% endif %}
-async def test_a_block_commits_at_its_end_and_not_before(sql_store: SqlStore) -> None:
+async def test_a_block_cannot_commit_early(sql_store: SqlStore) -> None:
     async def commit_early() -> None:
         async with sql_store.write() as repositories:
             await repositories.session.commit()
@@ -240,12 +242,12 @@ async def test_a_savepoint_may_be_rolled_back_alone(sql_store: SqlStore) -> None
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"), [("bOLT É", 1), ("Bolt É", 1), ("bolt é", 0), ("bolt", 0)]
+    ("value", "expected"), [("bOLT É", 1), ("Bolt É", 1), ("bolt é", 0), ("bolt", 0)]
 )
-async def test_letters_of_either_case_are_the_same(
-    sql_store: SqlStore, asked: str, expected: int
+async def test_is_in_either_case_ignores_the_case_of_ascii_letters(
+    sql_store: SqlStore, value: str, expected: int
 ) -> None:
     async with sql_store.write() as repositories:
         await widgets_of(repositories).add(WidgetCreate(name="Bolt É"))
-        same = select(func.count()).where(is_in_either_case(WidgetTable.name, asked))
+        same = select(func.count()).where(is_in_either_case(WidgetTable.name, value))
         assert await repositories.session.scalar(same) == expected

@@ -15,7 +15,7 @@ from tests.api.client import URL, statements
 from tests.widgets import WidgetSqlStore, create_app
 
 
-def shown() -> list[float]:
+def gauges() -> list[float]:
     metrics = [metric for gauge in (USED, IDLE) for metric in gauge.collect()]
     return [sample.value for metric in metrics for sample in metric.samples]
 
@@ -24,11 +24,11 @@ def test_connections_are_counted_as_used_or_idle(database: Engine) -> None:
     engine = create_engine(database.url)
     observe(engine)
     with engine.connect():
-        assert shown() == [1, 0]
+        assert gauges() == [1, 0]
         with engine.connect() as second:
-            assert shown() == [2, 0]
+            assert gauges() == [2, 0]
             second.invalidate()
-    assert shown() == [0, 2]
+    assert gauges() == [0, 2]
     engine.dispose()
 
 
@@ -90,6 +90,6 @@ def test_reads_writes_and_errors_have_one_span_for_each_statement(
     assert [span.name for span in failed] == ["INSERT"]
 
 
-def test_nothing_is_traced_where_it_is_sent_nowhere(database: Engine, spans: Spans) -> None:
+def test_nothing_is_traced_without_an_exporter(database: Engine, spans: Spans) -> None:
     run_statements(database)
     assert not spans.ended

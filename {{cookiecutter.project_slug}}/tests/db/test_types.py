@@ -46,27 +46,27 @@ def ids(connection: Connection, condition: Any) -> list[int]:
     return [*connection.scalars(select(id_).where(condition).order_by(id_))]
 
 
-def test_json_and_arrays_come_back_as_they_were_stored(connection: Connection) -> None:
+def test_json_and_arrays_are_read_back_unchanged(connection: Connection) -> None:
     rows = connection.execute(select(shirts).order_by(id_)).all()
     assert [row.settings for row in rows] == [row[1] for row in ROWS]
     assert [row.labels for row in rows] == [["b", "a", "b"], ["a,b", '"', "é"], None]
     assert [row.sizes for row in rows] == [[2, 1], [], None]
 
 
-def test_none_is_null(connection: Connection) -> None:
+def test_none_is_stored_as_null(connection: Connection) -> None:
     for column in (settings, labels, sizes):
         assert ids(connection, column.is_(None)) == [3]
     connection.execute(update(shirts).values(settings=None))
     assert ids(connection, settings.is_(None)) == [1, 2, 3]
 
 
-def test_json_is_found_by_its_keys(connection: Connection) -> None:
+def test_json_can_be_filtered_by_key(connection: Connection) -> None:
     assert ids(connection, settings["theme"].as_string() == "dark") == [1]
     assert ids(connection, settings[("size", "x")].as_float() > 1) == [1]
     assert ids(connection, settings["gone"].as_string() == "dark") == []
 
 
-def test_arrays_are_found_by_an_element(connection: Connection) -> None:
+def test_arrays_can_be_filtered_by_element(connection: Connection) -> None:
     assert ids(connection, has(labels, "b")) == [1]
     assert ids(connection, has(labels, "a")) == [1]
     assert ids(connection, has(labels, '"')) == [2]

@@ -42,14 +42,14 @@ class InMemoryRepository(Repository[E, C, U, Q]):
     async def add(self, new: C) -> E:
         now = datetime.now(UTC)
         values = self._public(new)
-        values |= self._referred(values) | {"id": uuid7(), "version": 1}
+        values |= self._references(values) | {"id": uuid7(), "version": 1}
         row = self.entity(created_at=now, updated_at=now, **values)
         self._must_be_unique(row)
         self._rows[row.id] = row
         return row
 
     async def get(self, id_: UUID) -> E:
-        return self._as_of_now(self._wanted(id_, None))
+        return self._as_of_now(self._checked_row(id_, None))
 
     async def find(self, query: Q) -> Page[E]:
         rows = [
@@ -72,8 +72,8 @@ class InMemoryRepository(Repository[E, C, U, Q]):
 
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
         values = self._public(changes)
-        values |= self._referred(values)
-        old = self._wanted(id_, versions)
+        values |= self._references(values)
+        old = self._checked_row(id_, versions)
         new = old.model_copy(
             update=values
             | {"version": old.version + 1, "updated_at": max(datetime.now(UTC), old.updated_at)}
@@ -83,7 +83,7 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         return self._as_of_now(new)
 
     async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:
-        self._remove(self._wanted(id_, versions).id)
+        self._remove(self._checked_row(id_, versions).id)
 
     def _remove(self, id_: UUID) -> None:
         """Removes the row and applies ON DELETE to the rows that reference it."""
@@ -102,8 +102,8 @@ class InMemoryRepository(Repository[E, C, U, Q]):
                     if row.id in self._rows:  # another cascade may have removed it
                         self._remove(row.id)
                 elif name in self.nulls:
-                    none = {key: None} | ({name: None} if name in held(row) else {})
-                    self._rows[row.id] = row.model_copy(update=none)
+                    cleared = {key: None} | ({name: None} if name in nested(row) else {})
+                    self._rows[row.id] = row.model_copy(update=cleared)
                 else:
                     raise InUse
         for name, of in self.links:
@@ -114,43 +114,45 @@ class InMemoryRepository(Repository[E, C, U, Q]):
         for name, reference, of in self.lists:
             rows = [*self._rows.values()] if self._rows.tables[of] is table else []
             for row in rows:
-                ones = getattr(row, name)
-                left = tuple(one for one in ones if getattr(one, f"{reference}_id") != id_)
-                if left == ones:
+                children = getattr(row, name)
+                remaining = tuple(
+                    each for each in children if getattr(each, f"{reference}_id") != id_
+                )
+                if remaining == children:
                     continue
                 if f"{name}.{reference}" not in self.cascades:
                     raise InUse
-                self._rows[row.id] = row.model_copy(update={name: left})
+                self._rows[row.id] = row.model_copy(update={name: remaining})
 
     def _public(self, sent: Schema) -> dict[str, Any]:
         """Returns the values that can be read: not those of private fields."""
         fields = self.entity.model_fields
         return {name: value for name, value in sent if name in fields and value is not MISSING}
 
-    def _wanted(self, id_: UUID, versions: Collection[int] | None) -> E:
+    def _checked_row(self, id_: UUID, versions: Collection[int] | None) -> E:
         if id_ not in self._rows:
             raise NotFound(id_)
         if versions is not None and self._rows[id_].version not in versions:
             raise Stale
-        wanted: E = self._rows[id_]
-        return wanted
+        row: E = self._rows[id_]
+        return row
 
     def _must_be_unique(self, row: E) -> None:
         for unique in self.unique:
             fields = (unique,) if isinstance(unique, str) else unique
-            values = [self._compared(row, field) for field in fields]
+            values = [self._comparable(row, field) for field in fields]
             for other in self._rows.values():
-                is_same = values == [self._compared(other, field) for field in fields]
+                is_same = values == [self._comparable(other, field) for field in fields]
                 if is_same and other.id != row.id and None not in values:
                     raise Conflict(*fields)
 
-    def _compared(self, row: E, field: str) -> Any:
+    def _comparable(self, row: E, field: str) -> Any:
         value = getattr(row, field)
         return value.encode().lower() if field in self.nocase and value is not None else value
 
-    def _referred(self, values: dict[str, Any]) -> dict[str, Any]:
+    def _references(self, values: dict[str, Any]) -> dict[str, Any]:
         """Returns the referenced rows and the ids of links; raises `MissingReference`."""
-        referred: dict[str, Any] = {}
+        references: dict[str, Any] = {}
         for name, table in self.references:
             key = f"{name}_id"
             if key in values:
@@ -158,24 +160,24 @@ class InMemoryRepository(Repository[E, C, U, Q]):
                 if values[key] is not None and row is None:
                     raise MissingReference(key)
                 if name in self.entity.model_fields:
-                    referred[name] = row
+                    references[name] = row
         for name, table in self.links:
             if name in values:
                 if not self._rows.tables[table].keys() >= {*values[name]}:
                     raise MissingReference(name)
-                referred[name] = tuple(sorted(values[name]))
+                references[name] = tuple(sorted(values[name]))
         for name, reference, table in self.lists:
             ids = {getattr(row, f"{reference}_id") for row in values.get(name, ())} - {None}
             if not self._rows.tables[table].keys() >= ids:
                 raise MissingReference(name)
-        return referred
+        return references
 
     def _as_of_now(self, row: R) -> R:
         """Returns the row with the current versions of the rows that it references."""
         tables = self._rows.tables.values()
         stored = {
             name: next(rows[other.id] for rows in tables if other.id in rows)
-            for name, other in held(row).items()
+            for name, other in nested(row).items()
         }
         new = {name: self._as_of_now(other) for name, other in stored.items()}
         return row.model_copy(update=new)
@@ -190,5 +192,5 @@ def follows(row: Entity, order: SortKeys, after: list[Any]) -> bool:
     return False
 
 
-def held(row: Entity) -> dict[str, Entity]:
+def nested(row: Entity) -> dict[str, Entity]:
     return {name: value for name, value in row if isinstance(value, Entity)}

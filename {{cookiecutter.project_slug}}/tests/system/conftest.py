@@ -41,7 +41,7 @@ class Server:
             base_url=f"http://127.0.0.1:{port}",
             timeout=30,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
-            event_hooks={"response": [self._tells_no_secret]},
+            event_hooks={"response": [self._check_secrets]},
         )
         within(30, self._listens)
 
@@ -62,9 +62,9 @@ class Server:
         log = self.log.read_text()
         assert not any(secret.search(log) for secret in self.secrets), log
 
-    def _tells_no_secret(self, response: httpx2.Response) -> None:
-        told = f"{response.headers}{response.read().decode()}"
-        assert not any(secret.search(told) for secret in self.secrets), told
+    def _check_secrets(self, response: httpx2.Response) -> None:
+        text = f"{response.headers}{response.read().decode()}"
+        assert not any(secret.search(text) for secret in self.secrets), text
 
 
 Serve = Callable[..., Server]
@@ -83,20 +83,20 @@ def serve(settings: Settings, tmp_path: Path, start: Start) -> Iterator[Serve]:
                 "DRAIN_SECONDS": 0,
                 "PORT": free_port(),
             }
-            given = {name: str(value) for name, value in (defaults | variables).items()}
-            server = Server(start, tmp_path / f"server-{given['PORT']}.log", given)
+            values = {name: str(value) for name, value in (defaults | variables).items()}
+            server = Server(start, tmp_path / f"server-{values['PORT']}.log", values)
             running.callback(server.stop)
             return server
 
         yield serve
 
 
-def within(seconds: float, happens: Callable[[], bool]) -> None:
-    """Waits until `happens` returns true, and retries when the server does not respond."""
+def within(seconds: float, condition: Callable[[], bool]) -> None:
+    """Waits until `condition` returns true, and retries when the server does not respond."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            if happens():
+            if condition():
                 return
         except httpx2.TransportError:
             pass

@@ -20,28 +20,28 @@ def statuses(responses: list[Response]) -> Counter[int]:
     return Counter(response.status_code for response in responses)
 
 
-def test_one_of_fifty_equal_names_wins_and_the_others_are_told_soon(serve: Serve) -> None:
+def test_one_of_fifty_equal_names_wins_and_the_others_conflict(serve: Serve) -> None:
     server = serve(DATABASE_POOL_TIMEOUT=10)
-    took: list[float] = []
+    durations: list[float] = []
 
     def watch(done: Event) -> None:
         while not done.is_set():
-            took.append(server.http.get("/livez").elapsed.total_seconds())
+            durations.append(server.http.get("/livez").elapsed.total_seconds())
 
     done = Event()
     watcher = Thread(target=watch, args=[done])
     watcher.start()
-    began = time.monotonic()
+    started = time.monotonic()
     responses = burst(50, lambda _: create(server, "bolt"))
-    lasted = time.monotonic() - began
+    lasted = time.monotonic() - started
     done.set()
     watcher.join()
     assert statuses(responses) == {201: 1, 409: 49}
     assert lasted < 15  # a deadlock takes twice as long
-    assert max(took) < 5
+    assert max(durations) < 5
 
 
-def test_all_of_many_writers_in_several_processes_get_their_turn(serve: Serve) -> None:
+def test_concurrent_writers_in_several_processes_all_succeed(serve: Serve) -> None:
     # Enough time for all to queue: rejection when overloaded is tested elsewhere.
     server = serve(WORKERS=2, DATABASE_POOL_TIMEOUT=10)
 
@@ -72,7 +72,7 @@ def test_every_acknowledged_increment_counts(serve: Serve) -> None:
     assert server.http.get(url).json()["quantity"] == acknowledged
 
 
-def test_changes_of_different_fields_all_stay(serve: Serve) -> None:
+def test_concurrent_changes_of_different_fields_are_all_stored(serve: Serve) -> None:
     server = serve(DATABASE_POOL_TIMEOUT=10)
     url = create(server, "bolt").headers["Location"]
     changes: list[dict[str, object]] = [
@@ -110,18 +110,18 @@ def test_pages_neither_skip_nor_repeat_while_others_write(serve: Serve) -> None:
     walks = [walk(server, sort) for sort in ("created_at", "-created_at", "name", "-name")]
     done.set()
     others.join()
-    for seen in walks:
-        assert max(Counter(seen).values()) == 1
-        assert set(staying) <= set(seen)
+    for listed in walks:
+        assert max(Counter(listed).values()) == 1
+        assert set(staying) <= set(listed)
 
 
 def walk(server: Server, sort: str) -> list[str]:
     """Returns the names on all pages of a list."""
-    seen: list[str] = []
+    listed: list[str] = []
     params: dict[str, str | int] = {"limit": 7, "sort": sort}
     while True:
         page = server.http.get(URL, params=params).json()
-        seen += [widget["name"] for widget in page["items"]]
+        listed += [widget["name"] for widget in page["items"]]
         if page["next_cursor"] is None:
-            return seen
+            return listed
         params["cursor"] = page["next_cursor"]

@@ -39,26 +39,24 @@ def test_every_acknowledged_row_survives_kill_9(serve: Serve) -> None:
     assert create(again, "after").status_code == 201
 
 
-def test_a_database_that_goes_and_comes_back_needs_no_restart(
-    serve: Serve, settings: Settings
-) -> None:
+def test_a_database_outage_needs_no_restart(serve: Serve, settings: Settings) -> None:
     server = serve(DATABASE_TIMEOUT=1)
     assert create(server, "before").status_code == 201
     with outage(settings.database_url.get_secret_value()):
-        its_database_is_gone(server)
-    its_database_is_back(server)
+        assert_unavailable(server)
+    assert_available(server)
     assert create(server, "after").status_code == 201
     assert walk(server, "name") == ["after", "before"]
 
 
-def test_a_service_may_start_before_its_database(serve: Serve, settings: Settings) -> None:
+def test_the_service_can_start_before_its_database(serve: Serve, settings: Settings) -> None:
     with outage(settings.database_url.get_secret_value()):
         server = serve(DATABASE_TIMEOUT=1)
-        its_database_is_gone(server)
-    its_database_is_back(server)
+        assert_unavailable(server)
+    assert_available(server)
 
 
-def its_database_is_gone(server: Server) -> None:
+def assert_unavailable(server: Server) -> None:
     ready = server.http.get("/readyz")
     responses = [*burst(20, lambda _: server.http.get(URL)), create(server, "lost"), ready]
     assert statuses(responses) == {503: 22}
@@ -66,7 +64,7 @@ def its_database_is_gone(server: Server) -> None:
     assert server.http.get("/livez").status_code == 200
 
 
-def its_database_is_back(server: Server) -> None:
+def assert_available(server: Server) -> None:
     responses = [*burst(20, lambda _: server.http.get(URL)), server.http.get("/readyz")]
     assert statuses(responses) == {200: 21}
 
@@ -83,7 +81,7 @@ command.upgrade(config_for(Settings(), FOLDER / "versions", sys.argv[1]), "head"
 """
 
 
-def test_replicas_that_migrate_at_once_end_with_one_schema(
+def test_concurrent_migrations_run_one_at_a_time(
     unmigrated: Settings, database: Engine, tmp_path: Path, start: Start
 ) -> None:
     (tmp_path / "slow.py").write_text(

@@ -54,29 +54,29 @@ class Clients:
         """Returns the responses and the duration of the slowest, in seconds."""
 
         def measured(number: int) -> tuple[httpx2.Response, float]:
-            begun = time.monotonic()
-            return call(number), time.monotonic() - begun
+            started = time.monotonic()
+            return call(number), time.monotonic() - started
 
         responses, seconds = zip(*burst(CLIENTS, measured), strict=True)
         return [*responses], max(seconds)
 
-    def of_each_kind(self, number: int) -> httpx2.Response:
+    def mixed_request(self, number: int) -> httpx2.Response:
         if number == 0:
             return self.server.http.get("/readyz")
         return create(self.server, "lost") if number == 1 else self.server.http.get(URL)
 
-    def are_told_in_time(self, call: Call) -> None:
+    def assert_time_out(self, call: Call) -> None:
         """Asserts that each gets a 503; requests may queue before they wait for what hangs."""
         for _ in range(2):
             responses, slowest = self._burst(call)
             assert statuses(responses) == {503: len(responses)}
             assert all(response.headers["Retry-After"] == "1" for response in responses)
             assert slowest < TIMEOUT + 1.5 + self.overhead
-            begun = time.monotonic()
+            started = time.monotonic()
             assert self.server.http.get("/livez").status_code == 200
-            assert time.monotonic() - begun < 0.5 + self.overhead
+            assert time.monotonic() - started < 0.5 + self.overhead
 
-    def are_served_within_a_second(self, call: Call) -> None:
+    def assert_recover(self, call: Call) -> None:
         def are_served() -> bool:
             responses, _ = self._burst(call)
             ready = self.server.http.get("/readyz")
@@ -85,26 +85,26 @@ class Clients:
         within(1 + 3 * self.overhead, are_served)
 
 
-def test_a_write_that_hangs_is_answered_in_time_and_can_be_tried_again(
-    serve: Serve, settings: Settings
-) -> None:
+def test_hanging_writes_time_out_and_can_be_retried(serve: Serve, settings: Settings) -> None:
     # Longer than REQUEST_TIMEOUT, which must end the requests.
     limits = dict.fromkeys(("DATABASE_TIMEOUT", "DATABASE_LOCK_TIMEOUT"), 30)
     server = serve(REQUEST_TIMEOUT=TIMEOUT, **limits)
     clients = Clients(server)
     names = [f"lost {number:02}" for number in range(CLIENTS)]
     with hanging_writes(settings.database_url.get_secret_value()):
-        told = create(server, "lost")
-        assert told.json()["detail"].endswith("What it changes may be stored.")
-        clients.are_told_in_time(lambda number: create(server, names[number]))
+        response = create(server, "lost")
+        assert response.json()["detail"].endswith("Changes may have been stored.")
+        clients.assert_time_out(lambda number: create(server, names[number]))
         assert server.http.get("/readyz").status_code == 200
-    clients.are_served_within_a_second(lambda _: server.http.get(URL))
+    clients.assert_recover(lambda _: server.http.get(URL))
     # Each write was stored despite its 503 or is stored by this retry, and none is stored twice.
     assert {create(server, name).status_code for name in ("lost", *names)} <= {201, 409}
     assert walk(server, "name") == ["lost", *names]
 
 
-def test_a_frozen_issuer_holds_no_request(serve: Serve, start: Start, tmp_path: Path) -> None:
+def test_requests_time_out_while_the_issuer_hangs(
+    serve: Serve, start: Start, tmp_path: Path
+) -> None:
     issuer = Issuer(free_port())
     folder = tmp_path / ".well-known"
     folder.mkdir()
@@ -120,10 +120,10 @@ def test_a_frozen_issuer_holds_no_request(serve: Serve, start: Start, tmp_path: 
 
     os.kill(process.pid, signal.SIGSTOP)
     clients = Clients(server)
-    clients.are_told_in_time(read)
+    clients.assert_time_out(read)
     assert server.http.get("/readyz").status_code == 200  # it requires no token
     os.kill(process.pid, signal.SIGCONT)
-    clients.are_served_within_a_second(read)
+    clients.assert_recover(read)
 
     os.kill(process.pid, signal.SIGSTOP)
     assert statuses(burst(CLIENTS, read)) == {200: CLIENTS}  # the keys are cached
@@ -144,23 +144,23 @@ only_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs leases an
 
 
 @only_linux
-def test_a_disk_that_hangs_holds_no_request(serve: Serve, database: Engine, start: Start) -> None:
+def test_requests_time_out_while_the_disk_hangs(
+    serve: Serve, database: Engine, start: Start
+) -> None:
     database.dispose()
     server = serve(REQUEST_TIMEOUT=TIMEOUT)
     clients = Clients(server)
     holder = start("-c", LEASE, str(database.url.database), variables={})
     assert holder.stdout
     assert holder.stdout.readline() == "leased\n"
-    clients.are_told_in_time(clients.of_each_kind)
+    clients.assert_time_out(clients.mixed_request)
     holder.kill()
-    clients.are_served_within_a_second(lambda _: server.http.get(URL))
+    clients.assert_recover(lambda _: server.http.get(URL))
     assert create(server, "after").status_code == 201
 
 
 @only_linux
-def test_a_full_disk_is_told_and_nothing_that_was_answered_is_lost(
-    serve: Serve, database: Engine
-) -> None:
+def test_a_full_disk_loses_no_acknowledged_write(serve: Serve, database: Engine) -> None:
     server = serve()
     assert create(server, "widget").status_code == 201
     clients = Clients(server)
@@ -196,7 +196,7 @@ def limited_files(server: Server, database: Engine) -> Iterator[None]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("fault", [Relay.hold, Relay.cut])
-def test_a_database_that_hangs_holds_no_request(
+def test_requests_time_out_while_the_database_hangs(
     serve: Serve, settings: Settings, workers: int, fault: Callable[[Relay], None]
 ) -> None:
     url = make_url(settings.database_url.get_secret_value())
@@ -210,8 +210,8 @@ def test_a_database_that_hangs_holds_no_request(
         clients = Clients(server)
         assert create(server, "before").status_code == 201
         fault(between)
-        clients.are_told_in_time(clients.of_each_kind)
+        clients.assert_time_out(clients.mixed_request)
         between.resume()
-        clients.are_served_within_a_second(lambda _: server.http.get(URL))
+        clients.assert_recover(lambda _: server.http.get(URL))
         assert create(server, "after").status_code == 201
 {% endif %}

@@ -9,8 +9,8 @@ from tests.system.test_concurrency import create
 
 def request(line: str, body: bytes = b"", content_type: str = "application/json") -> bytes:
     headers = ["Host: localhost", "Connection: close", f"Content-Type: {content_type}"]
-    head = "\r\n".join([f"{line} HTTP/1.1", *headers, f"Content-Length: {len(body)}", "", ""])
-    return head.encode("latin-1") + body
+    text = "\r\n".join([f"{line} HTTP/1.1", *headers, f"Content-Length: {len(body)}", "", ""])
+    return text.encode("latin-1") + body
 
 
 POST = "POST /v1/widgets"
@@ -39,14 +39,14 @@ CASES = [
 ]
 
 
-def test_each_is_answered_and_the_next_request_too(serve: Serve) -> None:
+def test_malformed_requests_do_not_affect_the_next_one(serve: Serve) -> None:
     server = serve()
-    answered = []
+    results = []
     for _, sent in CASES:
-        answer = exchange(server, sent)
-        answered.append((int(answer[9:12]), sent))
-        assert any(words in answer for words in (b"detail", b"Invalid HTTP")), answer
-    assert [(status, sent[:60]) for status, sent in answered] == [
+        response = exchange(server, sent)
+        results.append((int(response[9:12]), sent))
+        assert any(words in response for words in (b"detail", b"Invalid HTTP")), response
+    assert [(status, sent[:60]) for status, sent in results] == [
         (status, sent[:60]) for status, sent in CASES
     ]
     assert create(server, "after").status_code == 201
@@ -54,12 +54,12 @@ def test_each_is_answered_and_the_next_request_too(serve: Serve) -> None:
 
 def exchange(server: Server, sent: bytes) -> bytes:
     """Returns all bytes that the server sends before it closes the connection."""
-    answer = b""
+    response = b""
     with socket.create_connection(server.address, timeout=10) as connection:
         # The server may close the connection early; its response can still be read.
         with suppress(ConnectionError):
             connection.sendall(sent)
         with suppress(ConnectionError):
             while received := connection.recv(65536):
-                answer += received
-    return answer
+                response += received
+    return response

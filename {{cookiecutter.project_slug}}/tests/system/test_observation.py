@@ -25,7 +25,7 @@ def metric(server: Server, name: str) -> float:
     )
 
 
-def test_every_line_of_the_log_is_one_json_object(serve: Serve) -> None:
+def test_every_log_line_is_a_json_object(serve: Serve) -> None:
     server = serve()
     server.http.get(URL, params={"name_contains": "confidential"}, headers={"X-Request-ID": "7"})
     server.stop()
@@ -38,7 +38,7 @@ def test_every_line_of_the_log_is_one_json_object(serve: Serve) -> None:
     assert "confidential" not in text
 
 
-def test_the_metrics_are_those_of_all_workers(serve: Serve) -> None:
+def test_metrics_cover_all_workers(serve: Serve) -> None:
     server = serve(WORKERS=2)
     burst(20, lambda number: create(server, str(number)))
     # Requests are counted only after the response is sent.
@@ -64,7 +64,7 @@ def collector() -> Iterator[tuple[str, list[Span]]]:
         yield f"http://127.0.0.1:{port}", spans
 
 
-def test_requests_and_their_statements_are_traced_where_the_environment_asks(serve: Serve) -> None:
+def test_requests_and_statements_are_traced_if_configured(serve: Serve) -> None:
     with collector() as (url, spans):
         server = serve(
             OTEL_EXPORTER_OTLP_ENDPOINT=url,

@@ -12,7 +12,7 @@ from tests.system.conftest import Serve, Server, burst, within
 from tests.system.test_concurrency import URL, create, statuses
 
 CLIENTS = 200
-PLACES = 50  # more than Starlette's default of 40 blocking calls at a time
+POOL_SIZE = 50  # more than Starlette's default of 40 blocking calls at a time
 
 
 def url(settings: Settings) -> str:
@@ -23,8 +23,10 @@ def seconds(response: Response) -> float:
     return response.elapsed.total_seconds()
 
 
-def test_who_cannot_be_served_is_told_within_a_second(serve: Serve, settings: Settings) -> None:
-    server = serve(DATABASE_TIMEOUT=5, DATABASE_LOCK_TIMEOUT=5, DATABASE_POOL_SIZE=PLACES)
+def test_requests_beyond_capacity_get_a_503_within_a_second(
+    serve: Serve, settings: Settings
+) -> None:
+    server = serve(DATABASE_TIMEOUT=5, DATABASE_LOCK_TIMEOUT=5, DATABASE_POOL_SIZE=POOL_SIZE)
     # The time this machine needs for as many requests that wait for nothing.
     overhead = max(map(seconds, burst(CLIENTS, lambda _: server.http.get("/nowhere"))))
     with blocked_writers(url(settings)):
@@ -44,12 +46,14 @@ def test_who_cannot_be_served_is_told_within_a_second(serve: Serve, settings: Se
     assert statuses(responses) == {503: CLIENTS}
     assert all(response.headers["Retry-After"] == "1" for response in responses)
     slow = [response for response in responses if seconds(response) > 2 + overhead]
-    assert len(slow) <= PLACES  # the admitted requests
+    assert len(slow) <= POOL_SIZE  # the admitted requests
     assert statuses(prober) == {200: 20}
     assert max(map(seconds, prober)) < 2 + overhead
 
 
-def test_who_was_let_in_is_served_when_the_way_is_free(serve: Serve, settings: Settings) -> None:
+def test_admitted_requests_are_served_once_the_lock_is_free(
+    serve: Serve, settings: Settings
+) -> None:
     server = serve(DATABASE_TIMEOUT=10, DATABASE_LOCK_TIMEOUT=10)
     responses: list[Response] = []
 
@@ -67,18 +71,18 @@ def test_who_was_let_in_is_served_when_the_way_is_free(serve: Serve, settings: S
     assert len(listed["items"]) == statuses(responses)[201]
 
 
-def test_clients_that_vanish_leave_nothing_behind(serve: Serve, settings: Settings) -> None:
+def test_disconnected_clients_leave_nothing_behind(serve: Serve, settings: Settings) -> None:
     server = serve(DATABASE_POOL_SIZE=2)
     body = b'{"name": "x"}'
-    head = (
+    headers = (
         b"POST /v1/widgets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n" % len(body)
     )
-    whole = head + body
+    request = headers + body
     with blocked_writers(url(settings)):
         for number in range(CLIENTS):
             # A quarter disconnects in the headers, a quarter in the body, and half while waiting.
-            sent = (whole, head[:40], whole[:-5], whole)[number % 4]
+            sent = (request, headers[:40], request[:-5], request)[number % 4]
             vanish(server, sent)
     within(15, lambda: is_at_rest(url(settings)))
     responses = burst(4, lambda number: create(server, f"after {number}"))
@@ -91,12 +95,12 @@ def vanish(server: Server, sent: bytes) -> None:
         time.sleep(0.005)
 
 
-def test_clients_that_send_slowly_keep_nobody_waiting(serve: Serve) -> None:
+def test_slow_senders_hold_no_slots(serve: Serve) -> None:
     server = serve(MAX_CONCURRENT_REQUESTS=10)
-    head = b"POST /v1/widgets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
+    headers = b"POST /v1/widgets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
     slow = [socket.create_connection(server.address) for _ in range(20)]
     for connection in slow:
-        connection.sendall(head)
+        connection.sendall(headers)
     time.sleep(0.3)  # all have arrived
     response = create(server, "bolt")
     for connection in slow:

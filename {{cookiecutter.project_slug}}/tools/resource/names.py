@@ -22,9 +22,9 @@ AN = r"(?!eu|on[ce]|u(ni|s[aeu]|ti|r[il]|uid))[aeiou]|hour|honest|honou?r|heir"
 # Names in the generated code and in the modules that list all resources.
 WORDS = """
     after again alembic_version app before body changed changes client costs created docs draining
-    error errors etag expected field find found gone health if_match if_none_match ids key known lifespan listed
-    middleware name new nothing number one opened other page query referred repositories response
-    router rows seen select sent session settings sort store tables told update url value values
+    error errors etag executed expected field find found gone health if_match if_none_match ids key known
+    lifespan listed middleware name new number one opened other page query referred repositories response
+    router rows select sent session settings sort store tables unknown update url value values
 """
 CLASSES = """
     Base Column Engine FieldProblem Health Integer Position Problem Settings Store

@@ -20,14 +20,14 @@ class Health(BaseModel):
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez", openapi_extra=WITHOUT_TOKEN)
 async def livez() -> Health:
-    """The process answers. It asks nobody else: a slow database is no reason to restart it."""
+    """The process responds. The database is not checked: a slow one is no reason to restart it."""
     return Health()
 
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", openapi_extra=WITHOUT_TOKEN, responses=problems(503))
 async def readyz(request: Request, store: StoreDep) -> Health:
-    """The database answers, its schema is as new as this code, and no shutdown has begun."""
+    """The database responds, its schema is as new as this code, and no shutdown has begun."""
     if request.app.state.draining:
         raise Unavailable("The service is shutting down.")
     await store.check()

@@ -52,7 +52,7 @@ async def update_item(
     response: Response,
     if_match: IfMatch = None,
 ) -> Item:
-    """Fields that are absent stay as they are; null clears those that may be empty."""
+    """Absent fields stay unchanged; null clears optional ones."""
     async with store.write() as repositories:
         item = await repositories.items.update(item_id, changes, versions(if_match))
     response.headers["ETag"] = etag(item)

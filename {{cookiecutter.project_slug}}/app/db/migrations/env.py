@@ -19,7 +19,7 @@ from app.db.tables import Base
 from app.settings import Settings, read_settings
 
 # How long to wait for the migration of another replica.
-PATIENCE_SECONDS = 60
+LOCK_TIMEOUT_SECONDS = 60
 {% if cookiecutter.database == "postgres" %}
 LOCK_KEY = int.from_bytes(b"alembic")  # any number that no other program locks
 {% endif %}
@@ -32,7 +32,7 @@ def run_migrations() -> None:
 {% if cookiecutter.database == "sqlite" %}
     engine = create_engine(
         url.set(drivername="sqlite"),
-        connect_args={"timeout": PATIENCE_SECONDS},
+        connect_args={"timeout": LOCK_TIMEOUT_SECONDS},
         poolclass=pool.NullPool,
     )
 
@@ -73,19 +73,19 @@ def run_migrations() -> None:
         )
         with context.begin_transaction():
 {% if cookiecutter.database == "postgres" %}
-            _wait_for_others(connection, settings)
+            _wait_for_lock(connection, settings)
 {% endif %}
             context.run_migrations()
 
 
 {% if cookiecutter.database == "postgres" %}
-def _wait_for_others(connection: Connection, settings: Settings) -> None:
+def _wait_for_lock(connection: Connection, settings: Settings) -> None:
     """Lets one replica migrate at a time; the others then find nothing left to do."""
 
     def set_lock_timeout(seconds: float) -> None:
         connection.execute(text(f"SET LOCAL lock_timeout = {seconds * 1000:.0f}"))
 
-    set_lock_timeout(PATIENCE_SECONDS)
+    set_lock_timeout(LOCK_TIMEOUT_SECONDS)
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
     # While DDL waits for a table's lock, all later statements queue behind it, so it gives up.
     set_lock_timeout(settings.database_lock_timeout)

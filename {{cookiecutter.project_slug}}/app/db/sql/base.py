@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Base, EntityTable
-from app.db.sql.statements import one, page
+from app.db.sql.statements import by_id, page
 from app.repositories.base import C, E, Q, Repository, U
 from app.repositories.errors import MissingReference, NotFound, RepositoryError, Stale
 from app.schemas.pages import Page
@@ -87,23 +87,23 @@ class SqlRepository(Repository[E, C, U, Q]):
 
     async def add(self, new: C) -> E:
         values = new.model_dump()
-        await self._must_refer_to_something(values)
-        related = self._related(values)
+        await self._check_references(values)
+        related = self._pop_relationships(values)
         row = self._row(self.table, values)
         self.session.add(row)
         await self.session.flush()
-        await self._relate(row.id, related)
+        await self._set_relationships(row.id, related)
         return await self._entity(row)
 
     async def get(self, id_: UUID) -> E:
-        for entity in await self._entities(self.scoped(one(type(self))), {"id": id_}):
+        for entity in await self._entities(self.scoped(by_id(type(self))), {"id": id_}):
             return entity
         raise NotFound(id_)
 
     async def find(self, query: Q) -> Page[E]:
         after = query.after
         statement = page(type(self), query.sort_keys, after is not None)
-        if conditions := [*self._created(query), *self._conditions(query)]:
+        if conditions := [*self._created_conditions(query), *self._conditions(query)]:
             statement = statement.where(*conditions)
         parameters: dict[str, Any] = {"limit": query.limit + 1}
         parameters |= {
@@ -120,26 +120,26 @@ class SqlRepository(Repository[E, C, U, Q]):
     async def update(self, id_: UUID, changes: U, versions: Collection[int] | None = None) -> E:
         """Uses one statement, so that two updates of different fields cannot undo each other."""
         values = changes.model_dump()
-        await self._must_refer_to_something(values)
-        related = self._related(values)
+        await self._check_references(values)
+        related = self._pop_relationships(values)
         # The clock is read before waiting for the row's lock: `updated_at` must not go back.
         now, before = literal(datetime.now(UTC)), self.table.updated_at
         values["updated_at"] = case((before > now, before), else_=now)
-        statement = update(self.table).where(*self._wanted(id_, versions)).values(values)
+        statement = update(self.table).where(*self._where(id_, versions)).values(values)
         changed = await self.session.scalars(
             self.scoped(statement.returning(self.table)),
             execution_options={"populate_existing": True},
         )
         for row in changed:
-            await self._relate(id_, related)
+            await self._set_relationships(id_, related)
             return await self._entity(row)
-        raise await self._reason(id_)
+        raise await self._not_found_or_stale(id_)
 
     async def remove(self, id_: UUID, versions: Collection[int] | None = None) -> None:
-        statement = delete(self.table).where(*self._wanted(id_, versions))
+        statement = delete(self.table).where(*self._where(id_, versions))
         removed = await self.session.execute(self.scoped(statement.returning(self.table.id)))
         if removed.first() is None:
-            raise await self._reason(id_)
+            raise await self._not_found_or_stale(id_)
 
     def scoped(self, statement: S) -> S:
         """Limits the statement to the rows of this repository; a subclass may add options."""
@@ -150,7 +150,7 @@ class SqlRepository(Repository[E, C, U, Q]):
         """Returns the SELECT that `get` and `find` use."""
         return select(cls.table).options(*cls.options)
 
-    def _created(self, query: Q) -> Iterator[ColumnElement[bool]]:
+    def _created_conditions(self, query: Q) -> Iterator[ColumnElement[bool]]:
         if query.created_after is not None:
             yield self.table.created_at > query.created_after
         if query.created_before is not None:
@@ -166,26 +166,26 @@ class SqlRepository(Repository[E, C, U, Q]):
         rows = await self.session.scalars(statement, parameters)
         return entities(self.entity).validate_python(rows.all())
 
-    def _wanted(self, id_: UUID, versions: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
+    def _where(self, id_: UUID, versions: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
         """Yields conditions for the row to change or remove; a subclass may add conditions."""
         yield self.table.id == id_
         if versions is not None:
             yield self.table.version.in_(versions)
 
-    async def _must_refer_to_something(self, values: Mapping[str, Any]) -> None:
+    async def _check_references(self, values: Mapping[str, Any]) -> None:
         """Raises `MissingReference`: the database checks too, but may not tell which reference is wrong."""
         for column in self.table.__table__.columns:
             for key in column.foreign_keys:
                 if values.get(column.key) is not None:
                     target = attribute(key.column)
-                    there = select(target).where(target == values[column.key])
-                    if await self.session.scalar(self.scoped(there)) is None:
+                    statement = select(target).where(target == values[column.key])
+                    if await self.session.scalar(self.scoped(statement)) is None:
                         raise MissingReference(column.key)
         for name, key, ids in self._lists_of_ids(values):
             if ids:
                 target = attribute(key.column)
-                there = select(func.count(target)).where(target.in_(ids))
-                if await self.session.scalar(self.scoped(there)) != len(ids):
+                statement = select(func.count(target)).where(target.in_(ids))
+                if await self.session.scalar(self.scoped(statement)) != len(ids):
                     raise MissingReference(name)
 
     def _lists_of_ids(
@@ -201,12 +201,12 @@ class SqlRepository(Repository[E, C, U, Q]):
                 for key in column.foreign_keys:
                     yield each.name, key, {row.get(column.key) for row in rows} - {None}
 
-    def _related(self, values: dict[str, Any]) -> dict[str, Collection[Any]]:
+    def _pop_relationships(self, values: dict[str, Any]) -> dict[str, Collection[Any]]:
         """Removes and returns the values of relationships, which have no column in the table."""
         names = [*(link.ids for link in self.links), *(each.name for each in self.children)]
         return {name: values.pop(name) for name in names if name in values}
 
-    async def _relate(self, id_: UUID, related: Mapping[str, Collection[Any]]) -> None:
+    async def _set_relationships(self, id_: UUID, related: Mapping[str, Collection[Any]]) -> None:
         for link in self.links:
             if link.ids in related:
                 await self.session.execute(delete(link.ours.table).where(link.ours == id_))
@@ -221,8 +221,8 @@ class SqlRepository(Repository[E, C, U, Q]):
                 self.session.add_all(new)
                 await self.session.flush()
 
-    async def _reason(self, id_: UUID) -> RepositoryError:
+    async def _not_found_or_stale(self, id_: UUID) -> RepositoryError:
         """Returns why a statement matched no row with this id and these versions."""
-        wanted = select(self.table.id).where(*self._wanted(id_, None))
-        found = await self.session.scalar(self.scoped(wanted))
+        statement = select(self.table.id).where(*self._where(id_, None))
+        found = await self.session.scalar(self.scoped(statement))
         return NotFound(id_) if found is None else Stale()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def one(repository: "AnyRepository") -> Select[Any]:
+def by_id(repository: "AnyRepository") -> Select[Any]:
     return repository.select().where(repository.table.id == bindparam("id"))
 
 

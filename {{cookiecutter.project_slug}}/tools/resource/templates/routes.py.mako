@@ -68,7 +68,7 @@ async def read_${name}(
 async def update_${name}(
     ${name}_id: UUID, changes: ${entity}Update, ${user}store: StoreDep, response: Response, if_match: IfMatch = None
 ) -> ${entity}:
-    """Fields that are absent stay as they are; null clears those that may be empty."""
+    """Absent fields stay unchanged; null clears optional ones."""
     async with store.write() as repositories:
         ${name} = await repositories.${plural}${of_user}.update(${name}_id, changes, versions(if_match))
     response.headers["ETag"] = etag(${name})

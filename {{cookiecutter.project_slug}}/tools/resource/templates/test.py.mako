@@ -1,12 +1,12 @@
 <% has_page = references or links or lists %>\
-<%def name="given_to(both)">\
+<%def name="overrides(both)">\
 % for field in both:
 % if field.to_itself:
 , ${field.key}=create(client)["id"]\
 % endif
 % endfor
 </%def>\
-<%def name="listed_of(rule)">\
+<%def name="parameters(rule)">\
 % if of_rule(rule) == references:
 REFERENCES\
 % else:
@@ -67,7 +67,7 @@ def ${rows.row}(${"client: TestClient, /, " if rows.references else ""}**fields:
 % endfor
 
 
-def test_a_created_${name}_tells_where_it_is_and_which_version(client: TestClient) -> None:
+def test_a_created_${name}_has_a_location_and_an_etag(client: TestClient) -> None:
     sent = body(${client})
     response = client.post(URL, json=sent)
     assert response.status_code == 201, response.text
@@ -88,7 +88,7 @@ def test_a_created_${name}_tells_where_it_is_and_which_version(client: TestClien
 
 
 % if defaulted or links or lists:
-def test_${a_name}_may_do_without_what_has_a_default(client: TestClient) -> None:
+def test_fields_with_a_default_may_be_omitted(client: TestClient) -> None:
     defaults${": dict[str, Any]" if links or lists or any(field.kind in {"array", "json"} for field in defaulted) else ""} = {
 % for field in defaulted:
         "${field.key}": ${answered(field.default)},
@@ -112,7 +112,7 @@ def test_${a_name}_may_do_without_what_has_a_default(client: TestClient) -> None
 % if not in_database:
 @in_memory
 % endif
-def test_${a_name}_needs_what_has_no_default(client: TestClient) -> None:
+def test_missing_required_fields_are_rejected(client: TestClient) -> None:
     assert wrong_fields(client.post(URL, json={})) == [
 % for field in required:
         ("body", "${field.key}"),
@@ -144,7 +144,7 @@ def test_${a_name}_needs_what_has_no_default(client: TestClient) -> None:
 % endfor
     ],
 )
-def test_a_value_that_is_wrong_is_refused_by_the_name_of_its_field(
+def test_an_invalid_value_is_reported_with_its_field(
     client: TestClient, field: str, value: object
 ) -> None:
     url = f"{URL}/{create(client)['id']}"
@@ -166,7 +166,7 @@ def test_a_value_that_is_wrong_is_refused_by_the_name_of_its_field(
 % endfor
     ],
 )
-def test_a_wrong_element_is_refused_by_its_place(
+def test_an_invalid_element_is_reported_with_its_index(
     client: TestClient, field: str, value: object
 ) -> None:
     url, sent = f"{URL}/{create(client)['id']}", {field: [value]}
@@ -184,7 +184,7 @@ def test_a_wrong_element_is_refused_by_its_place(
 % endfor
     ],
 )
-def test_a_patch_changes_what_it_names_and_nothing_else(
+def test_a_patch_changes_only_its_fields(
     client: TestClient, field: str, before: object, after: object
 ) -> None:
     ${name} = create(client, **{field: before})
@@ -202,7 +202,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(
 % endif
 % if unique:
 @pytest.mark.parametrize("field", [${", ".join(quoted(field.key) for field in unique)}])
-def test_a_value_that_is_taken_is_a_conflict(client: TestClient, field: str) -> None:
+def test_a_duplicate_value_is_a_conflict(client: TestClient, field: str) -> None:
     ${name}, other = create(client), create(client)
     again = {field: ${name}[field]}
     url = f"{URL}/{other['id']}"
@@ -214,7 +214,7 @@ def test_a_value_that_is_taken_is_a_conflict(client: TestClient, field: str) -> 
 % endif
 % for field in unique:
 % if field.nocase:
-def test_${field.name}_is_taken_in_upper_and_lower_case(client: TestClient) -> None:
+def test_${field.name}_is_unique_regardless_of_case(client: TestClient) -> None:
     ${name} = create(client, ${field.key}=${one(field)})
     again = {"${field.key}": ${name}["${field.key}"].upper()}
     errors = problem(client.post(URL, json=body(${client}) | again), 409)["errors"]
@@ -230,7 +230,7 @@ def test_${field.name}_is_taken_in_upper_and_lower_case(client: TestClient) -> N
 % endfor
 % for both in together:
 def test_${"_and_".join(field.name for field in both)}_are_unique_together(client: TestClient) -> None:
-    ${name}, other = create(client${given_to(both)}), create(client)
+    ${name}, other = create(client${overrides(both)}), create(client)
     again = {field: ${name}[field] for field in (${", ".join(quoted(field.key) for field in both)})}
     url = f"{URL}/{other['id']}"
     for response in (client.post(URL, json=body(${client}) | again), client.patch(url, json=again)):
@@ -244,14 +244,14 @@ def test_${"_and_".join(field.name for field in both)}_are_unique_together(clien
 
 
 % endfor
-def test_what_is_not_there_is_not_found(client: TestClient) -> None:
+def test_an_unknown_id_is_not_found(client: TestClient) -> None:
     url = f"{URL}/{uuid4()}"
     problem(client.get(url), 404)
     problem(client.patch(url, json={"${fields[0].key}": ${changed(fields[0])}}), 404)
     problem(client.delete(url), 404)
 
 
-def test_a_deleted_${name}_is_gone(client: TestClient) -> None:
+def test_a_deleted_${name}_is_not_found(client: TestClient) -> None:
     url = f"{URL}/{create(client)['id']}"
     assert client.delete(url).status_code == 204
     problem(client.get(url), 404)
@@ -262,7 +262,7 @@ def test_a_deleted_${name}_is_gone(client: TestClient) -> None:
 PRIVATE = {${", ".join(f'"{field.key}": {another(field)}' for field in private)}}
 
 
-def test_what_is_private_is_in_no_response(client: TestClient) -> None:
+def test_private_fields_are_in_no_response(client: TestClient) -> None:
     created = create(client)
     url = f"{URL}/{created['id']}"
     changed = client.patch(url, json=PRIVATE)
@@ -288,7 +288,7 @@ def test_another_users_${name}_is_not_found(client: TestClient) -> None:
     assert client.get(url).json() == ${name}
 
 
-def test_a_cursor_of_another_user_leads_to_ones_own_${plural}(client: TestClient) -> None:
+def test_a_cursor_of_another_user_finds_only_own_${plural}(client: TestClient) -> None:
     for _ in range(2):
         create(client)
     cursor = client.get(URL, params={"limit": 1}).json()["next_cursor"]
@@ -298,7 +298,7 @@ def test_a_cursor_of_another_user_leads_to_ones_own_${plural}(client: TestClient
         assert client.get(URL, params={"total": True}).json()["total"] == 1
 
 
-def test_nobody_can_name_an_owner(client: TestClient) -> None:
+def test_clients_cannot_set_the_owner(client: TestClient) -> None:
     url = f"{URL}/{create(client)['id']}"
     owner = {"owner": "eve"}
     assert wrong_fields(client.post(URL, json=body(${client}) | owner)) == [("body", "owner")]
@@ -307,7 +307,7 @@ def test_nobody_can_name_an_owner(client: TestClient) -> None:
 
 
 % if may_be_same:
-def test_two_users_may_have_the_same(client: TestClient) -> None:
+def test_two_users_may_use_the_same_values(client: TestClient) -> None:
     ${name} = create(client)
     with as_user(client, "eve"):
 % for both in may_be_same:
@@ -318,7 +318,7 @@ def test_two_users_may_have_the_same(client: TestClient) -> None:
 % endif
 % if own_references:
 @pytest.mark.parametrize("field", [${", ".join(quoted(field.key) for field in own_references)}])
-def test_what_another_user_has_cannot_be_referred_to(client: TestClient, field: str) -> None:
+def test_records_of_another_user_cannot_be_referenced(client: TestClient, field: str) -> None:
     ${name} = create(client)
     theirs = {field: ${name}[field]}
     with as_user(client, "eve"):
@@ -382,7 +382,7 @@ def test_a_list_can_be_limited_to_a_range(
 
 % endif
 % if empty:
-def test_what_is_null_contains_nothing(client: TestClient) -> None:
+def test_a_contains_filter_never_matches_null(client: TestClient) -> None:
     create(client, ${", ".join(f"{field.key}=None" for field in empty)})
 % for field in empty:
     assert found(client, URL, ${field.filter}="") == []
@@ -391,7 +391,7 @@ def test_what_is_null_contains_nothing(client: TestClient) -> None:
 
 % endif
 @pytest.mark.parametrize("sort", [${sorts}])
-def test_pages_hold_every_${name}_once_and_in_order(client: TestClient, sort: str) -> None:
+def test_pages_contain_every_${name}_once_and_in_order(client: TestClient, sort: str) -> None:
     created = [create(client) for _ in range(3)]
     key = sort.removeprefix("-")
 % if exact:
@@ -399,14 +399,14 @@ def test_pages_hold_every_${name}_once_and_in_order(client: TestClient, sort: st
 % else:
     created.sort(key=lambda ${name}: ${name}[key])
 % endif
-    seen: list[str] = []
+    listed: list[str] = []
     query: dict[str, str | int] = {"sort": sort, "limit": 2}
     for _ in range(2):
         page = client.get(URL, params=query).json()
-        seen += [${name}["id"] for ${name} in page["items"]]
+        listed += [${name}["id"] for ${name} in page["items"]]
         query["cursor"] = page["next_cursor"]
     expected = [${name}["id"] for ${name} in created]
-    assert seen == (expected[::-1] if sort.startswith("-") else expected)
+    assert listed == (expected[::-1] if sort.startswith("-") else expected)
     assert query["cursor"] is None
 % for each in links:
 
@@ -425,11 +425,11 @@ def test_${a_name}_may_have_several_${each.name}(client: TestClient) -> None:
     assert client.patch(url, json={"${each.keys}": []}).json()["${each.keys}"] == []
 
 
-def test_${each.name}_are_ones_that_are_there(client: TestClient) -> None:
+def test_unknown_${each.name}_are_rejected(client: TestClient) -> None:
     ${name} = create(client)
     url = f"{URL}/{${name}['id']}"
-    nothing = {"${each.keys}": [*${name}["${each.keys}"], str(uuid4())]}
-    for response in (client.post(URL, json=body(client) | nothing), client.patch(url, json=nothing)):
+    unknown = {"${each.keys}": [*${name}["${each.keys}"], str(uuid4())]}
+    for response in (client.post(URL, json=body(client) | unknown), client.patch(url, json=unknown)):
         assert [error["field"] for error in problem(response, 409)["errors"]] == ["${each.keys}"]
     assert found(client, URL) == [${name}["id"]]
     assert client.get(url).json() == ${name}
@@ -441,7 +441,7 @@ def test_${each.name}_are_ones_that_are_there(client: TestClient) -> None:
 % endif
 
 
-def test_what_is_deleted_is_none_of_the_${each.name}(client: TestClient) -> None:
+def test_deleted_${each.name}_are_unlinked(client: TestClient) -> None:
     ${name} = create(client)
     url, (id_, *others) = f"{URL}/{${name}['id']}", ${name}["${each.keys}"]
     before = client.get(url)
@@ -454,11 +454,11 @@ def test_what_is_deleted_is_none_of_the_${each.name}(client: TestClient) -> None
     assert client.get(f"${each.to.url}/{other['${each.keys}'][0]}").status_code == 200
 % endfor
 % for rows in lists:
-<% given = "client" if rows.references else "" %>\
+<% argument = "client" if rows.references else "" %>\
 
 
-def test_${a_name}_has_its_${rows.name}_in_their_order(client: TestClient) -> None:
-    ${rows.name} = [${rows.row}(${given}) for _ in range(2)]
+def test_${rows.name}_keep_their_order(client: TestClient) -> None:
+    ${rows.name} = [${rows.row}(${argument}) for _ in range(2)]
     ${name} = create(client, ${rows.name}=${rows.name})
     assert ${name}["${rows.name}"] == ${rows.name}
     assert client.get(f"{URL}/{${name}['id']}").json() == ${name}
@@ -466,8 +466,8 @@ def test_${a_name}_has_its_${rows.name}_in_their_order(client: TestClient) -> No
 
 
 def test_a_patch_replaces_all_${rows.name}_or_none(client: TestClient) -> None:
-    ${name} = create(client, ${rows.name}=[${rows.row}(${given})])
-    url, ${rows.name} = f"{URL}/{${name}['id']}", [${rows.row}(${given}), *${name}["${rows.name}"]]
+    ${name} = create(client, ${rows.name}=[${rows.row}(${argument})])
+    url, ${rows.name} = f"{URL}/{${name}['id']}", [${rows.row}(${argument}), *${name}["${rows.name}"]]
     changed = client.patch(url, json={"${rows.name}": ${rows.name}})
     assert changed.headers["etag"].startswith('"2')
     assert changed.json() == ${name} | {
@@ -497,24 +497,24 @@ def test_a_patch_replaces_all_${rows.name}_or_none(client: TestClient) -> None:
 % endfor
     ],
 )
-def test_a_value_that_is_wrong_is_refused_by_its_place_in_the_${rows.name}(
+def test_an_invalid_value_is_reported_with_its_index_in_${rows.name}(
     client: TestClient, field: str, value: object
 ) -> None:
     url = f"{URL}/{create(client)['id']}"
-    sent = {"${rows.name}": [${rows.row}(${given}), ${rows.row}(${given}) | {field: value}]}
+    sent = {"${rows.name}": [${rows.row}(${argument}), ${rows.row}(${argument}) | {field: value}]}
     for response in (client.post(URL, json=body(${client}) | sent), client.patch(url, json=sent)):
         assert wrong_fields(response) == [("body", f"${rows.name}.1.{field}")]
 
 
-def test_there_are_100_${rows.name}_at_most(client: TestClient) -> None:
-    ${rows.name} = [${rows.row}(${given})] * 100
+def test_at_most_100_${rows.name}_are_accepted(client: TestClient) -> None:
+    ${rows.name} = [${rows.row}(${argument})] * 100
     assert create(client, ${rows.name}=${rows.name})["${rows.name}"] == ${rows.name}
     sent = body(${client}) | {"${rows.name}": [*${rows.name}, ${rows.name}[0]]}
     assert wrong_fields(client.post(URL, json=sent)) == [("body", "${rows.name}")]
 
 
-def test_${rows.name}_go_with_their_${name}(client: TestClient) -> None:
-    ${name} = create(client, ${rows.name}=[${rows.row}(${given})])
+def test_${rows.name}_are_deleted_with_their_${name}(client: TestClient) -> None:
+    ${name} = create(client, ${rows.name}=[${rows.row}(${argument})])
     assert client.delete(f"{URL}/{${name}['id']}").status_code == 204
     assert create(client, ${rows.name}=[])["${rows.name}"] == []
 % if rows.references:
@@ -527,11 +527,11 @@ def test_${rows.name}_go_with_their_${name}(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("field", [${", ".join(quoted(field.key) for field, _ in rows.references)}])
-def test_${rows.name}_refer_to_what_is_there(client: TestClient, field: str) -> None:
+def test_${rows.name}_with_an_unknown_reference_are_rejected(client: TestClient, field: str) -> None:
     ${name} = create(client, ${rows.name}=[${rows.row}(client)])
     url = f"{URL}/{${name}['id']}"
-    nothing = {"${rows.name}": [*${name}["${rows.name}"], ${rows.row}(client) | {field: str(uuid4())}]}
-    for response in (client.post(URL, json=body(${client}) | nothing), client.patch(url, json=nothing)):
+    unknown = {"${rows.name}": [*${name}["${rows.name}"], ${rows.row}(client) | {field: str(uuid4())}]}
+    for response in (client.post(URL, json=body(${client}) | unknown), client.patch(url, json=unknown)):
         assert [error["field"] for error in problem(response, 409)["errors"]] == ["${rows.name}"]
     assert client.get(url).json() == ${name}
 % if any(to.owned for _, to in rows.references):
@@ -545,7 +545,7 @@ def test_${rows.name}_refer_to_what_is_there(client: TestClient, field: str) -> 
 
 
 % if field.on_delete == "CASCADE":
-def test_a_row_of_the_${rows.name}_goes_with_its_${field.name}(client: TestClient) -> None:
+def test_a_row_of_${rows.name}_is_deleted_with_its_${field.name}(client: TestClient) -> None:
     ${name} = create(client, ${rows.name}=[${rows.row}(client), ${rows.row}(client)])
     url, (one, other) = f"{URL}/{${name}['id']}", ${name}["${rows.name}"]
     before = client.get(url)
@@ -554,7 +554,7 @@ def test_a_row_of_the_${rows.name}_goes_with_its_${field.name}(client: TestClien
     assert after.json() == ${name} | {"${rows.name}": [other]}
     assert after.headers["etag"] != before.headers["etag"]
 % else:
-def test_the_${field.name}_of_${rows.name}_stays(client: TestClient) -> None:
+def test_the_${field.name}_of_${rows.name}_cannot_be_deleted(client: TestClient) -> None:
     (one,) = create(client, ${rows.name}=[${rows.row}(client)])["${rows.name}"]
     problem(client.delete(f"${to.url}/{one['${field.key}']}"), 409)
 % endif
@@ -569,8 +569,8 @@ def test_${a_name}_may_have_another_as_its_${field.name}(client: TestClient) -> 
     other = create(client, ${field.key}=${name}["id"])
     its_url = f"{URL}/{other['id']}"
     assert found(client, URL, ${field.key}=${name}["id"]) == [other["id"]]
-    nothing = {"${field.key}": str(uuid4())}
-    for response in (client.post(URL, json=body(${client}) | nothing), client.patch(its_url, json=nothing)):
+    unknown = {"${field.key}": str(uuid4())}
+    for response in (client.post(URL, json=body(${client}) | unknown), client.patch(its_url, json=unknown)):
         assert [error["field"] for error in problem(response, 409)["errors"]] == ["${field.key}"]
 % if owned:
     with as_user(client, "eve"):
@@ -601,7 +601,7 @@ REFERENCES = [${", ".join(f'("{field.name}", "{to.url}")' for field, to in refer
 
 
 @pytest.mark.parametrize(("name", "url"), REFERENCES)
-def test_${a_name}_comes_with_what_it_refers_to(client: TestClient, name: str, url: str) -> None:
+def test_${a_name}_includes_its_references(client: TestClient, name: str, url: str) -> None:
     ${name}, other = create(client), create(client)
     for one in (${name}, other):
         assert one[name] == client.get(f"{url}/{one[f'{name}_id']}").json()
@@ -610,19 +610,19 @@ def test_${a_name}_comes_with_what_it_refers_to(client: TestClient, name: str, u
 
 
 @pytest.mark.parametrize(("name", "url"), REFERENCES)
-def test_a_reference_to_nothing_is_a_conflict(client: TestClient, name: str, url: str) -> None:
+def test_an_unknown_reference_is_a_conflict(client: TestClient, name: str, url: str) -> None:
     ${name} = create(client)
-    nothing = {f"{name}_id": str(uuid4())}
-    changed = client.patch(f"{URL}/{${name}['id']}", json=nothing)
-    for response in (client.post(URL, json=body(${client}) | nothing), changed):
+    unknown = {f"{name}_id": str(uuid4())}
+    changed = client.patch(f"{URL}/{${name}['id']}", json=unknown)
+    for response in (client.post(URL, json=body(${client}) | unknown), changed):
         errors = problem(response, 409)["errors"]
         assert [error["field"] for error in errors] == [f"{name}_id"]
     assert found(client, URL) == [${name}["id"]]
 
 
 % if of_rule("RESTRICT"):
-@pytest.mark.parametrize(("name", "url"), ${listed_of("RESTRICT")})
-def test_what_${a_name}_refers_to_stays(client: TestClient, name: str, url: str) -> None:
+@pytest.mark.parametrize(("name", "url"), ${parameters("RESTRICT")})
+def test_references_of_${a_name}_cannot_be_deleted(client: TestClient, name: str, url: str) -> None:
     ${name} = create(client)
     referred = f"{url}/{${name}[f'{name}_id']}"
     problem(client.delete(referred), 409)
@@ -632,8 +632,8 @@ def test_what_${a_name}_refers_to_stays(client: TestClient, name: str, url: str)
 
 % endif
 % if of_rule("CASCADE"):
-@pytest.mark.parametrize(("name", "url"), ${listed_of("CASCADE")})
-def test_${a_name}_is_deleted_with_what_it_refers_to(client: TestClient, name: str, url: str) -> None:
+@pytest.mark.parametrize(("name", "url"), ${parameters("CASCADE")})
+def test_${a_name}_is_deleted_with_its_reference(client: TestClient, name: str, url: str) -> None:
     ${name}, other = create(client), create(client)
     assert client.delete(f"{url}/{${name}[f'{name}_id']}").status_code == 204
     problem(client.get(f"{URL}/{${name}['id']}"), 404)
@@ -642,8 +642,8 @@ def test_${a_name}_is_deleted_with_what_it_refers_to(client: TestClient, name: s
 
 % endif
 % if of_rule("SET NULL"):
-@pytest.mark.parametrize(("name", "url"), ${listed_of("SET NULL")})
-def test_a_reference_to_what_is_deleted_becomes_null(client: TestClient, name: str, url: str) -> None:
+@pytest.mark.parametrize(("name", "url"), ${parameters("SET NULL")})
+def test_a_reference_to_a_deleted_record_becomes_null(client: TestClient, name: str, url: str) -> None:
     ${name} = create(client)
     before = client.get(f"{URL}/{${name}['id']}")
     assert client.delete(f"{url}/{${name}[f'{name}_id']}").status_code == 204
@@ -654,7 +654,7 @@ def test_a_reference_to_what_is_deleted_becomes_null(client: TestClient, name: s
 
 % endif
 % if any(field.optional for field, to in references):
-def test_a_reference_may_be_empty(client: TestClient) -> None:
+def test_a_reference_may_be_null(client: TestClient) -> None:
     ${name} = create(client)
 % for field, to in references:
 % if field.optional:
@@ -672,12 +672,12 @@ def test_a_reference_may_be_empty(client: TestClient) -> None:
 % if not in_database:
 @in_database
 % endif
-def test_a_page_costs_no_statement_more_for_each_${name}(client: TestClient) -> None:
+def test_a_page_takes_a_constant_number_of_statements(client: TestClient) -> None:
     costs = []
     for _ in range(3):
         create(client${"".join(f", {rows.name}=[{rows.row}({'client' if rows.references else ''})]" for rows in lists)})
-        with statements() as told:
+        with statements() as executed:
             client.get(URL)
-        costs.append(len(told))
+        costs.append(len(executed))
     assert costs == costs[:1] * 3
 % endif

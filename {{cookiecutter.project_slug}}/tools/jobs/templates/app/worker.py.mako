@@ -57,7 +57,7 @@ class Worker:
         self.id = uuid7()
         self.lease = timedelta(seconds=settings.jobs_lease)
         self.running: set[UUID] = set()
-        self._turn = Lock()  # its holder polls for all slots
+        self._poll_lock = Lock()  # its holder polls for all slots
         self._has_work = False  # the last claim found a job
         self._deadline: float | None = None
         self._next_beat = 0.0
@@ -75,13 +75,13 @@ class Worker:
 
     async def run(self) -> None:
         """Runs until the worker is stopped and its jobs have finished or were released."""
-        await self._wait_for_the_schema()
+        await self._wait_for_schema()
 {% if cookiecutter.concurrency == "async" %}
         slots = [asyncio.create_task(self._work()) for _ in range(self.settings.jobs_concurrency)]
         while not all(slot.done() for slot in slots) and not self._is_late():
-            await self.look_after_the_queue()
+            await self.maintain_queue()
             await sleep(POLL)
-        left = [*self.running]
+        unfinished = [*self.running]
         for slot in slots:
             slot.cancel()
         await asyncio.gather(*slots, return_exceptions=True)
@@ -93,13 +93,13 @@ class Worker:
         for slot in slots:
             slot.start()
         while any(slot.is_alive() for slot in slots) and not self._is_late():
-            self.look_after_the_queue()
+            self.maintain_queue()
             sleep(POLL)
-        left = [*self.running]
+        unfinished = [*self.running]
 {% endif %}
-        if left:
+        if unfinished:
             async with self._queue() as queue:
-                await queue.give_back(left)
+                await queue.release(unfinished)
         await self.store.close()
 
     async def claim(self) -> Claimed | None:
@@ -121,12 +121,12 @@ class Worker:
         fields = {"job": claimed.name, "job_id": str(claimed.id), "attempt": claimed.attempts}
         if claimed.request_id:
             fields["request_id"] = claimed.request_id
-        begun = perf_counter()
+        started = perf_counter()
         self.running.add(claimed.id)
         try:
             with bound_contextvars(**fields), _errors_logged():
                 outcome = await self._outcome(claimed)
-                seconds = perf_counter() - begun
+                seconds = perf_counter() - started
                 DURATION.labels(claimed.name, outcome).observe(seconds)
                 log.info("job", logger=__name__, outcome=outcome, seconds=round(seconds, 6))
         finally:
@@ -140,13 +140,13 @@ class Worker:
             is_last = claimed.attempts >= job.attempts
             log.exception("job failed", logger=__name__)
             # repr() escapes characters that the database cannot store.
-            told = repr(error)[:MAX_ERROR]
+            message = repr(error)[:MAX_ERROR]
             async with self._queue() as queue:
-                await queue.fail(claimed, told, None if is_last else _wait(job, claimed.attempts))
+                await queue.fail(claimed, message, None if is_last else _backoff(job, claimed.attempts))
             return "dead" if is_last else "failed"
         async with self._queue() as queue:
-            is_ours = await queue.finish(claimed)
-        return "done" if is_ours else "lost"
+            is_own = await queue.finish(claimed)
+        return "done" if is_own else "lost"
 
     async def _call(self, job: Job[...], claimed: Claimed) -> None:
         if claimed.attempts > job.attempts:
@@ -155,7 +155,7 @@ class Worker:
 
     async def _work(self) -> None:
         while not self.is_stopping:
-            async with self._turn:
+            async with self._poll_lock:
                 claimed = await self._next()
             if claimed:
                 await self.perform(claimed)
@@ -169,7 +169,7 @@ class Worker:
             await sleep(POLL)
         return None
 
-    async def look_after_the_queue(self) -> None:
+    async def maintain_queue(self) -> None:
         with _errors_logged():
             if monotonic() >= self._next_beat:
                 await self.beat()
@@ -183,7 +183,7 @@ class Worker:
         """Renews leases and updates the metrics."""
         if self.running:
             async with self._queue() as queue:
-                await queue.keep([*self.running])
+                await queue.renew([*self.running])
         async with self.store.read() as repositories:
             counts = await Queue(repositories.session, self.id, self.lease).counts()
         self._counted |= counts.waiting.keys() | counts.dead.keys()
@@ -196,7 +196,7 @@ class Worker:
         async with self._queue() as queue:
             self.ticks[name] = await queue.tick(self.jobs[name])
 
-    async def _wait_for_the_schema(self) -> None:
+    async def _wait_for_schema(self) -> None:
         """Waits for the migrations: workers of a new release may start before they have run."""
         while not self.is_stopping:
             with _errors_logged():
@@ -225,7 +225,7 @@ def _errors_logged() -> Iterator[None]:
         log.exception("unexpected error", logger=__name__)
 
 
-def _wait(job: Job[...], attempts: int) -> timedelta:
+def _backoff(job: Job[...], attempts: int) -> timedelta:
     """Returns the backoff, with jitter: jobs that failed together are not retried together."""
     wait = min(job.backoff * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
     return wait * random.uniform(0.5, 1)  # noqa: S311 - no secret

@@ -26,20 +26,20 @@ async def add_widget(store: Store, name: str) -> None:
 @job(attempts=3, backoff=timedelta(0))
 async def work(store: Store, name: str, seconds: float = 0) -> None:
     """Creates a widget at its beginning and another at its end."""
-    await add_widget(store, f"{name}, begun {uuid4()}")
+    await add_widget(store, f"{name}, started {uuid4()}")
     await sleep(seconds)
     # A unique name, because the job runs again if its worker is killed before deleting it.
     await add_widget(store, f"{name}, ended {uuid4()}")
 
 
 def counted(widgets: Iterable[str], event: str) -> Counter[str]:
-    """Counts how often each job has "begun" or "ended"."""
+    """Counts how often each job has "started" or "ended"."""
     return Counter(name.partition(",")[0] for name in widgets if f", {event} " in name)
 
 
 @job(attempts=2, backoff=timedelta(minutes=1))
-async def fail(store: Store, told: str = "no") -> None:
-    raise ValueError(told)
+async def fail(store: Store, message: str = "no") -> None:
+    raise ValueError(message)
 
 
 @job()

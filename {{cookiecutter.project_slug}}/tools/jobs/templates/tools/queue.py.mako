@@ -15,7 +15,7 @@ from app.db.tables.jobs import JobTable
 from app.repositories.store import Store
 from app.settings import read_settings
 
-SHOWN = 1000
+MAX_LISTED = 1000
 
 
 def state(row: JobTable) -> str:
@@ -26,11 +26,11 @@ def state(row: JobTable) -> str:
     return "waiting"
 
 
-async def shown(store: Store) -> list[str]:
+async def listed(store: Store) -> list[str]:
     """Returns a line for each job, dead ones first."""
     statement = select(JobTable).order_by(JobTable.due_at.is_not(None), JobTable.due_at)
     async with store.read() as repositories:
-        rows = await repositories.session.scalars(statement.limit(SHOWN))
+        rows = await repositories.session.scalars(statement.limit(MAX_LISTED))
         return [
             f"{row.id}  {state(row):8} {row.name} {row.arguments} priority={row.priority} "
             f"attempts={row.attempts} due={row.due_at} error={row.error}"
@@ -40,10 +40,10 @@ async def shown(store: Store) -> list[str]:
 
 async def retry(store: Store, ids: Sequence[UUID]) -> list[str]:
     """Retries the dead jobs with these ids, or all dead jobs."""
-    again = {"due_at": now(), "attempts": 0}
+    due = {"due_at": now(), "attempts": 0}
     async with store.write() as repositories:
-        statement = update(JobTable).where(*_dead(ids)).values(again).returning(JobTable.id)
-        return [f"{id_}  again" for id_ in await repositories.session.scalars(statement)]
+        statement = update(JobTable).where(*_dead(ids)).values(due).returning(JobTable.id)
+        return [f"{id_}  retried" for id_ in await repositories.session.scalars(statement)]
 
 
 async def remove(store: Store, ids: Sequence[UUID]) -> list[str]:
@@ -69,9 +69,9 @@ async def main() -> None:
     elif options.delete is not None:
         lines = await remove(store, options.delete)
     else:
-        lines = await shown(store)
+        lines = await listed(store)
     await store.close()
-    print("\n".join(lines) or "There are none.")
+    print("\n".join(lines) or "No jobs.")
 
 
 if __name__ == "__main__":

@@ -65,9 +65,9 @@ def add_owner(state: ORMExecuteState) -> None:
     classes = (mapper.class_ for mapper in state.all_mappers)
     owned = {table.__tablename__ for table in classes if issubclass(table, OwnedRow)}
     # Without a column, as in `select(func.count().filter(...))`, no criteria can be added.
-    unseen = set() if state.is_orm_statement else owned_tables(state)
-    if unseen or (owned and owner is None):
-        raise Unscoped(owned | unseen)
+    without_column = set() if state.is_orm_statement else owned_tables(state)
+    if without_column or (owned and owner is None):
+        raise Unscoped(owned | without_column)
     # Applies to joins and subqueries too. Without an owner it is NULL, which matches no row.
     is_own = with_loader_criteria(
         OwnedRow, lambda table: table.owner == owner, include_aliases=True

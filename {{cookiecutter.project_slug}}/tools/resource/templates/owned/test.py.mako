@@ -13,7 +13,7 @@ each_table = pytest.mark.parametrize("table", owned_classes())
 
 
 @each_table
-async def test_a_statement_without_an_owner_is_refused(
+async def test_a_statement_without_an_owner_is_rejected(
     sql_store: SqlStore, table: type[OwnedRow]
 ) -> None:
     statements: list[Executable] = [
@@ -32,7 +32,7 @@ async def test_a_statement_without_an_owner_is_refused(
         assert await repositories.session.scalar(everybody) is None
 
 
-def test_a_value_that_is_taken_is_named_without_its_owner() -> None:
+def test_conflicts_do_not_name_the_owner() -> None:
     with pytest.raises(Conflict) as caught, without_owner():
         raise Conflict("owner", "title")
     assert caught.value.fields == ("title",)

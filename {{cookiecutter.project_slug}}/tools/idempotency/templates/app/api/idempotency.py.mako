@@ -22,7 +22,7 @@ HEADER = "Idempotency-Key"
 REUSED = {
     "type": "idempotency_key_reused",
     "loc": ("header", HEADER),
-    "msg": "was sent with another request before: take a new one",
+    "msg": "was already used for another request: use a new key",
 }
 
 
@@ -84,8 +84,8 @@ async def once(
     lifetime = timedelta(seconds=settings.idempotency_key_lifetime)
     if key is None:
         return Once(None, "", lifetime)
-    whose = user.subject if user else ""
-    scope = (whose, request.method, request.url.path, key)
+    subject = user.subject if user else ""
+    scope = (subject, request.method, request.url.path, key)
     content = request.url.query.encode() + b"\0" + await request.body()
     return Once(_digest("\0".join(scope).encode()), _digest(content), lifetime)
 

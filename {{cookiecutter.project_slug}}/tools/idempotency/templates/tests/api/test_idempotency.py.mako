@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from fastapi import APIRouter, Request, Response
 from fastapi.testclient import TestClient
-from httpx2 import Response as Answer
+from httpx2 import Response as ClientResponse
 from sqlalchemy import Engine, func, select, text, update
 
 from app.api.dependencies import StoreDep
@@ -68,7 +68,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
-def is_the_same(response: Answer, first: Answer) -> bool:
+def is_the_same(response: ClientResponse, first: ClientResponse) -> bool:
     """Returns whether a client sees the same response, except for the request id."""
     compared = ("content-type", "etag", "location")
     return (response.status_code, response.content) == (first.status_code, first.content) and all(
@@ -97,21 +97,21 @@ def test_a_repeated_request_gets_the_first_response(client: TestClient) -> None:
     assert names(client.get("/v1/widgets")) == []
 
 
-def test_a_response_that_was_lost_is_sent_again(client: TestClient) -> None:
+def test_a_lost_response_is_sent_again(client: TestClient) -> None:
     problem(client.post(URL, json=BOLT, headers={**KEY, "Fault": "response is lost"}), 500)
     response = client.post(URL, json=BOLT, headers=KEY)
     assert response.status_code == 201
     assert client.get(response.headers["location"]).json() == response.json()
 
 
-def test_without_a_key_each_request_is_one_of_its_own(client: TestClient, database: Engine) -> None:
+def test_requests_without_a_key_are_independent(client: TestClient, database: Engine) -> None:
     assert client.post(URL, json=BOLT).status_code == 201
     problem(client.post(URL, json=BOLT), 409)
     assert stored(database) == 0
 
 
 @pytest.mark.parametrize("query", ["", "?a=b"])
-def test_another_request_with_the_same_key_is_refused(client: TestClient, query: str) -> None:
+def test_a_key_reused_for_another_request_is_rejected(client: TestClient, query: str) -> None:
     assert client.post(URL, json=BOLT, headers=KEY).status_code == 201
     body = BOLT if query else {**BOLT, "quantity": 1}
     response = client.post(URL + query, json=body, headers=KEY)
@@ -119,7 +119,7 @@ def test_another_request_with_the_same_key_is_refused(client: TestClient, query:
     assert names(client.get("/v1/widgets")) == ["bolt"]
 
 
-def test_a_request_that_failed_may_be_repeated(client: TestClient, database: Engine) -> None:
+def test_a_failed_request_can_be_repeated(client: TestClient, database: Engine) -> None:
     assert client.post(URL, json={"name": "bolt"}).status_code == 201
     problem(client.post(URL, json=BOLT, headers=KEY), 409)
     for statement in REFUSE_COMMITS:
@@ -133,7 +133,7 @@ def test_a_request_that_failed_may_be_repeated(client: TestClient, database: Eng
     assert client.post(URL, json={"name": "nut"}, headers=KEY).status_code == 201
 
 
-def test_requests_at_once_do_it_once(client: TestClient, database: Engine) -> None:
+def test_concurrent_requests_are_executed_once(client: TestClient, database: Engine) -> None:
     with ThreadPoolExecutor(8) as clients:
         sent = [clients.submit(client.post, URL, json=BOLT, headers=KEY) for _ in range(16)]
     statuses = {each.result().status_code for each in sent}
@@ -148,14 +148,14 @@ def test_requests_at_once_do_it_once(client: TestClient, database: Engine) -> No
 {% if cookiecutter.database == "postgres" %}
 
 
-async def test_a_request_that_has_not_ended_makes_another_one_a_conflict(
+async def test_the_key_of_a_running_request_is_a_conflict(
     settings: Settings,
 ) -> None:
     store, other = WidgetSqlStore(settings), WidgetSqlStore(settings)
     key, lifetime = "a0" * 32, timedelta(days=1)
     async with store.write() as repositories:
         assert await repositories.idempotency_keys.find(key, lifetime) is None
-        with pytest.raises(Refused, match="has not ended"):
+        with pytest.raises(Refused, match="is still running"):
             async with other.write() as others:
                 await others.idempotency_keys.find(key, lifetime)
     async with other.write() as others:
@@ -165,7 +165,7 @@ async def test_a_request_that_has_not_ended_makes_another_one_a_conflict(
 {% endif %}
 
 
-def test_each_user_has_keys_of_their_own(client: TestClient) -> None:
+def test_each_user_has_separate_keys(client: TestClient) -> None:
     overrides = application(client).dependency_overrides
     for subject, name in (("ada", "bolt"), ("eve", "nut")):
         overrides[optional_user] = lambda subject=subject: User(subject=subject, claims={})
@@ -173,7 +173,7 @@ def test_each_user_has_keys_of_their_own(client: TestClient) -> None:
         assert (response.status_code, response.json()["name"]) == (201, name)
 
 
-def test_a_key_may_be_used_again_when_its_response_has_expired(
+def test_an_expired_key_can_be_reused(
     client: TestClient, settings: Settings, database: Engine
 ) -> None:
     for name in ("bolt", "nut", "washer"):
@@ -189,13 +189,13 @@ def test_a_key_may_be_used_again_when_its_response_has_expired(
     assert stored(database) == 1
 
 
-def test_a_block_without_a_response_to_keep_is_a_mistake(client: TestClient) -> None:
+def test_a_block_that_stores_no_response_fails(client: TestClient) -> None:
     for headers in ({}, KEY):
         problem(client.post(URL, json=BOLT, headers={**headers, "Fault": "keep is forgotten"}), 500)
     assert names(client.get("/v1/widgets")) == []
 
 
 @pytest.mark.parametrize("key", ["", "ö", "x" * 256])
-def test_what_is_no_key_is_refused(client: TestClient, key: str) -> None:
+def test_an_invalid_key_is_rejected(client: TestClient, key: str) -> None:
     response = client.post(URL, json=BOLT, headers={b"Idempotency-Key": key.encode()})
     problem(response, 422)

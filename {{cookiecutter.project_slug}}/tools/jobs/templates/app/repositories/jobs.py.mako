@@ -60,8 +60,8 @@ class Job(Generic[P]):
     def dumped(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Returns the arguments as JSON. Raises a `ValidationError` if they are not valid."""
         signature = inspect.signature(self.function)
-        _, *given = signature.bind(None, *args, **kwargs).arguments.items()
-        arguments = self.parameters.validate_python(dict(given))
+        _, *items = signature.bind(None, *args, **kwargs).arguments.items()
+        arguments = self.parameters.validate_python(dict(items))
         return self.parameters.dump_json(arguments).decode()
 
     async def run(self, store: "Store", arguments: str) -> None:

@@ -77,12 +77,12 @@ async def widgets(store: Store) -> list[str]:
         return [*await repositories.session.scalars(select(WidgetTable.name))]
 
 
-async def work_off(worker: Worker) -> None:
+async def run_due_jobs(worker: Worker) -> None:
     while claimed := await worker.claim():
         await worker.perform(claimed)
 
 
-async def test_a_block_that_is_rolled_back_adds_no_job(sql_store: SqlStore) -> None:
+async def test_a_rolled_back_block_adds_no_job(sql_store: SqlStore) -> None:
     async def add_and_fail() -> None:
         async with sql_store.write() as repositories:
             await repositories.jobs.add(work, "a")
@@ -93,7 +93,7 @@ async def test_a_block_that_is_rolled_back_adds_no_job(sql_store: SqlStore) -> N
     assert await rows(sql_store) == []
 
 
-async def test_a_read_adds_no_job(store: Store) -> None:
+async def test_a_read_cannot_add_jobs(store: Store) -> None:
     async def add_in_a_read() -> None:
         async with store.read() as repositories:
             await repositories.jobs.add(work, "a")
@@ -102,28 +102,28 @@ async def test_a_read_adds_no_job(store: Store) -> None:
         await add_in_a_read()
 
 
-async def test_a_job_that_was_added_runs_once(sql_store: SqlStore, worker: Worker) -> None:
+async def test_an_added_job_runs_once(sql_store: SqlStore, worker: Worker) -> None:
     async with sql_store.write() as repositories:
         added = await repositories.jobs.add(work, "a")
     assert [row.id for row in await rows(sql_store)] == [added]
-    await work_off(worker)
+    await run_due_jobs(worker)
     assert await rows(sql_store) == []
     found = await widgets(sql_store)
-    assert counted(found, "begun") == counted(found, "ended") == {"a": 1}
+    assert counted(found, "started") == counted(found, "ended") == {"a": 1}
 
 
-async def test_arguments_and_the_id_of_the_request_reach_the_job(
+async def test_jobs_get_their_arguments_and_the_request_id(
     sql_store: SqlStore, worker: Worker
 ) -> None:
     id_, at, price = UUID(int=1), datetime(2026, 1, 31, tzinfo=UTC), Decimal("9.90")
     with bound_contextvars(request_id="r-1"):
         async with sql_store.write() as repositories:
             await repositories.jobs.add(tell, id_, at, price=price, tags=["ä", "\0"])
-    await work_off(worker)
+    await run_due_jobs(worker)
     assert await widgets(sql_store) == [f"{id_} {at} {price} {['ä', chr(0)]} r-1"]
 
 
-async def test_arguments_that_the_function_cannot_take_are_refused(store: Store) -> None:
+async def test_invalid_arguments_are_rejected(store: Store) -> None:
     async with store.write() as repositories:
         with pytest.raises(ValidationError):
             await repositories.jobs.add(work, "a", seconds="long")  # type: ignore[arg-type] # on purpose
@@ -131,17 +131,17 @@ async def test_arguments_that_the_function_cannot_take_are_refused(store: Store)
             await repositories.jobs.add(work, "a", of="b")  # type: ignore[call-arg] # on purpose
 
 
-async def test_a_job_of_an_earlier_release_runs_without_a_new_argument(
+async def test_a_job_of_an_earlier_release_still_runs(
     sql_store: SqlStore, worker: Worker
 ) -> None:
     async with sql_store.write() as repositories:
         await repositories.jobs.add(work, "a", 9)
-    await change(sql_store, arguments='{"name": "a", "gone": 1}')
-    await work_off(worker)
+    await change(sql_store, arguments='{"name": "a", "removed": 1}')
+    await run_due_jobs(worker)
     assert counted(await widgets(sql_store), "ended") == {"a": 1}
 
 
-async def test_a_key_is_taken_until_its_job_has_ended(store: Store) -> None:
+async def test_a_unique_key_is_taken_until_its_job_has_finished(store: Store) -> None:
     once = work.options(unique_key="once")
     async with store.write() as repositories:
         added = [await repositories.jobs.add(once, "a") for _ in range(2)]
@@ -151,11 +151,13 @@ async def test_a_key_is_taken_until_its_job_has_ended(store: Store) -> None:
     assert None not in others
 
 
-async def test_a_key_is_free_when_its_job_has_ended(sql_store: SqlStore, worker: Worker) -> None:
+async def test_a_unique_key_is_free_after_its_job_has_finished(
+    sql_store: SqlStore, worker: Worker
+) -> None:
     once = each_minute.options(unique_key="once")
     for _ in range(2):
         await add(sql_store, once, once)
-        await work_off(worker)
+        await run_due_jobs(worker)
     assert len(await widgets(sql_store)) == 2
 
 
@@ -172,11 +174,11 @@ async def test_jobs_run_by_priority_and_not_before_they_are_due(
     assert names == ['{"name":"urgent"', '{"name":"a"', '{"name":"b"', None]
 
 
-async def test_a_job_that_fails_is_tried_again_later(sql_store: SqlStore, worker: Worker) -> None:
+async def test_a_failed_job_is_retried_later(sql_store: SqlStore, worker: Worker) -> None:
     before = now()
     async with sql_store.write() as repositories:
         await repositories.jobs.add(fail, "a\0b" * 9999)
-    await work_off(worker)
+    await run_due_jobs(worker)
     (row,) = await rows(sql_store)
     assert row.attempts == 1
     assert row.error
@@ -185,7 +187,7 @@ async def test_a_job_that_fails_is_tried_again_later(sql_store: SqlStore, worker
     assert timedelta(seconds=30) <= row.due_at - before <= timedelta(seconds=90)
 
 
-async def test_the_wait_doubles_up_to_some_hours(sql_store: SqlStore, worker: Worker) -> None:
+async def test_the_backoff_is_limited_to_six_hours(sql_store: SqlStore, worker: Worker) -> None:
     @job(attempts=10**6, backoff=timedelta(days=365))
     async def never(store: Store) -> None:
         raise ValueError
@@ -193,38 +195,38 @@ async def test_the_wait_doubles_up_to_some_hours(sql_store: SqlStore, worker: Wo
     await add(sql_store, never)
     worker.jobs = {"never": never}
     await change(sql_store, attempts=9999)
-    await work_off(worker)
+    await run_due_jobs(worker)
     (row,) = await rows(sql_store)
     assert row.due_at
     assert timedelta(hours=2) < row.due_at - now() <= timedelta(hours=6)
 
 
-async def test_a_job_that_fails_too_often_is_dead_and_its_key_is_free(
+async def test_a_job_is_dead_after_its_last_attempt_and_its_key_is_free(
     sql_store: SqlStore, worker: Worker
 ) -> None:
     once = fail.options(unique_key="once")
     await add(sql_store, once)
-    await work_off(worker)
+    await run_due_jobs(worker)
     await change(sql_store, due_at=LONG_AGO)
-    await work_off(worker)
+    await run_due_jobs(worker)
     await add(sql_store, once)
     found = [(row.attempts, row.due_at is None, row.error) for row in await rows(sql_store)]
     assert found == [(2, True, "ValueError('no')"), (0, False, None)]
 
 
-async def test_dead_jobs_are_shown_tried_again_and_deleted(
+async def test_dead_jobs_can_be_listed_retried_and_deleted(
     sql_store: SqlStore, worker: Worker
 ) -> None:
     await add(sql_store, fail, fail)
     await change(sql_store, attempts=1)
-    await work_off(worker)
+    await run_due_jobs(worker)
     await add(sql_store, fail, fail, fail.options(delay=timedelta(hours=1)))
     assert await worker.claim()
-    states = [line.split()[1] for line in await queue.shown(sql_store)]
+    states = [line.split()[1] for line in await queue.listed(sql_store)]
     assert states == ["dead", "dead", "waiting", "running", "later"]
 
     first, second, *_ = await rows(sql_store)
-    assert await queue.retry(sql_store, [first.id]) == [f"{first.id}  again"]
+    assert await queue.retry(sql_store, [first.id]) == [f"{first.id}  retried"]
     assert await queue.remove(sql_store, [first.id]) == []
     assert await queue.remove(sql_store, []) == [f"{second.id}  deleted"]
     assert len(await rows(sql_store)) == 4
@@ -241,7 +243,7 @@ async def test_two_workers_do_not_claim_the_same_job(
     ]
 
 
-async def test_a_claim_that_was_not_kept_goes_to_another_worker(
+async def test_an_expired_claim_goes_to_another_worker(
     sql_store: SqlStore, worker: Worker, other: Worker
 ) -> None:
     async with sql_store.write() as repositories:
@@ -259,12 +261,12 @@ async def test_a_claim_that_was_not_kept_goes_to_another_worker(
     assert counted(await widgets(sql_store), "ended") == {"a": 2}
 
 
-async def test_a_job_that_ends_its_workers_is_dead_after_its_attempts(
+async def test_a_job_that_kills_its_workers_is_dead_after_its_attempts(
     sql_store: SqlStore, worker: Worker
 ) -> None:
     await add(sql_store, each_minute)
     await change(sql_store, attempts=each_minute.attempts)
-    await work_off(worker)
+    await run_due_jobs(worker)
     assert await widgets(sql_store) == []
     assert [row.error for row in await rows(sql_store)] == ["Abandoned()"]
 
@@ -276,16 +278,16 @@ async def test_a_job_of_a_newer_release_waits_for_its_worker(
     await change(sql_store, name="newer")
     assert await worker.claim() is None
     worker.jobs = {"newer": each_minute}
-    await work_off(worker)
+    await run_due_jobs(worker)
     assert await rows(sql_store) == []
 
 
 async def test_a_scheduled_job_is_added_once_by_all_workers(
     sql_store: SqlStore, worker: Worker, other: Worker
 ) -> None:
-    async def turn() -> None:
+    async def maintain() -> None:
         for each in (worker, other):
-            await each.look_after_the_queue()
+            await each.maintain_queue()
 
     async def schedule(**values: object) -> None:
         async with sql_store.write() as repositories:
@@ -293,30 +295,30 @@ async def test_a_scheduled_job_is_added_once_by_all_workers(
         for each in (worker, other):
             each.ticks["each_minute"] = LONG_AGO
 
-    await turn()
+    await maintain()
     assert await rows(sql_store) == []
     assert now() < worker.ticks["each_minute"] <= now() + timedelta(minutes=1)
     await schedule(due_at=LONG_AGO)
-    await turn()
-    await turn()
+    await maintain()
+    await maintain()
     assert [row.name for row in await rows(sql_store)] == ["each_minute"]
     await schedule(due_at=LONG_AGO)
-    await turn()
+    await maintain()
     assert len(await rows(sql_store)) == 1  # it has not run yet
-    await work_off(worker)
+    await run_due_jobs(worker)
     await schedule(due_at=LONG_AGO, cron="0 0 1 1 *")
-    await turn()
+    await maintain()
     assert await rows(sql_store) == []  # a changed schedule starts over
 
 
-def test_a_schedule_that_cannot_be_kept_is_refused() -> None:
+def test_invalid_schedules_are_rejected() -> None:
     with pytest.raises(CronSimError):
         job(cron="every day")(each_minute.function)
     with pytest.raises(TypeError):
         job(cron="* * * * *")(work.function)
 
 
-async def test_metrics_show_what_waits_and_how_jobs_have_ended(
+async def test_metrics_count_waiting_dead_and_finished_jobs(
     sql_store: SqlStore, worker: Worker
 ) -> None:
     def value(name: str, **labels: str) -> float:
@@ -329,11 +331,11 @@ async def test_metrics_show_what_waits_and_how_jobs_have_ended(
         await repositories.session.execute(
             update(JobTable).values(due_at=now() - timedelta(minutes=1))
         )
-    await worker.look_after_the_queue()
+    await worker.maintain_queue()
     assert value("jobs_waiting", job="fail") == 2
     assert value("jobs_waiting", job="work") == 0
     assert 60 <= value("jobs_oldest_waiting_seconds") < 90
-    await work_off(worker)
+    await run_due_jobs(worker)
     assert value("job_duration_seconds_count", **failed) == before + 2
     await change(sql_store, due_at=None)
     await worker.beat()
@@ -342,7 +344,7 @@ async def test_metrics_show_what_waits_and_how_jobs_have_ended(
     assert value("jobs_oldest_waiting_seconds") == 0
 
 
-async def test_a_claim_is_kept_as_long_as_its_job_runs(
+async def test_a_claim_is_renewed_while_its_job_runs(
     sql_store: SqlStore, worker: Worker
 ) -> None:
     await add(sql_store, fail, fail)
@@ -372,7 +374,7 @@ async def test_a_worker_runs_until_it_is_stopped(sql_store: SqlStore, settings: 
     assert await rows(sql_store) == []
 
 
-async def test_what_does_not_end_in_time_is_given_back(
+async def test_unfinished_jobs_are_released(
     sql_store: SqlStore, settings: Settings
 ) -> None:
     @job()
@@ -391,7 +393,7 @@ async def test_what_does_not_end_in_time_is_given_back(
     assert len(await rows(sql_store)) == 1
 
 
-async def test_a_worker_waits_for_the_schema_and_goes_on_after_errors(
+async def test_a_worker_waits_for_the_schema_and_survives_errors(
     sql_store: SqlStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = Worker(sql_store, JOBS, settings)
@@ -417,7 +419,7 @@ async def test_a_worker_waits_for_the_schema_and_goes_on_after_errors(
     assert worker.is_stopping
 
 
-async def test_a_worker_that_is_stopped_before_its_schema_is_there_ends(
+async def test_a_worker_can_be_stopped_while_it_waits_for_the_schema(
     sql_store: SqlStore, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never() -> None:
@@ -430,7 +432,7 @@ async def test_a_worker_that_is_stopped_before_its_schema_is_there_ends(
 
 
 @pytest.mark.parametrize("port", ["", "1234"])
-def test_sigterm_ends_a_worker(
+def test_sigterm_stops_a_worker(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, port: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
@@ -460,7 +462,7 @@ from app.repositories.jobs import job
 """
 
 
-def test_jobs_are_found_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     package = tmp_path / "found_jobs"
     package.mkdir()

@@ -28,9 +28,9 @@ StartWorker = Callable[..., subprocess.Popen[str]]
 def start_worker(settings: Settings, start: Start, tmp_path: Path) -> StartWorker:
     def start_worker(**variables: object) -> subprocess.Popen[str]:
         url = settings.database_url.get_secret_value()
-        given = {"DATABASE_URL": url, "JOBS_LEASE": 3} | variables
+        values = {"DATABASE_URL": url, "JOBS_LEASE": 3} | variables
         with (tmp_path / "worker.log").open("a") as output:
-            texts = {name: str(value) for name, value in given.items()}
+            texts = {name: str(value) for name, value in values.items()}
             return start("-m", "tests.system.worker", variables=texts, output=output)
 
     return start_worker
@@ -44,12 +44,12 @@ def add(database: Engine, *names: str, seconds: float = 0) -> None:
             session.add(row)
 
 
-def begun(database: Engine) -> Counter[str]:
-    return counted(widgets(database), "begun")
+def started(database: Engine) -> Counter[str]:
+    return counted(widgets(database), "started")
 
 
-def has_begun(database: Engine, number: int) -> bool:
-    return len(begun(database)) > number
+def has_started(database: Engine, number: int) -> bool:
+    return len(started(database)) > number
 
 
 def ended(database: Engine) -> set[str]:
@@ -61,25 +61,25 @@ def widgets(database: Engine) -> list[str]:
         return [*connection.scalars(select(WidgetTable.name))]
 
 
-def left(database: Engine) -> list[tuple[int, bool]]:
+def remaining(database: Engine) -> list[tuple[int, bool]]:
     """Returns the attempts of each stored job, and whether it is claimed."""
     with database.begin() as connection:
         rows = connection.execute(select(JobTable.attempts, JobTable.claimed_by))
         return [(attempts, claim is not None) for attempts, claim in rows]
 
 
-def test_a_job_whose_worker_is_killed_runs_again(
+def test_a_job_of_a_killed_worker_runs_again(
     start_worker: StartWorker, database: Engine
 ) -> None:
     add(database, "a", seconds=1)
     first = start_worker()
-    within(20, lambda: begun(database) == {"a": 1})
+    within(20, lambda: started(database) == {"a": 1})
     first.kill()
     first.wait(10)
-    assert left(database) == [(1, True)]
+    assert remaining(database) == [(1, True)]
     start_worker()
-    within(20, lambda: left(database) == [])
-    assert begun(database) == {"a": 2}
+    within(20, lambda: remaining(database) == [])
+    assert started(database) == {"a": 2}
     assert ended(database) == {"a"}
 
 
@@ -91,9 +91,9 @@ def test_no_job_is_lost_however_often_workers_are_killed(
     start_worker(JOBS_CONCURRENCY=2)
     for killed in range(3):
         worker = start_worker(JOBS_CONCURRENCY=2)
-        within(20, partial(has_begun, database, 10 * killed + 5))
+        within(20, partial(has_started, database, 10 * killed + 5))
         worker.kill()
-    within(40, lambda: left(database) == [])
+    within(40, lambda: remaining(database) == [])
     assert ended(database) == names
 
 
@@ -104,8 +104,8 @@ def test_workers_share_the_jobs_and_run_each_once(
     add(database, *names, seconds=0.05)
     for _ in range(3):
         start_worker(JOBS_LEASE=60)
-    within(40, lambda: left(database) == [])
-    assert begun(database) == dict.fromkeys(names, 1)
+    within(40, lambda: remaining(database) == [])
+    assert started(database) == dict.fromkeys(names, 1)
 
 
 def test_a_job_that_takes_longer_than_the_lease_runs_once(
@@ -114,45 +114,45 @@ def test_a_job_that_takes_longer_than_the_lease_runs_once(
     add(database, "long", seconds=6)
     for _ in range(2):
         start_worker()
-    within(20, lambda: left(database) == [])
-    assert begun(database) == {"long": 1}
+    within(20, lambda: remaining(database) == [])
+    assert started(database) == {"long": 1}
 
 
-def test_a_worker_that_stops_ends_what_runs_and_begins_nothing(
+def test_a_stopping_worker_finishes_its_jobs_and_claims_no_more(
     start_worker: StartWorker, database: Engine
 ) -> None:
     add(database, "first", seconds=1.5)
     worker = start_worker(JOBS_CONCURRENCY=1)
-    within(20, lambda: begun(database) == {"first": 1})
+    within(20, lambda: started(database) == {"first": 1})
     add(database, "second")
     worker.terminate()
     assert worker.wait(10) == 0
     assert ended(database) == {"first"}
-    assert left(database) == [(0, False)]
+    assert remaining(database) == [(0, False)]
 
 
-def test_a_worker_that_stops_gives_back_what_does_not_end(
+def test_a_stopping_worker_releases_unfinished_jobs(
     start_worker: StartWorker, database: Engine
 ) -> None:
     add(database, "long", seconds=60)
     worker = start_worker(SHUTDOWN_TIMEOUT=1, JOBS_LEASE=60)
-    within(20, lambda: begun(database) == {"long": 1})
+    within(20, lambda: started(database) == {"long": 1})
     worker.terminate()
     assert worker.wait(10) == 0
-    assert left(database) == [(0, False)]
+    assert remaining(database) == [(0, False)]
 
 
-def test_a_database_that_goes_and_comes_back_needs_no_restart(
+def test_a_database_outage_needs_no_restart(
     start_worker: StartWorker, settings: Settings, database: Engine
 ) -> None:
     add(database, "before")
     start_worker(DATABASE_TIMEOUT=1)
-    within(20, lambda: left(database) == [])
+    within(20, lambda: remaining(database) == [])
     database.dispose()
     with outage(settings.database_url.get_secret_value()):
         pass
     add(database, "after")
-    within(20, lambda: left(database) == [])
+    within(20, lambda: remaining(database) == [])
 
 
 def test_a_worker_serves_its_metrics(start_worker: StartWorker, database: Engine) -> None:

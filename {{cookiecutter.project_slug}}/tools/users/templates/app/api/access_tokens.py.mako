@@ -71,7 +71,7 @@ class AccessTokens(Verifier):
             except jwt.PyJWTError as error:
                 raise InvalidToken(str(error)) from error
             except ValidationError as error:
-                raise InvalidToken("Its claims are not those of this service") from error
+                raise InvalidToken("unexpected claims") from error
         raise InvalidToken("Signature verification failed")
 
 
@@ -98,5 +98,5 @@ def by_key(store: Store, key: str) -> User:
         user = users.by_key(repositories, key)
 {% endif %}
     if user is None:
-        raise InvalidToken("this API key is not known")
+        raise InvalidToken("unknown API key")
     return user

@@ -50,19 +50,19 @@ async def count(repositories: Repositories, *keys: tuple[str, int]) -> int:
         new = insert(AttemptTable).values(
             key_hash=_hashed(key), count=1, expires_at=now() + WINDOW
         )
-        is_over = AttemptTable.expires_at <= now()
+        is_expired = AttemptTable.expires_at <= now()
         statement = new.on_conflict_do_update(
             index_elements=[AttemptTable.key_hash],
             set_={
-                "count": case((is_over, 1), else_=AttemptTable.count + 1),
+                "count": case((is_expired, 1), else_=AttemptTable.count + 1),
                 "expires_at": case(
-                    (is_over, new.excluded.expires_at), else_=AttemptTable.expires_at
+                    (is_expired, new.excluded.expires_at), else_=AttemptTable.expires_at
                 ),
             },
         ).returning(AttemptTable.count, AttemptTable.expires_at)
         rows = await repositories.session.execute(statement)
-        tries, expires_at = rows.one()
-        if tries > limit:
+        attempts, expires_at = rows.one()
+        if attempts > limit:
             wait = (expires_at - now()).total_seconds()
             break  # else a client over its limit could lock the accounts of others
     return int(wait) + 1 if wait else 0

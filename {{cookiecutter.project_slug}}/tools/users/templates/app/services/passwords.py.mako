@@ -17,7 +17,7 @@ HASHING = CapacityLimiter(2)
 {% else %}
 HASHING = BoundedSemaphore(2)
 {% endif %}
-NOBODY = ARGON2.hash(secrets.token_urlsafe())
+DUMMY_HASH = ARGON2.hash(secrets.token_urlsafe())
 
 
 {% if cookiecutter.concurrency == "async" %}
@@ -27,7 +27,7 @@ async def hashed(password: str) -> str:
 
 async def is_right(password: str, password_hash: str | None) -> bool:
     """Takes equally long without a hash, so that timing does not reveal whether a user exists."""
-    stored = password_hash or NOBODY
+    stored = password_hash or DUMMY_HASH
     matches = await to_thread.run_sync(ARGON2.verify, password, stored, limiter=HASHING)
     return matches and password_hash is not None
 {% else %}
@@ -39,6 +39,6 @@ def hashed(password: str) -> str:
 def is_right(password: str, password_hash: str | None) -> bool:
     """Takes equally long without a hash, so that timing does not reveal whether a user exists."""
     with HASHING:
-        matches = ARGON2.verify(password, password_hash or NOBODY)
+        matches = ARGON2.verify(password, password_hash or DUMMY_HASH)
     return matches and password_hash is not None
 {% endif %}

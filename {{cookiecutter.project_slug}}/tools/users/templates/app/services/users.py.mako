@@ -68,7 +68,7 @@ async def log_in(repositories: Repositories, verified: UserTable) -> Login | Non
     user = await repositories.session.get(UserTable, verified.id, with_for_update=True)
     if user is None or user.password_hash != verified.password_hash:
         return None
-    return await _begin(repositories, user)
+    return await _start_login(repositories, user)
 
 
 async def change_password(repositories: Repositories, user: User, new_hash: str) -> Login:
@@ -77,10 +77,10 @@ async def change_password(repositories: Repositories, user: User, new_hash: str)
     account.password_hash = new_hash
     of_user = LoginTable.user_id == account.id
     await repositories.session.execute(delete(LoginTable).where(of_user))
-    return await _begin(repositories, account)
+    return await _start_login(repositories, account)
 
 
-async def _begin(repositories: Repositories, user: UserTable) -> Login:
+async def _start_login(repositories: Repositories, user: UserTable) -> Login:
     session = repositories.session
     expired = LoginTable.expires_at <= now()
     await session.execute(delete(LoginTable).where(LoginTable.user_id == user.id, expired))

@@ -91,7 +91,7 @@ def test_a_new_user_can_log_in(client: TestClient) -> None:
     assert client.get("/v1/widgets", headers=bearing(tokens["access_token"])).status_code == 200
 
 
-def test_an_email_has_no_upper_case(client: TestClient) -> None:
+def test_emails_are_lowercased(client: TestClient) -> None:
     assert register(client, "Ada@Example.COM").status_code == 202
     assert log_in(client, "ADA@example.com ")
     assert register(client, "ada@example.com", "another password").status_code == 202
@@ -101,13 +101,13 @@ def test_an_email_has_no_upper_case(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("email", "password"), [("ada", PASSWORD), (ADA, "short"), (ADA, "x" * 129), (ADA, None)]
 )
-def test_a_wrong_email_or_password_is_not_accepted(
+def test_an_invalid_email_or_password_is_rejected(
     client: TestClient, email: str, password: str
 ) -> None:
     problem(register(client, email, password), 422)
 
 
-def test_what_is_no_text_is_refused(client: TestClient) -> None:
+def test_invalid_text_is_rejected(client: TestClient) -> None:
     json = {"Content-Type": "application/json"}
     for body in (
         b'{"email": "ada@example.com", "password": "correct horse \\ud800"}',
@@ -130,10 +130,10 @@ def test_a_password_is_stored_as_an_argon2_hash(client: TestClient, database: En
     with database.connect() as connection:
         (stored,) = connection.execute(UserTable.__table__.select()).all()
     assert stored.password_hash.startswith("$argon2id$")
-    assert passwords.NOBODY.startswith("$argon2id$v=19$m=65536,t=3,p=4$")  # full cost, not CHEAP
+    assert passwords.DUMMY_HASH.startswith("$argon2id$v=19$m=65536,t=3,p=4$")  # full cost, not CHEAP
 
 
-def test_nobody_learns_whether_an_email_has_an_account(
+def test_responses_do_not_reveal_whether_an_account_exists(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sign_up(client)
@@ -149,7 +149,7 @@ def test_nobody_learns_whether_an_email_has_an_account(
     assert calls == ["hash", "hash", "verify", "verify"]
 
 
-def test_too_many_tries_have_to_wait(client: TestClient, database: Engine) -> None:
+def test_login_attempts_are_limited(client: TestClient, database: Engine) -> None:
     sign_up(client)
     sign_up(client, EVE)
     for email in (ADA, "nobody@example.com"):
@@ -163,7 +163,7 @@ def test_too_many_tries_have_to_wait(client: TestClient, database: Engine) -> No
     assert log_in(client)
 
 
-def test_logins_that_succeed_are_not_limited(client: TestClient) -> None:
+def test_successful_logins_are_not_limited(client: TestClient) -> None:
     sign_up(client)
     for _ in range(attempts.PER_ACCOUNT + 1):
         log_in(client)
@@ -177,7 +177,7 @@ def expire(database: Engine) -> None:
             )
 
 
-def test_an_address_is_limited_behind_a_proxy_too(
+def test_addresses_behind_a_proxy_are_limited(
     client: TestClient, own: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sign_up(client)
@@ -185,7 +185,7 @@ def test_an_address_is_limited_behind_a_proxy_too(
     service: Any = create_app(own)
     app: Any = ProxyHeadersMiddleware(service, trusted_hosts=["10.0.0.1"])
 
-    def tries(proxy: str, address: str) -> list[int]:
+    def attempts_from(proxy: str, address: str) -> list[int]:
         with TestClient(app, client=(proxy, 1)) as sender:
             sender.headers["X-Forwarded-For"] = address
             return [
@@ -193,16 +193,16 @@ def test_an_address_is_limited_behind_a_proxy_too(
                 for _ in range(4)
             ]
 
-    assert tries("10.0.0.1", "192.0.2.1") == [401, 401, 401, 429]
-    assert tries("10.0.0.1", "192.0.2.2")[0] == 401
-    assert tries("10.0.0.1", "2001:db8::1") == [401, 401, 401, 429]
-    assert tries("10.0.0.1", "2001:db8::ffff")[0] == 429  # the same network
+    assert attempts_from("10.0.0.1", "192.0.2.1") == [401, 401, 401, 429]
+    assert attempts_from("10.0.0.1", "192.0.2.2")[0] == 401
+    assert attempts_from("10.0.0.1", "2001:db8::1") == [401, 401, 401, 429]
+    assert attempts_from("10.0.0.1", "2001:db8::ffff")[0] == 429  # the same network
     # The header is ignored unless it comes from a trusted proxy.
-    assert tries("192.0.2.9", "192.0.2.3") == [401, 401, 401, 429]
-    assert tries("192.0.2.9", "192.0.2.4")[0] == 429
+    assert attempts_from("192.0.2.9", "192.0.2.3") == [401, 401, 401, 429]
+    assert attempts_from("192.0.2.9", "192.0.2.4")[0] == 429
 
 
-def test_a_refresh_token_is_used_once(client: TestClient) -> None:
+def test_a_refresh_token_can_be_used_once(client: TestClient) -> None:
     first = sign_up(client)
     second = refresh(client, first["refresh_token"]).json()
     assert client.get(ME, headers=bearing(second["access_token"])).status_code == 200
@@ -219,13 +219,13 @@ def test_a_refresh_token_expires(client: TestClient, database: Engine) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "x", ".", f"{UUID(int=1)}.x", "\0", f"{UUID(int=1)}"])
-def test_an_unknown_refresh_token_is_refused(client: TestClient, token: str) -> None:
+def test_an_unknown_refresh_token_is_rejected(client: TestClient, token: str) -> None:
     problem(refresh(client, token), 401)
     sent = {"refresh_token": token}
     assert client.post("/v1/auth/logout", json=sent).status_code == 204
 
 
-def test_a_login_ends_with_its_logout(client: TestClient) -> None:
+def test_a_logout_ends_its_login(client: TestClient) -> None:
     tokens, others = sign_up(client), log_in(client)
     sent = {"refresh_token": tokens["refresh_token"]}
     assert client.post("/v1/auth/logout", json=sent).status_code == 204
@@ -255,7 +255,7 @@ def test_a_changed_password_ends_all_logins(client: TestClient) -> None:
     assert log_in(client, ADA, "battery horse correct")
 
 
-def test_a_login_with_the_old_password_is_refused_once_it_is_changed(
+def test_a_password_that_is_changed_during_a_login_is_rejected(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = headers_of(client)
@@ -265,7 +265,7 @@ def test_a_login_with_the_old_password_is_refused_once_it_is_changed(
     assert log_in(client, ADA, change["new_password"])
 
 
-def test_of_two_changes_of_a_password_the_second_is_refused(
+def test_the_second_of_two_concurrent_password_changes_is_rejected(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers, others = headers_of(client), bearing(log_in(client)["access_token"])
@@ -296,7 +296,7 @@ def changed_between(
 
 
 @pytest.mark.parametrize("end", ["logout", "password"])
-def test_a_token_of_a_login_that_has_ended_changes_nothing(client: TestClient, end: str) -> None:
+def test_a_token_of_an_ended_login_cannot_change_the_account(client: TestClient, end: str) -> None:
     tokens = sign_up(client)
     headers = bearing(tokens["access_token"])
     key = client.post(KEYS, json={"name": "export"}, headers=headers).json()["id"]
@@ -314,14 +314,14 @@ def test_a_token_of_a_login_that_has_ended_changes_nothing(client: TestClient, e
     problem(client.delete(f"{KEYS}/{key}", headers=headers), 403)
 
 
-def test_an_expired_token_does_not_keep_anybody_from_logging_in(client: TestClient) -> None:
+def test_an_expired_token_does_not_prevent_a_login(client: TestClient) -> None:
     tokens = sign_up(client)
     client.headers.update(bearing(forged(exp=datetime(2020, 1, 1, tzinfo=UTC))))
     assert refresh(client, tokens["refresh_token"]).status_code == 200
     assert log_in(client)
 
 
-def test_a_changed_email_is_the_new_login(client: TestClient) -> None:
+def test_a_changed_email_can_log_in(client: TestClient) -> None:
     headers = headers_of(client)
     sign_up(client, EVE)
     change = {"password": PASSWORD, "email": EVE}
@@ -334,7 +334,7 @@ def test_a_changed_email_is_the_new_login(client: TestClient) -> None:
     problem(try_login(client), 401)
 
 
-def test_one_address_cannot_ask_for_many_emails(
+def test_one_address_cannot_probe_many_emails(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers, eve = headers_of(client), headers_of(client, EVE)
@@ -345,7 +345,7 @@ def test_one_address_cannot_ask_for_many_emails(
     problem(client.put(f"{ME}/email", json=change | {"email": ADA}, headers=eve), 429)
 
 
-def test_logins_that_fail_do_not_count_for_a_user_who_is_logged_in(client: TestClient) -> None:
+def test_failed_logins_do_not_limit_a_logged_in_user(client: TestClient) -> None:
     headers = headers_of(client)
     id_ = client.get(ME, headers=headers).json()["id"]
     for _ in range(attempts.PER_ACCOUNT + 1):
@@ -393,7 +393,7 @@ def test_the_api_key_of_another_user_is_not_found(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("field", ["role", "id", "password_hash"])
-def test_nobody_can_set_a_role(client: TestClient, field: str) -> None:
+def test_users_cannot_set_their_role(client: TestClient, field: str) -> None:
     new = {"email": ADA, "password": PASSWORD, field: "admin"}
     problem(client.post("/v1/auth/register", json=new), 422)
     change = {"password": PASSWORD, "email": EVE, field: "admin"}
@@ -432,8 +432,8 @@ def forged(key: Any = DEVELOPMENT_KEY, algorithm: str = "HS256", **changes: obje
         **{"iss": NAME, "aud": NAME, "sub": str(uuid4()), "sid": str(uuid4()), "roles": ["admin"]},
         **{"iat": now, "exp": now + timedelta(minutes=5)},
     } | changes
-    given = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(given, key, algorithm)
+    payload = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(payload, key, algorithm)
 
 
 @pytest.mark.parametrize(
@@ -455,18 +455,18 @@ def forged(key: Any = DEVELOPMENT_KEY, algorithm: str = "HS256", **changes: obje
     ],
     ids=lambda wrong: f"{wrong}"[:30],
 )
-def test_a_forged_token_is_refused(client: TestClient, wrong: dict[str, Any]) -> None:
+def test_a_forged_token_is_rejected(client: TestClient, wrong: dict[str, Any]) -> None:
     assert client.get("/v1/widgets", headers=bearing(forged())).status_code == 200
     problem(client.get("/v1/widgets", headers=bearing(forged(**wrong))), 401)
 
 
 @pytest.mark.parametrize("token", ["", "a.b.c", "key_", "key_\xff", "\0", "Bearer"])
-def test_what_is_no_token_is_refused(client: TestClient, token: str) -> None:
+def test_a_malformed_token_is_rejected(client: TestClient, token: str) -> None:
     sent = {b"Authorization": f"Bearer {token}".encode("latin-1")}
     problem(client.get("/v1/widgets", headers=sent), 401)
 
 
-def test_a_key_can_be_rotated(client: TestClient, own: Settings) -> None:
+def test_the_signing_key_can_be_rotated(client: TestClient, own: Settings) -> None:
     old = headers_of(client)
     new = SecretStr("another key of at least 32 characters")
     rotated = {"auth_secret_key": new, "auth_secret_key_fallbacks": (own.auth_secret_key,)}
@@ -480,7 +480,7 @@ def test_a_key_can_be_rotated(client: TestClient, own: Settings) -> None:
         assert after.get(ME, headers=current).status_code == 200
 
 
-def test_production_needs_a_key_of_its_own() -> None:
+def test_production_requires_its_own_signing_key() -> None:
     with pytest.raises(ValueError, match="AUTH_SECRET_KEY"):
         create_app(Settings(app_env="production"))
     with pytest.raises(ValidationError, match="auth_secret_key"):
@@ -489,7 +489,7 @@ def test_production_needs_a_key_of_its_own() -> None:
     assert create_app(Settings(app_env="production", auth_secret_key=key))
 
 
-def test_no_log_line_has_a_secret(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_contain_no_secrets(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     tokens = sign_up(client)
     headers = bearing(tokens["access_token"])
@@ -505,17 +505,17 @@ def test_no_log_line_has_a_secret(client: TestClient, caplog: pytest.LogCaptureF
         assert secret not in lines
 
 
-def test_all_but_the_open_routes_ask_for_a_token(client: TestClient) -> None:
+def test_every_route_requires_a_token_unless_documented_as_open(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert document["components"]["securitySchemes"]["bearer"]["type"] == "oauth2"
-    answered = set()
+    open_paths = set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             response = client.request(method, path.replace("{key_id}", str(uuid4())))
             if response.status_code != 401:
-                answered.add(path)
+                open_paths.add(path)
             assert (response.status_code == 401) == ("security" not in operation), path
-    assert answered == {
+    assert open_paths == {
         *("/livez", "/readyz", "/v1/auth/register", "/v1/auth/refresh", "/v1/auth/logout"),
         "/v1/auth/login",
     }

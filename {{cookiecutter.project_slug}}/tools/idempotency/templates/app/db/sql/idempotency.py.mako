@@ -27,9 +27,9 @@ class SqlIdempotencyKeyRepository(IdempotencyKeyRepository):
     async def find(self, key: str, lifetime: timedelta) -> KeptResponse | None:
 {% if cookiecutter.database == "postgres" %}
         number = int.from_bytes(bytes.fromhex(key)[:8], signed=True)
-        is_alone = await self.session.scalar(select(func.pg_try_advisory_xact_lock(number)))
-        if not is_alone:
-            raise Refused("A request with this Idempotency-Key has not ended yet: try again later.")
+        is_locked = await self.session.scalar(select(func.pg_try_advisory_xact_lock(number)))
+        if not is_locked:
+            raise Refused("A request with this Idempotency-Key is still running: try again later.")
 {% endif %}
         row = await self.session.get(IdempotencyKeyTable, key)
         if row is None or row.created_at < now() - lifetime:

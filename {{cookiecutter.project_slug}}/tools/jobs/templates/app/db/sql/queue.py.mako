@@ -62,24 +62,24 @@ class Queue:
         found = rows.one_or_none()
         return Claimed(*found) if found else None
 
-    async def keep(self, ids: Collection[UUID]) -> None:
+    async def renew(self, ids: Collection[UUID]) -> None:
         """Renews the leases of these jobs."""
-        ours = JobTable.id.in_(ids), JobTable.claimed_by == self.worker
-        await self.session.execute(update(JobTable).where(*ours).values(due_at=now() + self.lease))
+        own = JobTable.id.in_(ids), JobTable.claimed_by == self.worker
+        await self.session.execute(update(JobTable).where(*own).values(due_at=now() + self.lease))
 
-    async def give_back(self, ids: Collection[UUID]) -> None:
+    async def release(self, ids: Collection[UUID]) -> None:
         """Releases these jobs."""
-        ours = JobTable.id.in_(ids), JobTable.claimed_by == self.worker
+        own = JobTable.id.in_(ids), JobTable.claimed_by == self.worker
         attempts = JobTable.attempts - 1
         await self.session.execute(
             update(JobTable)
-            .where(*ours)
+            .where(*own)
             .values(due_at=now(), claimed_by=None, attempts=attempts)
         )
 
     async def finish(self, claimed: Claimed) -> bool:
         """Deletes the job; returns False if another worker has claimed it in the meantime."""
-        statement = delete(JobTable).where(*self._ours(claimed)).returning(JobTable.id)
+        statement = delete(JobTable).where(*self._own(claimed)).returning(JobTable.id)
         return await self.session.scalar(statement) is not None
 
     async def fail(self, claimed: Claimed, error: str, wait: timedelta | None) -> None:
@@ -89,9 +89,9 @@ class Queue:
             values |= {"due_at": None, "unique_key": None}
         else:
             values["due_at"] = now() + wait
-        await self.session.execute(update(JobTable).where(*self._ours(claimed)).values(values))
+        await self.session.execute(update(JobTable).where(*self._own(claimed)).values(values))
 
-    def _ours(self, claimed: Claimed) -> Iterator[ColumnElement[bool]]:
+    def _own(self, claimed: Claimed) -> Iterator[ColumnElement[bool]]:
         yield JobTable.id == claimed.id
         yield JobTable.claimed_by == self.worker
         yield JobTable.attempts == claimed.attempts

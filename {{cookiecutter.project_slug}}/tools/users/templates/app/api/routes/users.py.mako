@@ -57,12 +57,12 @@ async def limit(store: Store, *keys: tuple[str, int]) -> None:
     async with store.write() as repositories:
         seconds = await attempts.count(repositories, *keys)
     if seconds:
-        raise HTTPException(429, "Too many tries: wait.", {"Retry-After": str(seconds)})
+        raise HTTPException(429, "Too many attempts: try again later.", {"Retry-After": str(seconds)})
 
 
-async def verify(store: Store, user: User, password: str, *tries: tuple[str, int]) -> None:
+async def verify(store: Store, user: User, password: str, *keys: tuple[str, int]) -> None:
     """Checks the user's password, because the sender may have stolen the token."""
-    await limit(store, *tries)
+    await limit(store, *keys)
     async with store.read(snapshot=False) as repositories:
         account = await users.by_id(repositories, user)
     if not await passwords.is_right(password, account.password_hash):
@@ -104,8 +104,8 @@ async def log_in(
     email = form.username.strip().lower()
     if "\0" in email or not (is_text(email) and is_text(form.password)):
         raise wrong_login()  # nobody can have signed up with it
-    tries = address(request), attempts.login(email)
-    await limit(store, *tries)
+    keys = address(request), attempts.login(email)
+    await limit(store, *keys)
     async with store.read(snapshot=False) as repositories:
         user = await users.by_email(repositories, email)
     is_right = await passwords.is_right(form.password, user.password_hash if user else None)
@@ -115,7 +115,7 @@ async def log_in(
         login = await users.log_in(repositories, user)
         if login is None:
             raise wrong_login()
-        await attempts.forgive(repositories, *tries)
+        await attempts.forgive(repositories, *keys)
     return tokens(login, settings)
 
 
@@ -149,12 +149,12 @@ async def change_password(
     change: PasswordChange, user: LoggedIn, store: StoreDep, settings: SettingsDep
 ) -> Tokens:
     """Ends all logins of the user, and begins a new one. API keys stay until they are deleted."""
-    tries = attempts.account(user.subject)
-    await verify(store, user, change.password.get_secret_value(), tries)
+    keys = attempts.account(user.subject)
+    await verify(store, user, change.password.get_secret_value(), keys)
     password_hash = await passwords.hashed(change.new_password.get_secret_value())
     async with store.write() as repositories:
         login = await users.change_password(repositories, user, password_hash)
-        await attempts.forgive(repositories, tries)
+        await attempts.forgive(repositories, keys)
     return tokens(login, settings)
 
 
@@ -163,8 +163,8 @@ async def change_email(
     change: EmailChange, user: LoggedIn, store: StoreDep, request: Request
 ) -> OwnAccount:
     """One that is taken is a 409. Each try counts, the right ones too: nobody can ask for many."""
-    tries = address(request), attempts.account(user.subject)
-    await verify(store, user, change.password.get_secret_value(), *tries)
+    keys = address(request), attempts.account(user.subject)
+    await verify(store, user, change.password.get_secret_value(), *keys)
     async with store.write() as repositories:
         account = await users.for_change(repositories, user)
         account.email = change.email

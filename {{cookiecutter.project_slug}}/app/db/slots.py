@@ -12,12 +12,12 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.metrics import PENDING, PLACES, TIMEOUTS, WAITS
+from app.metrics import MAX_CONNECTIONS, PENDING, TIMEOUTS, WAITS
 from app.repositories.errors import Unavailable
 from app.settings import Settings
 
 
-class Places:
+class Slots:
     def __init__(self, number: int, timeout: float) -> None:
 {% if cookiecutter.concurrency == "async" %}
         self._free = asyncio.Semaphore(number)
@@ -27,11 +27,11 @@ class Places:
         self._timeout = timeout
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
+    async def acquired(self) -> AsyncIterator[None]:
         """Holds a slot. Raises `Unavailable` if none is free in time."""
         with PENDING.track_inprogress(), WAITS.time():
-            is_taken = await self._take()
-        if not is_taken:
+            is_acquired = await self._acquire()
+        if not is_acquired:
             TIMEOUTS.inc()
             raise Unavailable("Every connection to the database is in use.")
         try:
@@ -39,7 +39,7 @@ class Places:
         finally:
             self._free.release()
 
-    async def _take(self) -> bool:
+    async def _acquire(self) -> bool:
 {% if cookiecutter.concurrency == "async" %}
         try:
             # A free slot needs no timer.
@@ -52,13 +52,13 @@ class Places:
 {% endif %}
 
 
-def places(settings: Settings) -> tuple[Places, Places]:
+def slots(settings: Settings) -> tuple[Slots, Slots]:
     """Returns the slots of readers and of writers."""
-    PLACES.set(settings.max_connections)
-    readers = Places(settings.max_connections, settings.database_pool_timeout)
+    MAX_CONNECTIONS.set(settings.max_connections)
+    readers = Slots(settings.max_connections, settings.database_pool_timeout)
 {% if cookiecutter.database == "sqlite" %}
     # Writers wait for each other; readers do not wait for them.
-    return readers, Places(settings.max_connections, settings.database_pool_timeout)
+    return readers, Slots(settings.max_connections, settings.database_pool_timeout)
 {% else %}
     return readers, readers
 {% endif %}
