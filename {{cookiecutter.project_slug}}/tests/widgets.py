@@ -291,4 +291,6 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     settings = settings or Settings()
     app = main.create_app(settings, store or WidgetSqlStore(settings))
     app.include_router(router)
+    # First: FastAPI prepares the routes of all routers that it asks before, in each application.
+    app.routes.insert(0, app.routes.pop())
     return app

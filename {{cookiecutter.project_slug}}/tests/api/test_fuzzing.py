@@ -130,6 +130,11 @@ def issuer() -> Iterator[Issuer]:
         yield issuer
 
 
+@pytest.fixture(scope="module")
+def headers(issuer: Issuer) -> dict[str, str]:
+    return bearing(issuer.token())
+
+
 @pytest.fixture
 def app(settings: Settings, database: Engine, issuer: Issuer) -> FastAPI:
     """The application, with one stored widget that requests can find."""
@@ -140,14 +145,15 @@ def app(settings: Settings, database: Engine, issuer: Issuer) -> FastAPI:
 
 @DOCUMENT.parametrize()
 @EXAMPLES
-def test_every_response_is_as_documented(case: Case[Any], app: FastAPI, issuer: Issuer) -> None:
-    case.call_and_validate(app=app, headers=bearing(issuer.token()))
+def test_every_response_is_as_documented(
+    case: Case[Any], app: FastAPI, headers: dict[str, str]
+) -> None:
+    case.call_and_validate(app=app, headers=headers)
 
 
 def test_responses_to_request_sequences_are_as_documented(
-    app: FastAPI, database: Engine, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, database: Engine, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    headers = bearing(issuer.token())
     sequences = document_of(app).as_state_machine()
     monkeypatch.setattr(sequences, "setup", lambda _: empty(database))
     monkeypatch.setattr(sequences, "get_call_kwargs", lambda *_: {"headers": headers})
