@@ -34,7 +34,7 @@ def test_migration_merge_joins_the_revisions_of_two_branches(
     with service.throwaway("database") as url:
         service.run("make", "migrations-check", "migrate", DATABASE_URL=url)
     commit(service, "Merge branch 'events'")
-    assert "nothing to join" in service.run("make", "migration-merge")
+    assert "nothing to merge" in service.run("make", "migration-merge")
     assert service.run("git", "status", "--porcelain") == ""
 
 

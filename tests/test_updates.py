@@ -382,7 +382,7 @@ def test_only_lines_changed_on_both_sides_conflict(tmp_path: Path, template: Tem
     template.release(*NEWS, ("app/settings.py", HOST, '    host: str = "::1"\n'))
     done = execute("make", "template-update", folder=service.path)
     assert done.returncode != 0
-    assert "UU README.md\nUU app/settings.py\nNot all of it could be merged" in done.stdout
+    assert "UU README.md\nUU app/settings.py\nSome changes could not be merged" in done.stdout
     assert conflicts(service) == {"README.md": 1, "app/settings.py": 1}
     changes_of_the_team_are_there(service)
     for name, _, new in NEWS:

@@ -92,7 +92,7 @@ def header(description: str, type_: str = "string") -> dict[str, Any]:
 
 RETRY_AFTER = {"Retry-After": header("Seconds to wait before the next try.", "integer")}
 HEADERS = {
-    401: {"WWW-Authenticate": header("The scheme of authentication.")},
+    401: {"WWW-Authenticate": header("The authentication scheme.")},
     429: RETRY_AFTER,
     503: RETRY_AFTER,
 }

@@ -25,7 +25,7 @@ ETAG = header("The version, for `If-Match` and `If-None-Match`.")
 TAGGED: dict[int, dict[str, Any]] = {
     200: {"headers": {"ETag": ETAG}},
     201: {"headers": {"ETag": ETAG, "Location": header("The path of the created record.")}},
-    304: {"headers": {"ETag": ETAG}, "description": "The client has it."},
+    304: {"headers": {"ETag": ETAG}, "description": "Not Modified"},
 }
 
 

@@ -34,7 +34,7 @@ class Store(ABC):
 
     @abstractmethod
     async def check(self) -> None:
-        """Raises `Unavailable` if the database does not answer or its schema is not at head."""
+        """Raises `Unavailable` if the database does not respond or its schema is too old."""
 
     @abstractmethod
     async def close(self) -> None: ...

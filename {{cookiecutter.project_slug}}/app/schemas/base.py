@@ -39,7 +39,6 @@ NOT_STORED = re.compile(r"[\x00\ud800-\udfff]")
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
-
 # The digits of a decimal, and those after the point: exact in every database.
 DIGITS, PLACES = 18, 4
 

@@ -39,7 +39,7 @@ class Query(Schema):
     sort: tuple[str, ...] | str  # one field, or several
     limit: int = Field(50, ge=1, le=100, description="Maximum number of items on the page.")
     cursor: Cursor | None = Field(
-        None, description="The `next_cursor` of the page before, same sort."
+        None, description="The `next_cursor` of the previous page; requires the same `sort`."
     )
 
     created_after: UtcDatetime | None = Field(None, description="Later than this instant.")

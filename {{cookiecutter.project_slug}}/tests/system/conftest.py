@@ -72,7 +72,7 @@ Serve = Callable[..., Server]
 
 @pytest.fixture
 def serve(settings: Settings, tmp_path: Path, start: Start) -> Iterator[Serve]:
-    """Starts servers on the tests' database; the README lists their variables."""
+    """Starts servers on the tests' database; docs/settings.md lists their variables."""
     with ExitStack() as running:
 
         def serve(**variables: object) -> Server:

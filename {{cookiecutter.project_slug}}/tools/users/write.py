@@ -8,7 +8,7 @@ from tools.resource.register import IMPORTS, Line
 DEPENDENCIES = ("pwdlib[argon2]>=0.3,<0.4", "python-multipart>=0.0.31,<0.1")
 
 PATHS = """
-# Those that give out tokens, or take them back: clients send expired ones along.
+# Paths that issue or revoke tokens: clients may send them with an expired token.
 LOGIN = ("/v1/auth/register", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/logout")
 """
 VERIFIER = """    if settings.auth == "own":

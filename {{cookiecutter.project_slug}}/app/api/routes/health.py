@@ -27,7 +27,7 @@ async def livez() -> Health:
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", openapi_extra=WITHOUT_TOKEN, responses=problems(503))
 async def readyz(request: Request, store: StoreDep) -> Health:
-    """The database responds, its schema is as new as this code, and no shutdown has begun."""
+    """The database responds, its schema is not older than this code, and no shutdown has begun."""
     if request.app.state.draining:
         raise Unavailable("The service is shutting down.")
     await store.check()

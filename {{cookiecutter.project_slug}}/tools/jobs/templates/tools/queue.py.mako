@@ -60,8 +60,9 @@ def _dead(ids: Sequence[UUID]) -> list[ColumnElement[bool]]:
 
 async def main() -> None:
     parser = ArgumentParser(prog="python -m tools.queue", description=__doc__)
-    parser.add_argument("--retry", nargs="*", type=UUID, metavar="ID", help="dead ones, or all")
-    parser.add_argument("--delete", nargs="*", type=UUID, metavar="ID", help="dead ones, or all")
+    which = "the dead jobs with these ids, or all dead jobs"
+    parser.add_argument("--retry", nargs="*", type=UUID, metavar="ID", help=f"retry {which}")
+    parser.add_argument("--delete", nargs="*", type=UUID, metavar="ID", help=f"delete {which}")
     options = parser.parse_args()
     store = SqlStore(read_settings())
     if options.retry is not None:

@@ -21,7 +21,7 @@ PER_ADDRESS = 100  # many users may share one
 
 
 def login(email: str) -> tuple[str, int]:
-    """Returns the key and the limit for logins with an e-mail."""
+    """Returns the key and the limit for logins with an email."""
     return f"login {email}", PER_ACCOUNT
 
 

@@ -31,7 +31,7 @@ class Login(NamedTuple):
 
 
 async def add(repositories: Repositories, email: str, password_hash: str) -> None:
-    """Raises `Conflict` if the e-mail is taken."""
+    """Raises `Conflict` if the email is taken."""
     repositories.session.add(UserTable(email=email, password_hash=password_hash))
     await repositories.session.flush()
 
@@ -72,7 +72,7 @@ async def log_in(repositories: Repositories, verified: UserTable) -> Login | Non
 
 
 async def change_password(repositories: Repositories, user: User, new_hash: str) -> Login:
-    """Ends all logins of the user, and begins a new one. Raises `Forbidden` like `for_change`."""
+    """Ends all logins of the user, and starts a new one. Raises `Forbidden` like `for_change`."""
     account = await for_change(repositories, user)
     account.password_hash = new_hash
     of_user = LoginTable.user_id == account.id

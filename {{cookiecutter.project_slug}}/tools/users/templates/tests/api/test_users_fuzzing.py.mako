@@ -17,7 +17,7 @@ from tests.conftest import settings_for
 from tests.database import UNREACHABLE_URL
 from tests.widgets import create_app
 
-# No schema can express which e-mails, passwords and refresh tokens are valid, or rate limits.
+# No schema can express which emails, passwords and refresh tokens are valid, or rate limits.
 EXPECTED_STATUSES = ["2xx", "401", "403", "404", "409", "429"]
 CHECKS = {"checks": {"positive_data_acceptance": {"expected-statuses": EXPECTED_STATUSES}}}
 

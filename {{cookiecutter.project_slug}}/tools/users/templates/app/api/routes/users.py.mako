@@ -27,7 +27,7 @@ from app.schemas.users import (
 from app.services import attempts, passwords, users
 from app.settings import Settings
 
-# For the OpenAPI document: "Authorize" in /docs asks for an e-mail and a password.
+# For the OpenAPI document: "Authorize" in /docs asks for an email and a password.
 SCHEME: dict[str, Any] = {
     "type": "oauth2",
     "flows": {"password": {"tokenUrl": "/v1/auth/login", "refreshUrl": "/v1/auth/refresh", "scopes": {}}},
@@ -80,12 +80,12 @@ def tokens(login: users.Login, settings: Settings) -> Tokens:
 
 def wrong_login() -> HTTPException:
     """Does not reveal which of the two is wrong."""
-    return HTTPException(401, "The e-mail or the password is wrong.", CHALLENGE)
+    return HTTPException(401, "The email or the password is wrong.", CHALLENGE)
 
 
 @router.post("/auth/register", status_code=202, openapi_extra=OPEN, responses=problems(413))
 async def register(new: SignUp, store: StoreDep, request: Request) -> None:
-    """The response is the same for an e-mail that has an account; that account stays as it is."""
+    """Signs up. If the email has an account, it stays unchanged and the response is the same."""
     await limit(store, address(request))
     password_hash = await passwords.hashed(new.password.get_secret_value())
     with suppress(Conflict):
@@ -100,7 +100,7 @@ async def log_in(
     settings: SettingsDep,
     request: Request,
 ) -> Tokens:
-    """`username` is the e-mail. https://www.rfc-editor.org/rfc/rfc6749#section-4.3"""
+    """`username` is the email. https://www.rfc-editor.org/rfc/rfc6749#section-4.3"""
     email = form.username.strip().lower()
     if "\0" in email or not (is_text(email) and is_text(form.password)):
         raise wrong_login()  # nobody can have signed up with it
@@ -121,7 +121,7 @@ async def log_in(
 
 @router.post("/auth/refresh", openapi_extra=OPEN, responses=problems(401, 413))
 async def refresh(sent: RefreshToken, store: StoreDep, settings: SettingsDep) -> Tokens:
-    """Each refresh token can be used once; to use it again ends the login."""
+    """Each refresh token can be used once; using it again ends the login."""
     async with store.write() as repositories:
         login = await users.refresh(repositories, sent.refresh_token.get_secret_value())
     if login is None:  # an error inside the block would roll back the end of the login
@@ -131,8 +131,8 @@ async def refresh(sent: RefreshToken, store: StoreDep, settings: SettingsDep) ->
 
 @router.post("/auth/logout", status_code=204, openapi_extra=OPEN, responses=problems(413))
 async def log_out(sent: RefreshToken, store: StoreDep) -> None:
-    """Ends the login; access tokens that it has had stay valid for up to 15 minutes, though not
-    to change the account.
+    """Ends the login. Its access tokens stay valid for up to 15 minutes, but can no longer change
+    the account.
     """
     async with store.write() as repositories:
         await users.log_out(repositories, sent.refresh_token.get_secret_value())
@@ -148,7 +148,7 @@ async def read_own_account(user: CurrentUser, store: StoreDep) -> OwnAccount:
 async def change_password(
     change: PasswordChange, user: LoggedIn, store: StoreDep, settings: SettingsDep
 ) -> Tokens:
-    """Ends all logins of the user, and begins a new one. API keys stay until they are deleted."""
+    """Ends all logins of the user, and starts a new one. API keys stay valid until deleted."""
     keys = attempts.account(user.subject)
     await verify(store, user, change.password.get_secret_value(), keys)
     password_hash = await passwords.hashed(change.new_password.get_secret_value())
@@ -162,7 +162,7 @@ async def change_password(
 async def change_email(
     change: EmailChange, user: LoggedIn, store: StoreDep, request: Request
 ) -> OwnAccount:
-    """One that is taken is a 409. Each try counts, the right ones too: nobody can ask for many."""
+    """An email that is taken is a 409. Successful attempts count too, so nobody can probe many."""
     keys = address(request), attempts.account(user.subject)
     await verify(store, user, change.password.get_secret_value(), *keys)
     async with store.write() as repositories:

@@ -41,7 +41,7 @@ class ApiKeyTable(EntityTable):
 
 
 class AttemptTable(Base):
-    """The number of password attempts, by the hash of an e-mail, a user or an address."""
+    """The number of password attempts, by the hash of an email, a user or an address."""
 
     __tablename__ = "attempts"
 
