@@ -20,7 +20,7 @@ from pathlib import Path
 from tools.resource.parse import parse
 from tools.resource.render import files
 written = files(Path(), parse(Path(), "item", {ITEMS!r}))
-print(json.dumps({{path.as_posix(): text for path, text in generated_files.items()}}))
+print(json.dumps({{path.as_posix(): text for path, text in written.items()}}))
 """
 
 
