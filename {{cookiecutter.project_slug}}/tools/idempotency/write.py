@@ -16,7 +16,7 @@ HANDLERS = "HANDLERS | {Replayed: replay}"
 ROW = """\
 | `IDEMPOTENCY_KEY_LIFETIME` | 86400 | seconds for which the response to a request with an `Idempotency-Key` is kept: [idempotency.md](idempotency.md) |
 """
-UNSAID = '    "was sent with another request",\n'
+NOT_IN_SCHEMA = '    "was already used for another request",\n'
 LINES: dict[str, list[Line]] = {
     "app/settings.py": [(SETTINGS, r"^    metrics: .*\n")],
     "app/main.py": [
@@ -39,7 +39,7 @@ LINES: dict[str, list[Line]] = {
 OPTIONAL: dict[str, list[Line]] = {
     "docs/settings.md": [(ROW, r"^\| `METRICS` .*\n")],
     ".env.example": [("# IDEMPOTENCY_KEY_LIFETIME=86400\n", r"^# METRICS=.*\n")],
-    "tests/api/test_fuzzing.py": [(UNSAID, r"^UNSAID = \(\n")],
+    "tests/api/test_fuzzing.py": [(NOT_IN_SCHEMA, r"^NOT_IN_SCHEMA = \(\n")],
     "compose.yaml": [("    IDEMPOTENCY_KEY_LIFETIME:\n", r"^    LOG_LEVEL:\n")],
 }
 
