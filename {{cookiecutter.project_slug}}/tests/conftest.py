@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import IO
@@ -40,7 +39,6 @@ Settings.model_config["env_file"] = None
 os.environ["DATABASE_URL"] = UNREACHABLE_URL
 
 
-@cache
 def settings_for(url: str) -> Settings:
     # A long timeout: a busy machine must not cause 503s.
     return Settings(
